@@ -1,0 +1,94 @@
+//! One event on its way to one webhook endpoint.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::id::{DeliveryId, EndpointId, EventId};
+use crate::words;
+
+words! {
+    /// Where a delivery stands.
+    DeliveryState {
+        /// To be tried at `next_attempt_at`.
+        Pending = "pending",
+        /// The receiver answered 2xx.
+        Delivered = "delivered",
+        /// Given up: ten attempts, or the endpoint is gone.
+        Failed = "failed",
+    }
+}
+
+words! {
+    /// Why an attempt failed.
+    AttemptFault {
+        /// The URL leads to an address that is not allowed.
+        Forbidden = "forbidden_address",
+        /// The name does not resolve.
+        HostNotFound = "host_not_found",
+        /// No connection.
+        Unreachable = "unreachable",
+        /// A certificate that does not hold.
+        TlsFailed = "tls_failed",
+        /// No whole answer within 20 s.
+        TimedOut = "timed_out",
+        /// An answer other than 2xx.
+        Refused = "refused",
+    }
+}
+
+/// How long to wait before the attempt after the `made`-th, before jitter: ten attempts over 75 h 35 min.
+const SCHEDULE_S: [i64; 10] = [0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
+
+/// When to try again after `made` attempts, or `None` when there were enough.
+///
+/// `jitter` is 0 to 1 and spreads by ± 20 %. A receiver's Retry-After is honoured up to 24 h.
+pub fn retry_at(now: DateTime<Utc>, made: u32, jitter: f64, retry_after: Option<TimeDelta>) -> Option<DateTime<Utc>> {
+    let base_s = *SCHEDULE_S.get(usize::try_from(made).ok()?)?;
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "at most 103,680,000")]
+    let spread_ms = (base_s as f64 * 1_000.0 * (0.8 + 0.4 * jitter.clamp(0.0, 1.0))) as i64;
+    let asked = retry_after.unwrap_or_default().clamp(TimeDelta::zero(), TimeDelta::hours(24));
+    Some(now + TimeDelta::milliseconds(spread_ms).max(asked))
+}
+
+/// A delivery as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// What is told.
+    pub event: EventId,
+    /// To whom.
+    pub endpoint: EndpointId,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// When the next one is due.
+    pub next_attempt_at: Option<DateTime<Utc>>,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_attempts_take_75_hours_35_minutes_and_5_seconds() {
+        let start = DateTime::UNIX_EPOCH;
+        let mut at = start;
+        let mut made = 0;
+        while let Some(next) = retry_at(at, made, 0.5, None) {
+            at = next;
+            made += 1;
+        }
+        assert_eq!(made, 10);
+        assert_eq!(at - start, TimeDelta::seconds(75 * 3_600 + 35 * 60 + 5));
+    }
+
+    #[test]
+    fn a_receiver_may_ask_for_a_day_and_no_more() {
+        let now = DateTime::UNIX_EPOCH;
+        assert_eq!(retry_at(now, 1, 0.5, Some(TimeDelta::days(9))), Some(now + TimeDelta::hours(24)));
+        assert_eq!(retry_at(now, 1, 0.5, Some(TimeDelta::seconds(-5))), Some(now + TimeDelta::seconds(5)));
+    }
+}
