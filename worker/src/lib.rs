@@ -1,1 +1,3 @@
+//! What happens without a request.
 
+pub mod poll;

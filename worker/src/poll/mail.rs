@@ -1,0 +1,97 @@
+//! What reading a folder yields.
+
+use chrono::{DateTime, Utc};
+
+use super::SessionError;
+
+/// A message that may be a report, as received, up to [`super::Limits::message`] octets.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// Its UID.
+    pub uid: u32,
+    /// When the server got it (INTERNALDATE); `None` when the server did not say.
+    pub internal_date: Option<DateTime<Utc>>,
+    /// Its whole size (RFC822.SIZE), in octets.
+    pub size: Option<u32>,
+    /// Header and body.
+    pub bytes: Vec<u8>,
+    /// Whether `bytes` is only its beginning.
+    pub is_cut: bool,
+}
+
+impl std::fmt::Debug for Mail {
+    /// Mail stays out of logs.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "<mail {} of {} octets>", self.uid, self.bytes.len())
+    }
+}
+
+/// What the Sent folder tells of one message.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SentMail {
+    /// Its UID.
+    pub uid: u32,
+    /// When the server got it (INTERNALDATE).
+    pub internal_date: Option<DateTime<Utc>>,
+    /// Its Message-ID without the angle brackets.
+    pub message_id: Option<String>,
+    /// Its Date.
+    pub date: Option<DateTime<Utc>>,
+    /// The addresses in To, Cc and Bcc, in lower case, each once.
+    pub recipients: Vec<String>,
+}
+
+impl std::fmt::Debug for SentMail {
+    /// Recipients stay out of logs.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "<sent mail {} to {} recipients>", self.uid, self.recipients.len())
+    }
+}
+
+/// Why a message was put aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// The server's answer about it can't be parsed.
+    Garbled,
+    /// The server refuses to hand it out.
+    Withheld,
+    /// The server sent more of it than was asked for, and more than fits.
+    TooLarge,
+}
+
+impl Unreadable {
+    /// The word that is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Garbled => "garbled",
+            Self::Withheld => "withheld",
+            Self::TooLarge => "too_large",
+        }
+    }
+}
+
+/// A message that costs only itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PutAside {
+    /// Its UID.
+    pub uid: u32,
+    /// Why.
+    pub because: Unreadable,
+}
+
+/// A part of a folder, read. Store it and the checkpoint together, then go on from `next_uid`.
+#[derive(Debug)]
+pub struct Batch<T> {
+    /// What is of interest.
+    pub items: Vec<T>,
+    /// What could not be read.
+    pub put_aside: Vec<PutAside>,
+    /// How many messages were looked at, of interest or not.
+    pub looked_at: usize,
+    /// Everything up to here was read or put aside: the checkpoint.
+    pub through_uid: u32,
+    /// Where the next batch begins; `None` when the folder is read, or the session ended.
+    pub next_uid: Option<u32>,
+    /// What ended the session after these were read. They are good nevertheless.
+    pub fault: Option<SessionError>,
+}
