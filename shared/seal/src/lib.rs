@@ -1,1 +1,17 @@
+#![doc = include_str!("../README.md")]
 
+mod api_key;
+mod entropy;
+mod envelope;
+mod hash;
+mod master;
+mod token;
+mod webhook;
+
+pub use api_key::{ApiKey, MalformedApiKey};
+pub use entropy::SystemEntropy;
+pub use envelope::{Aad, DataKey, SealError};
+pub use hash::KeyedHash;
+pub use master::{MasterKey, MasterKeyError};
+pub use token::{Claims, TOKEN_LIFETIME_S, TokenError, TokenIssuer};
+pub use webhook::{MalformedWebhookSecret, WebhookSecret};
