@@ -1,1 +1,17 @@
+#![doc = include_str!("../README.md")]
 
+mod deny;
+mod dial;
+mod error;
+mod guard;
+mod post;
+mod resolve;
+mod url;
+
+pub use deny::is_forbidden;
+pub use dial::{Egress, Settings, TlsStream};
+pub use error::{DialError, SettingsError};
+pub use guard::Guard;
+pub use post::Answer;
+pub use resolve::Resolver;
+pub use url::{MalformedUrl, WebhookUrl};

@@ -1,0 +1,159 @@
+//! Resolve once, vet every answer, dial what was vetted.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use daimon_domain::mailbox::HostName;
+use rustls::ClientConfig;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_platform_verifier::Verifier;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use crate::error::{DialError, SettingsError};
+use crate::guard::{Guard, IMAP_PORTS, at};
+use crate::resolve::Resolver;
+
+/// How long a connection, and then its TLS handshake, may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// A TLS connection that is ready to be spoken over.
+pub type TlsStream = tokio_rustls::client::TlsStream<TcpStream>;
+
+/// What the operator says of the way out.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// `DAIMON_EGRESS_ALLOW_FILE`.
+    pub allow_file: Option<PathBuf>,
+    /// `DAIMON_EXTRA_CA_FILE`.
+    pub extra_ca_file: Option<PathBuf>,
+    /// `DAIMON_RESOLVE_FILE`, in development only.
+    pub resolve_file: Option<PathBuf>,
+    /// Whether this is development.
+    pub development: bool,
+}
+
+/// The only way out.
+#[derive(Clone)]
+pub struct Egress {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    guard: Guard,
+    resolver: Resolver,
+    tls: Arc<ClientConfig>,
+    /// How long a webhook may take in all.
+    post_limit: Duration,
+}
+
+impl Egress {
+    /// Reads the files that the settings name.
+    pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let guard = Guard::new(settings.allow_file.as_deref(), settings.development)?;
+        let resolver = Resolver::new(settings.resolve_file.as_deref(), settings.development)?;
+        let extra_roots = settings.extra_ca_file.as_deref().map(certificates).transpose()?.unwrap_or_default();
+        Self::with(guard, resolver, extra_roots, crate::post::LIMIT)
+    }
+
+    pub(crate) fn with(
+        guard: Guard,
+        resolver: Resolver,
+        extra_roots: Vec<CertificateDer<'static>>,
+        post_limit: Duration,
+    ) -> Result<Self, SettingsError> {
+        let tls = Arc::new(tls_config(extra_roots).map_err(SettingsError::Tls)?);
+        Ok(Self { inner: Arc::new(Inner { guard, resolver, tls, post_limit }) })
+    }
+
+    /// What decides about URLs and addresses.
+    pub fn guard(&self) -> &Guard {
+        &self.inner.guard
+    }
+
+    /// TLS 1.2 or later, verified by the platform's roots and the extra ones.
+    pub fn tls_config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.inner.tls)
+    }
+
+    pub(crate) fn post_limit(&self) -> Duration {
+        self.inner.post_limit
+    }
+
+    /// Connects to an IMAP server.
+    pub async fn connect(&self, host: &HostName, port: u16) -> Result<TcpStream, DialError> {
+        let dialled = async { dial(&self.vetted(host, port, IMAP_PORTS).await?).await };
+        timeout(CONNECT_LIMIT, dialled).await.unwrap_or(Err(DialError::TimedOut))
+    }
+
+    /// Connects to an IMAP server that speaks TLS from the first byte.
+    pub async fn tls_connect(&self, host: &HostName, port: u16) -> Result<TlsStream, DialError> {
+        let plain = self.connect(host, port).await?;
+        self.start_tls(host, plain).await
+    }
+
+    /// Begins TLS on a connection, as after STARTTLS.
+    pub async fn start_tls(&self, host: &HostName, plain: TcpStream) -> Result<TlsStream, DialError> {
+        let name = ServerName::try_from(host.as_str().to_owned())
+            .map_err(|not_a_name| DialError::TlsFailed(Box::new(not_a_name)))?;
+        let handshake = TlsConnector::from(self.tls_config()).connect(name, plain);
+        match timeout(CONNECT_LIMIT, handshake).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) => Err(DialError::TlsFailed(Box::new(error))),
+            Err(_elapsed) => Err(DialError::TimedOut),
+        }
+    }
+
+    /// Where that name leads, every address vetted. One forbidden answer refuses them all: a name that points both
+    /// outside and inside is an attack or a mistake.
+    pub(crate) async fn vetted(
+        &self,
+        host: &HostName,
+        port: u16,
+        usual_ports: &[u16],
+    ) -> Result<Vec<SocketAddr>, DialError> {
+        let addresses = self.inner.resolver.addresses(host).await?;
+        let addresses: Vec<SocketAddr> = addresses.into_iter().map(|ip| at(ip, port)).collect();
+        if addresses.iter().all(|address| self.inner.guard.permits(*address, usual_ports)) {
+            Ok(addresses)
+        } else {
+            Err(DialError::Forbidden)
+        }
+    }
+}
+
+/// Dials one address after the other. The last failure is the one that is told.
+async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
+    let mut failure = DialError::HostNotFound;
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                stream.set_nodelay(true).map_err(|error| DialError::Unreachable(Box::new(error)))?;
+                return Ok(stream);
+            }
+            Err(error) => failure = DialError::Unreachable(Box::new(error)),
+        }
+    }
+    Err(failure)
+}
+
+fn tls_config(extra_roots: Vec<CertificateDer<'static>>) -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier = Verifier::new_with_extra_roots(extra_roots, Arc::clone(&provider))?;
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .dangerous() // rustls's word for any verifier that is not its own; this one is the platform's
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth())
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, SettingsError> {
+    let unusable = |source| SettingsError::Certificates { path: path.to_owned(), source };
+    let found =
+        CertificateDer::pem_file_iter(path).map_err(unusable)?.collect::<Result<Vec<_>, _>>().map_err(unusable)?;
+    if found.is_empty() { Err(unusable(rustls_pki_types::pem::Error::NoItemsFound)) } else { Ok(found) }
+}
