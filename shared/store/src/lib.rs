@@ -1,1 +1,46 @@
+#![doc = include_str!("../README.md")]
 
+pub mod api_key;
+pub mod attempt;
+pub mod audit;
+pub mod bounce;
+pub mod correspondent;
+pub mod delivery;
+pub mod endpoint;
+mod error;
+pub mod event;
+mod fleet;
+pub mod folder;
+pub mod idempotency;
+pub mod incident;
+pub mod mailbox;
+pub mod msp;
+mod page;
+pub mod quarantine;
+mod row;
+pub mod sent;
+pub mod tenant;
+mod tx;
+
+pub use error::StoreError;
+pub use fleet::{Busy, Due, Fleet};
+pub use page::{Listed, Page};
+pub use tx::{Db, MspTx, Owner};
+
+/// Every migration, in order.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
+
+/// Something encrypted, and the version of the key that encrypted it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// Nonce, ciphertext and tag, as the seal room wrote them.
+    pub bytes: Vec<u8>,
+    /// Which version of the key.
+    pub key_version: i32,
+}
+
+impl std::fmt::Debug for Sealed {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "<sealed by key version {}>", self.key_version)
+    }
+}

@@ -1,0 +1,147 @@
+//! The few questions that span MSPs, asked by a role that may read ids and due times and nothing else.
+
+use chrono::{DateTime, Utc};
+use daimon_domain::id::{DeliveryId, MailboxId, MspId, TenantId};
+use sqlx::postgres::PgPool;
+use uuid::Uuid;
+
+use crate::StoreError;
+
+/// Work that is due, and inside which wall it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Due<I> {
+    /// Whose.
+    pub msp: MspId,
+    /// Of which tenant; none for an event about the MSP itself.
+    pub tenant: Option<TenantId>,
+    /// Which.
+    pub id: I,
+}
+
+/// How much is left to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Busy {
+    /// Mailboxes that are due and in nobody's hands.
+    pub due_mailboxes: i64,
+    /// Mailboxes being read.
+    pub leased_mailboxes: i64,
+    /// Deliveries that are due and in nobody's hands.
+    pub due_deliveries: i64,
+    /// Deliveries being sent.
+    pub leased_deliveries: i64,
+}
+
+impl Busy {
+    /// Nothing due and nothing in flight.
+    pub const fn is_idle(self) -> bool {
+        self.due_mailboxes == 0 && self.leased_mailboxes == 0 && self.due_deliveries == 0 && self.leased_deliveries == 0
+    }
+}
+
+/// Connections of the fleet role.
+#[derive(Clone, Debug)]
+pub struct Fleet {
+    pool: PgPool,
+}
+
+impl Fleet {
+    /// Connects.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        Ok(Self { pool: crate::tx::connect(url, 4).await? })
+    }
+
+    /// For a pool that exists.
+    pub const fn of_pool(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// Closes every connection; what runs is waited for.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// Mailboxes to read, each tenant's most overdue first, so that a tenant with 10,000 doesn't fill the answer.
+    #[tracing::instrument(name = "store.fleet.due_mailboxes", skip_all)]
+    pub async fn due_mailboxes(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Due<MailboxId>>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select msp_id, tenant_id, mailbox_id from mailbox
+            where polling = 'active' and connection <> 'credential_refused' and next_poll_at <= $1
+                and (lease_until is null or lease_until <= $1)
+            order by row_number() over (partition by msp_id, tenant_id order by next_poll_at, mailbox_id), next_poll_at
+            limit $2"#,
+            now,
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let due = |msp: Uuid, tenant: Uuid, id: Uuid| Due {
+            msp: MspId::from_uuid(msp),
+            tenant: Some(TenantId::from_uuid(tenant)),
+            id: MailboxId::from_uuid(id),
+        };
+        Ok(rows.into_iter().map(|row| due(row.msp_id, row.tenant_id, row.mailbox_id)).collect())
+    }
+
+    /// Deliveries to send, each tenant's most overdue first.
+    #[tracing::instrument(name = "store.fleet.due_deliveries", skip_all)]
+    pub async fn due_deliveries(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Due<DeliveryId>>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select msp_id, tenant_id, delivery_id from delivery
+            where state = 'pending' and next_attempt_at <= $1 and (lease_until is null or lease_until <= $1)
+            order by row_number() over (partition by msp_id, tenant_id order by next_attempt_at, delivery_id), next_attempt_at
+            limit $2"#,
+            now,
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let due = |msp: Uuid, tenant: Option<Uuid>, id: Uuid| Due {
+            msp: MspId::from_uuid(msp),
+            tenant: tenant.map(TenantId::from_uuid),
+            id: DeliveryId::from_uuid(id),
+        };
+        Ok(rows.into_iter().map(|row| due(row.msp_id, row.tenant_id, row.delivery_id)).collect())
+    }
+
+    /// How much is due or in flight at `now`.
+    pub async fn busy(&self, now: DateTime<Utc>) -> Result<Busy, StoreError> {
+        let counts = sqlx::query!(
+            r#"select
+                (select count(*) from mailbox where polling = 'active' and connection <> 'credential_refused'
+                    and next_poll_at <= $1 and (lease_until is null or lease_until <= $1)) as "due_mailboxes!",
+                (select count(*) from mailbox where lease_until > $1) as "leased_mailboxes!",
+                (select count(*) from delivery where state = 'pending'
+                    and next_attempt_at <= $1 and (lease_until is null or lease_until <= $1)) as "due_deliveries!",
+                (select count(*) from delivery where state = 'pending' and lease_until > $1) as "leased_deliveries!""#,
+            now
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(Busy {
+            due_mailboxes: counts.due_mailboxes,
+            leased_mailboxes: counts.leased_mailboxes,
+            due_deliveries: counts.due_deliveries,
+            leased_deliveries: counts.leased_deliveries,
+        })
+    }
+
+    /// When the oldest delivery that nobody has sent yet became due: the age of it is the webhooks' lag.
+    pub async fn oldest_due_delivery(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
+        Ok(sqlx::query_scalar!(
+            "select min(next_attempt_at) from delivery where state = 'pending' and next_attempt_at <= $1",
+            now
+        )
+        .fetch_one(&self.pool)
+        .await?)
+    }
+
+    /// Makes the months around `at`; answers how many tables were made. The second time it makes none.
+    pub async fn ensure_partitions(&self, at: DateTime<Utc>) -> Result<i32, StoreError> {
+        Ok(sqlx::query_scalar!(r#"select ensure_partitions($1) as "made!""#, at).fetch_one(&self.pool).await?)
+    }
+
+    /// Drops the months that ended by `before`; answers how many tables were dropped.
+    pub async fn drop_partitions(&self, before: DateTime<Utc>) -> Result<i32, StoreError> {
+        Ok(sqlx::query_scalar!(r#"select drop_partitions($1) as "dropped!""#, before).fetch_one(&self.pool).await?)
+    }
+}

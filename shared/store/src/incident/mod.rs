@@ -1,0 +1,232 @@
+//! Incidents. One live one per mailbox and cause: the partial unique index `incident_live_once` keeps that promise also
+//! when two workers find the same cause at once.
+
+mod timeline;
+
+use chrono::{DateTime, Utc};
+use daimon_domain::id::{IncidentId, MailboxId, TenantId};
+use daimon_domain::incident::{Incident, IncidentState};
+use daimon_domain::verdict::Verdict;
+use uuid::Uuid;
+
+pub use timeline::{Entry, StepDone, StepState, add_entry, entries, set_step, steps};
+
+use crate::{Listed, MspTx, Page, StoreError, row};
+
+struct Row {
+    incident_id: Uuid,
+    tenant_id: Uuid,
+    mailbox_id: Uuid,
+    verdict: String,
+    tier: String,
+    severity: String,
+    state: String,
+    score_db: f64,
+    bounces: i64,
+    unexpected_recipients: i64,
+    evidence: serde_json::Value,
+    dedup_key: String,
+    sequence: i64,
+    opened_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    first_bounce_at: DateTime<Utc>,
+    last_bounce_at: DateTime<Utc>,
+}
+
+impl TryFrom<Row> for Incident {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        const TABLE: &str = "incident";
+        Ok(Self {
+            id: IncidentId::from_uuid(row.incident_id),
+            tenant: TenantId::from_uuid(row.tenant_id),
+            mailbox: MailboxId::from_uuid(row.mailbox_id),
+            verdict: row::text(TABLE, &row.verdict)?,
+            tier: row::text(TABLE, &row.tier)?,
+            severity: row::text(TABLE, &row.severity)?,
+            state: row::text(TABLE, &row.state)?,
+            score_db: row.score_db,
+            bounces: row::number(TABLE, row.bounces)?,
+            unexpected_recipients: row::number(TABLE, row.unexpected_recipients)?,
+            evidence: serde_json::from_value(row.evidence).map_err(|error| row::corrupt(TABLE, error))?,
+            dedup_key: row.dedup_key,
+            sequence: row.sequence,
+            opened_at: row.opened_at,
+            updated_at: row.updated_at,
+            first_bounce_at: row.first_bounce_at,
+            last_bounce_at: row.last_bounce_at,
+        })
+    }
+}
+
+/// Which incidents to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IncidentFilter {
+    /// Only of this tenant.
+    pub tenant: Option<TenantId>,
+    /// Only of this mailbox.
+    pub mailbox: Option<MailboxId>,
+    /// Only with this cause.
+    pub verdict: Option<Verdict>,
+    /// Only in this state.
+    pub state: Option<IncidentState>,
+    /// Only those that new evidence would update.
+    pub live_only: bool,
+}
+
+/// The live incidents of a mailbox, oldest first, held until the transaction ends: whoever changes one waits.
+pub async fn live_for_mailbox(tx: &mut MspTx, mailbox: MailboxId) -> Result<Vec<Incident>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        "select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
+            unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at
+        from incident
+        where mailbox_id = $1 and state in ('open', 'contained', 'monitoring', 'recovered', 'reopened')
+        order by incident_id for update",
+        mailbox.as_uuid()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(Incident::try_from).collect()
+}
+
+/// Stores a new incident. `Conflict { incident_live_once }`: there is a live one for this cause.
+pub async fn insert(tx: &mut MspTx, incident: &Incident) -> Result<(), StoreError> {
+    let msp = tx.msp().as_uuid();
+    sqlx::query!(
+        "insert into incident (msp_id, tenant_id, incident_id, mailbox_id, verdict, tier, severity, state, score_db,
+            bounces, unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at,
+            last_bounce_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+        msp,
+        incident.tenant.as_uuid(),
+        incident.id.as_uuid(),
+        incident.mailbox.as_uuid(),
+        incident.verdict.as_str(),
+        incident.tier.as_str(),
+        incident.severity.as_str(),
+        incident.state.as_str(),
+        incident.score_db,
+        i64::from(incident.bounces),
+        i64::from(incident.unexpected_recipients),
+        evidence(incident)?,
+        incident.dedup_key,
+        incident.sequence,
+        incident.opened_at,
+        incident.updated_at,
+        incident.first_bounce_at,
+        incident.last_bounce_at
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Writes an incident that moved on. `false`: the stored one is as new or newer, or it is gone.
+///
+/// `incident.sequence` must have grown: two who read the same state can't both write.
+pub async fn update(tx: &mut MspTx, incident: &Incident) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "update incident set verdict = $3, tier = $4, severity = $5, state = $6, score_db = $7, bounces = $8,
+            unexpected_recipients = $9, evidence = $10, dedup_key = $11, sequence = $2, updated_at = $12,
+            first_bounce_at = $13, last_bounce_at = $14
+        where incident_id = $1 and sequence < $2",
+        incident.id.as_uuid(),
+        incident.sequence,
+        incident.verdict.as_str(),
+        incident.tier.as_str(),
+        incident.severity.as_str(),
+        incident.state.as_str(),
+        incident.score_db,
+        i64::from(incident.bounces),
+        i64::from(incident.unexpected_recipients),
+        evidence(incident)?,
+        incident.dedup_key,
+        incident.updated_at,
+        incident.first_bounce_at,
+        incident.last_bounce_at
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Reads one incident; `None` also when it is outside the wall.
+pub async fn find(tx: &mut MspTx, id: IncidentId) -> Result<Option<Incident>, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        "select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
+            unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at
+        from incident where incident_id = $1",
+        id.as_uuid()
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(Incident::try_from).transpose()
+}
+
+/// Reads one incident to change it: whoever else changes it waits until the transaction ends.
+pub async fn find_held(tx: &mut MspTx, id: IncidentId) -> Result<Option<Incident>, StoreError> {
+    sqlx::query_scalar!("select incident_id from incident where incident_id = $1 for update", id.as_uuid())
+        .fetch_optional(tx.conn())
+        .await?;
+    find(tx, id).await
+}
+
+/// Incidents, newest first.
+pub async fn list(
+    tx: &mut MspTx,
+    filter: &IncidentFilter,
+    page: Page<IncidentId>,
+) -> Result<Listed<Incident>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        "select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
+            unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at
+        from incident
+        where ($1::uuid is null or tenant_id = $1) and ($2::uuid is null or mailbox_id = $2)
+            and ($3::text is null or verdict = $3) and ($4::text is null or state = $4)
+            and (not $5 or state in ('open', 'contained', 'monitoring', 'recovered', 'reopened'))
+            and ($6::uuid is null or incident_id < $6)
+        order by incident_id desc limit $7",
+        filter.tenant.map(TenantId::as_uuid),
+        filter.mailbox.map(MailboxId::as_uuid),
+        filter.verdict.map(Verdict::as_str),
+        filter.state.map(IncidentState::as_str),
+        filter.live_only,
+        page.before.map(IncidentId::as_uuid),
+        page.probe()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(page.cut(rows.into_iter().map(Incident::try_from).collect::<Result<_, _>>()?))
+}
+
+/// Who said that they are on it, and when.
+pub async fn acknowledged(tx: &mut MspTx, id: IncidentId) -> Result<Option<(DateTime<Utc>, String)>, StoreError> {
+    let row =
+        sqlx::query!("select acknowledged_at, acknowledged_by from incident where incident_id = $1", id.as_uuid())
+            .fetch_optional(tx.conn())
+            .await?;
+    Ok(row.and_then(|row| row.acknowledged_at.zip(row.acknowledged_by)))
+}
+
+/// Notes that somebody is on it. The second time it keeps the first; `false` when there is no such incident.
+pub async fn acknowledge(tx: &mut MspTx, id: IncidentId, by: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "update incident set acknowledged_at = coalesce(acknowledged_at, $3),
+            acknowledged_by = coalesce(acknowledged_by, $2)
+        where incident_id = $1",
+        id.as_uuid(),
+        by,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+fn evidence(incident: &Incident) -> Result<serde_json::Value, StoreError> {
+    serde_json::to_value(&incident.evidence).map_err(|error| row::corrupt("incident", error))
+}

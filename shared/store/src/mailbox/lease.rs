@@ -1,0 +1,108 @@
+//! Who is reading a mailbox right now: a lease that is fenced, not a lock.
+//!
+//! The lease is committed before the session begins, and with it the count of attempts: a message that kills the process
+//! counts too. Whoever comes back too late finds another token in the row, or none, and changes nothing.
+
+use chrono::{DateTime, Utc};
+use daimon_domain::id::MailboxId;
+use daimon_domain::job::Lease;
+use daimon_domain::mailbox::{Connection, Mailbox};
+
+use super::{Columns, find};
+use crate::{MspTx, StoreError, row};
+
+/// What the detector remembers of a mailbox between two sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DetectorState {
+    /// Of which layout the bytes are.
+    pub version: i32,
+    /// As the verdict room wrote them.
+    pub bytes: Vec<u8>,
+}
+
+/// How a session ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MailboxEnd {
+    /// How reading goes.
+    pub connection: Connection,
+    /// When to read again, unless somebody asked for it sooner.
+    pub next_poll_at: DateTime<Utc>,
+    /// When it was read to the end; `None` keeps the last time.
+    pub last_polled_at: Option<DateTime<Utc>>,
+    /// What the detector remembers now; `None` keeps what it remembered.
+    pub state: Option<DetectorState>,
+}
+
+/// Takes a mailbox that is due and in nobody's hands. `None`: the hint was stale.
+///
+/// Commit before the work begins. `Lease::attempt` counts sessions that began since one ended, this one included.
+#[tracing::instrument(name = "store.mailbox.lease", skip_all, fields(mailbox.id = %id))]
+pub async fn lease(
+    tx: &mut MspTx,
+    id: MailboxId,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<Option<(Mailbox, Lease)>, StoreError> {
+    let taken = sqlx::query!(
+        r#"update mailbox set lease_token = gen_random_uuid(), lease_until = $3, attempt = attempt + 1,
+            poll_requested_at = null
+        where mailbox_id = $1 and polling = 'active' and connection <> 'credential_refused' and next_poll_at <= $2
+            and (lease_until is null or lease_until <= $2)
+        returning lease_token as "lease_token!", attempt"#,
+        id.as_uuid(),
+        now,
+        until
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    let Some(taken) = taken else { return Ok(None) };
+    let lease = Lease { token: taken.lease_token, until, attempt: row::number("mailbox", taken.attempt)? };
+    Ok(find(tx, id).await?.map(|mailbox| (mailbox, lease)))
+}
+
+/// Keeps a mailbox until `until`. `false`: it is ours no more, stop.
+pub async fn renew(tx: &mut MspTx, id: MailboxId, lease: &Lease, until: DateTime<Utc>) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "update mailbox set lease_until = $3 where mailbox_id = $1 and lease_token = $2",
+        id.as_uuid(),
+        lease.token,
+        until
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Gives a mailbox back, in the transaction of what the session found. `false`: it is ours no more, roll back.
+#[tracing::instrument(name = "store.mailbox.finish", skip_all, fields(mailbox.id = %id))]
+pub async fn finish(tx: &mut MspTx, id: MailboxId, lease: &Lease, end: &MailboxEnd) -> Result<bool, StoreError> {
+    let connection = Columns::from(&end.connection);
+    let done = sqlx::query!(
+        "update mailbox set connection = $3, connection_since = $4, connection_fault = $5, connection_failures = $6,
+            next_poll_at = least($7, poll_requested_at), last_polled_at = coalesce($8, last_polled_at),
+            detector_state = coalesce($9, detector_state), detector_version = coalesce($10, detector_version),
+            lease_token = null, lease_until = null, attempt = 0, poll_requested_at = null
+        where mailbox_id = $1 and lease_token = $2",
+        id.as_uuid(),
+        lease.token,
+        connection.connection,
+        connection.since,
+        connection.fault,
+        connection.failures,
+        end.next_poll_at,
+        end.last_polled_at,
+        end.state.as_ref().map(|state| state.bytes.as_slice()),
+        end.state.as_ref().map(|state| state.version)
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// What the detector remembers of a mailbox; `None` when it never saw it.
+pub async fn detector_state(tx: &mut MspTx, id: MailboxId) -> Result<Option<DetectorState>, StoreError> {
+    let row = sqlx::query!("select detector_version, detector_state from mailbox where mailbox_id = $1", id.as_uuid())
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(row.and_then(|row| row.detector_state.map(|bytes| DetectorState { version: row.detector_version, bytes })))
+}

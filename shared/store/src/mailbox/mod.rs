@@ -1,0 +1,295 @@
+//! IMAP accounts: what people set, and (in [`lease`](self::lease())) who is reading one right now.
+
+mod lease;
+
+use chrono::{DateTime, Utc};
+use daimon_domain::id::{MailboxId, TenantId};
+use daimon_domain::mailbox::{Connection, ImapServer, Mailbox, Polling};
+use uuid::Uuid;
+
+pub use lease::{DetectorState, MailboxEnd, detector_state, finish, lease, renew};
+
+use crate::{Listed, MspTx, Page, Sealed, StoreError, row};
+
+struct Row {
+    mailbox_id: Uuid,
+    tenant_id: Uuid,
+    address: String,
+    host: String,
+    port: i32,
+    tls: String,
+    username: String,
+    polling_since: Option<DateTime<Utc>>,
+    connection: String,
+    connection_since: Option<DateTime<Utc>>,
+    connection_fault: Option<String>,
+    connection_failures: i32,
+    poll_interval_s: i32,
+    next_poll_at: DateTime<Utc>,
+    last_polled_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+    version: i64,
+}
+
+impl TryFrom<Row> for Mailbox {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let connection = match (row.connection.as_str(), row.connection_since, row.connection_fault.as_deref()) {
+            ("new", None, None) => Connection::New,
+            ("connected", Some(since), None) => Connection::Connected { since },
+            ("unreachable", Some(since), Some(fault)) => Connection::Unreachable {
+                code: row::text("mailbox", fault)?,
+                since,
+                failures: row::number("mailbox", row.connection_failures)?,
+            },
+            ("credential_refused", Some(since), None) => Connection::CredentialRefused { since },
+            _ => return Err(row::corrupt("mailbox", "a connection without its date or fault")),
+        };
+        Ok(Self {
+            id: MailboxId::from_uuid(row.mailbox_id),
+            tenant: TenantId::from_uuid(row.tenant_id),
+            address: row::text("mailbox", &row.address)?,
+            server: ImapServer {
+                host: row::text("mailbox", &row.host)?,
+                port: row::number("mailbox", row.port)?,
+                tls: row::text("mailbox", &row.tls)?,
+            },
+            username: row.username,
+            polling: row.polling_since.map_or(Polling::Active, |since| Polling::Paused { since }),
+            connection,
+            poll_interval_s: row::number("mailbox", row.poll_interval_s)?,
+            next_poll_at: row.next_poll_at,
+            last_polled_at: row.last_polled_at,
+            created_at: row.created_at,
+            version: row.version,
+        })
+    }
+}
+
+/// A connection as its four columns.
+struct Columns {
+    connection: &'static str,
+    since: Option<DateTime<Utc>>,
+    fault: Option<&'static str>,
+    failures: i32,
+}
+
+impl From<&Connection> for Columns {
+    fn from(connection: &Connection) -> Self {
+        let (connection, since, fault, failures) = match connection {
+            Connection::New => ("new", None, None, 0),
+            Connection::Connected { since } => ("connected", Some(*since), None, 0),
+            Connection::Unreachable { code, since, failures } => {
+                ("unreachable", Some(*since), Some(code.as_str()), row::int(*failures))
+            }
+            Connection::CredentialRefused { since } => ("credential_refused", Some(*since), None, 0),
+        };
+        Self { connection, since, fault, failures }
+    }
+}
+
+/// Which mailboxes to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailboxFilter {
+    /// Only of this tenant.
+    pub tenant: Option<TenantId>,
+    /// Only with this address, in lower case.
+    pub address: Option<String>,
+}
+
+/// Stores a new mailbox. `Conflict { mailbox_address_once }`: the tenant has one with this address.
+pub async fn insert(tx: &mut MspTx, mailbox: &Mailbox, secret: &Sealed) -> Result<(), StoreError> {
+    let msp = tx.msp().as_uuid();
+    let connection = Columns::from(&mailbox.connection);
+    let (polling, polling_since) = match mailbox.polling {
+        Polling::Active => ("active", None),
+        Polling::Paused { since } => ("paused", Some(since)),
+    };
+    sqlx::query!(
+        "insert into mailbox (msp_id, tenant_id, mailbox_id, address, host, port, tls, username, sealed_secret,
+            secret_key_version, polling, polling_since, connection, connection_since, connection_fault,
+            connection_failures, poll_interval_s, next_poll_at, last_polled_at, created_at, version)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+        msp,
+        mailbox.tenant.as_uuid(),
+        mailbox.id.as_uuid(),
+        mailbox.address.as_str(),
+        mailbox.server.host.as_str(),
+        i32::from(mailbox.server.port),
+        mailbox.server.tls.as_str(),
+        mailbox.username,
+        secret.bytes,
+        secret.key_version,
+        polling,
+        polling_since,
+        connection.connection,
+        connection.since,
+        connection.fault,
+        connection.failures,
+        row::int(mailbox.poll_interval_s),
+        mailbox.next_poll_at,
+        mailbox.last_polled_at,
+        mailbox.created_at,
+        mailbox.version
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Reads one mailbox; `None` also when it is outside the wall.
+#[tracing::instrument(name = "store.mailbox.find", skip_all, fields(mailbox.id = %id))]
+pub async fn find(tx: &mut MspTx, id: MailboxId) -> Result<Option<Mailbox>, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        "select mailbox_id, tenant_id, address, host, port, tls, username, polling_since, connection, connection_since,
+            connection_fault, connection_failures, poll_interval_s, next_poll_at, last_polled_at, created_at, version
+        from mailbox where mailbox_id = $1",
+        id.as_uuid()
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(Mailbox::try_from).transpose()
+}
+
+/// Mailboxes, newest first.
+pub async fn list(
+    tx: &mut MspTx,
+    filter: &MailboxFilter,
+    page: Page<MailboxId>,
+) -> Result<Listed<Mailbox>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        "select mailbox_id, tenant_id, address, host, port, tls, username, polling_since, connection, connection_since,
+            connection_fault, connection_failures, poll_interval_s, next_poll_at, last_polled_at, created_at, version
+        from mailbox
+        where ($1::uuid is null or tenant_id = $1) and ($2::text is null or address = $2)
+            and ($3::uuid is null or mailbox_id < $3)
+        order by mailbox_id desc limit $4",
+        filter.tenant.map(TenantId::as_uuid),
+        filter.address,
+        page.before.map(MailboxId::as_uuid),
+        page.probe()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(page.cut(rows.into_iter().map(Mailbox::try_from).collect::<Result<_, _>>()?))
+}
+
+/// Writes address, server, username and interval if the stored version is still `mailbox.version`, and answers the new
+/// version. `None`: somebody else was faster, or it is gone.
+///
+/// Another server or username begins anew: the connection is new, a session that still runs is fenced off, and the
+/// mailbox is due at `now`.
+pub async fn update(tx: &mut MspTx, mailbox: &Mailbox, now: DateTime<Utc>) -> Result<Option<i64>, StoreError> {
+    let version = sqlx::query_scalar!(
+        "update mailbox set address = $3, poll_interval_s = $4, version = version + 1
+        where mailbox_id = $1 and version = $2 returning version",
+        mailbox.id.as_uuid(),
+        mailbox.version,
+        mailbox.address.as_str(),
+        row::int(mailbox.poll_interval_s)
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    if version.is_some() {
+        sqlx::query!(
+            "update mailbox set host = $2, port = $3, tls = $4, username = $5, connection = 'new',
+                connection_since = null, connection_fault = null, connection_failures = 0, attempt = 0,
+                lease_token = null, lease_until = null, next_poll_at = $6, poll_requested_at = null
+            where mailbox_id = $1 and (host, port, tls, username) is distinct from ($2, $3, $4, $5)",
+            mailbox.id.as_uuid(),
+            mailbox.server.host.as_str(),
+            i32::from(mailbox.server.port),
+            mailbox.server.tls.as_str(),
+            mailbox.username,
+            now
+        )
+        .execute(tx.conn())
+        .await?;
+    }
+    Ok(version)
+}
+
+/// Removes a mailbox with everything that was read from it, if the stored version is still `version`.
+pub async fn delete(tx: &mut MspTx, id: MailboxId, version: i64) -> Result<bool, StoreError> {
+    let done = sqlx::query!("delete from mailbox where mailbox_id = $1 and version = $2", id.as_uuid(), version)
+        .execute(tx.conn())
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Stops reading. The second time it changes nothing; `false` when there is no such mailbox.
+pub async fn pause(tx: &mut MspTx, id: MailboxId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "update mailbox set version = version + case polling when 'active' then 1 else 0 end,
+            polling_since = coalesce(polling_since, $2), polling = 'paused'
+        where mailbox_id = $1",
+        id.as_uuid(),
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Reads again, at once. The second time it changes nothing; `false` when there is no such mailbox.
+pub async fn resume(tx: &mut MspTx, id: MailboxId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "update mailbox set version = version + case polling when 'active' then 0 else 1 end,
+            next_poll_at = case polling when 'active' then next_poll_at else $2 end,
+            polling_since = null, polling = 'active'
+        where mailbox_id = $1",
+        id.as_uuid(),
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Makes a mailbox due at `now`, also after a session that runs at the moment; `false` when there is no such mailbox.
+pub async fn poll_now(tx: &mut MspTx, id: MailboxId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "update mailbox set next_poll_at = least(next_poll_at, $2), poll_requested_at = $2 where mailbox_id = $1",
+        id.as_uuid(),
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The sealed password, and the tenant whose data key opens it.
+pub async fn sealed_secret(tx: &mut MspTx, id: MailboxId) -> Result<Option<Sealed>, StoreError> {
+    let row = sqlx::query!("select sealed_secret, secret_key_version from mailbox where mailbox_id = $1", id.as_uuid())
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(row.map(|row| Sealed { bytes: row.sealed_secret, key_version: row.secret_key_version }))
+}
+
+/// Replaces the password if the stored version is still `version`, and answers the new version.
+///
+/// A session that still tries the old one is fenced off, and the mailbox is due at `now`.
+pub async fn replace_secret(
+    tx: &mut MspTx,
+    id: MailboxId,
+    version: i64,
+    secret: &Sealed,
+    now: DateTime<Utc>,
+) -> Result<Option<i64>, StoreError> {
+    Ok(sqlx::query_scalar!(
+        "update mailbox set sealed_secret = $3, secret_key_version = $4, connection = 'new', connection_since = null,
+            connection_fault = null, connection_failures = 0, attempt = 0, lease_token = null, lease_until = null,
+            next_poll_at = $5, poll_requested_at = null, version = version + 1
+        where mailbox_id = $1 and version = $2 returning version",
+        id.as_uuid(),
+        version,
+        secret.bytes,
+        secret.key_version,
+        now
+    )
+    .fetch_optional(tx.conn())
+    .await?)
+}

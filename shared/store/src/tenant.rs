@@ -1,0 +1,116 @@
+//! Client companies, and the key that everything secret of theirs is sealed with.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use daimon_domain::id::TenantId;
+use daimon_domain::tenant::Tenant;
+use uuid::Uuid;
+
+use crate::{Listed, MspTx, Page, StoreError, row};
+
+struct Row {
+    tenant_id: Uuid,
+    name: String,
+    language: String,
+    external_refs: serde_json::Value,
+    created_at: DateTime<Utc>,
+    version: i64,
+}
+
+impl TryFrom<Row> for Tenant {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: TenantId::from_uuid(row.tenant_id),
+            name: row::text("tenant", &row.name)?,
+            language: row::text("tenant", &row.language)?,
+            external_refs: serde_json::from_value(row.external_refs).map_err(|error| row::corrupt("tenant", error))?,
+            created_at: row.created_at,
+            version: row.version,
+        })
+    }
+}
+
+/// Stores a new tenant with its data key, which the master key has sealed.
+pub async fn insert(tx: &mut MspTx, tenant: &Tenant, sealed_data_key: &[u8]) -> Result<(), StoreError> {
+    let msp = tx.msp().as_uuid();
+    sqlx::query!(
+        "insert into tenant (msp_id, tenant_id, name, language, external_refs, data_key, created_at, version)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        msp,
+        tenant.id.as_uuid(),
+        tenant.name.as_str(),
+        tenant.language.as_str(),
+        references(&tenant.external_refs),
+        sealed_data_key,
+        tenant.created_at,
+        tenant.version
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Reads one tenant; `None` also when it is outside the wall.
+pub async fn find(tx: &mut MspTx, id: TenantId) -> Result<Option<Tenant>, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        "select tenant_id, name, language, external_refs, created_at, version from tenant where tenant_id = $1",
+        id.as_uuid()
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(Tenant::try_from).transpose()
+}
+
+/// Tenants, newest first.
+pub async fn list(tx: &mut MspTx, page: Page<TenantId>) -> Result<Listed<Tenant>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        "select tenant_id, name, language, external_refs, created_at, version
+        from tenant where $1::uuid is null or tenant_id < $1 order by tenant_id desc limit $2",
+        page.before.map(TenantId::as_uuid),
+        page.probe()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(page.cut(rows.into_iter().map(Tenant::try_from).collect::<Result<_, _>>()?))
+}
+
+/// Writes name, language and references if the stored version is still `tenant.version`, and answers the new version.
+/// `None`: somebody else was faster, or it is gone.
+pub async fn update(tx: &mut MspTx, tenant: &Tenant) -> Result<Option<i64>, StoreError> {
+    Ok(sqlx::query_scalar!(
+        "update tenant set name = $3, language = $4, external_refs = $5, version = version + 1
+        where tenant_id = $1 and version = $2 returning version",
+        tenant.id.as_uuid(),
+        tenant.version,
+        tenant.name.as_str(),
+        tenant.language.as_str(),
+        references(&tenant.external_refs)
+    )
+    .fetch_optional(tx.conn())
+    .await?)
+}
+
+/// Removes a tenant with everything that is its own, its data key included, if the stored version is still `version`.
+/// The audit log stays.
+pub async fn delete(tx: &mut MspTx, id: TenantId, version: i64) -> Result<bool, StoreError> {
+    let done = sqlx::query!("delete from tenant where tenant_id = $1 and version = $2", id.as_uuid(), version)
+        .execute(tx.conn())
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The tenant's data key as the master key sealed it.
+pub async fn data_key(tx: &mut MspTx, id: TenantId) -> Result<Option<Vec<u8>>, StoreError> {
+    Ok(sqlx::query_scalar!("select data_key from tenant where tenant_id = $1", id.as_uuid())
+        .fetch_optional(tx.conn())
+        .await?)
+}
+
+fn references(references: &BTreeMap<String, String>) -> serde_json::Value {
+    references.iter().map(|(system, id)| (system.clone(), serde_json::Value::from(id.as_str()))).collect()
+}
