@@ -1,4 +1,12 @@
-//! What a folder is for.
+//! What a folder is for: by its special-use attribute (RFC 6154), otherwise by its name.
+//!
+//! Some servers announce SPECIAL-USE and mark nothing; some clients make a second "Sent Items" beside the marked "Sent". So a folder with a
+//! telling name counts even where another one is marked: reading one folder too many costs little, and a Sent folder
+//! overlooked makes honest mail look stolen.
+
+use async_imap::imap_proto::{MailboxListData, NameAttribute};
+
+use super::mutf7;
 
 /// What a folder is for, as far as we care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,4 +30,262 @@ pub struct Folder {
     pub name: String,
     /// What it is for.
     pub role: Role,
+}
+
+const SENT: &[&str] = &[
+    "sent",
+    "sent items",
+    "sent messages",
+    "sent mail",
+    "sent-mail",
+    "sentbox",
+    "sent objects",
+    "送信済みメール",
+    "送信済みアイテム",
+    "送信済み",
+    "送信済みﾒｰﾙ",
+    "送信箱",
+    "送信メール",
+    "送信控え",
+    "送信済みトレイ",
+    "gesendet",
+    "gesendete elemente",
+    "gesendete objekte",
+    "gesendete nachrichten",
+    "gesendete mails",
+    "envoyés",
+    "éléments envoyés",
+    "messages envoyés",
+    "objets envoyés",
+    "courrier envoyé",
+    "enviados",
+    "elementos enviados",
+    "mensajes enviados",
+    "correo enviado",
+    "보낸 편지함",
+    "보낸편지함",
+    "보낸 메일함",
+    "보낸메일함",
+    "已发送",
+    "已发送邮件",
+    "已发送消息",
+    "已發送",
+    "已傳送",
+    "已傳送的郵件",
+    "寄件備份",
+    "寄件备份",
+    "已寄出",
+];
+
+const JUNK: &[&str] = &[
+    "junk",
+    "junk e-mail",
+    "junk email",
+    "junk mail",
+    "spam",
+    "bulk",
+    "bulk mail",
+    "bulk e-mail",
+    "quarantine",
+    "迷惑メール",
+    "迷惑メールフォルダ",
+    "スパム",
+    "不要メール",
+    "隔離",
+    "junk-e-mail",
+    "spamverdacht",
+    "unerwünscht",
+    "spam-verdacht",
+    "courrier indésirable",
+    "indésirables",
+    "pourriel",
+    "correo no deseado",
+    "correo basura",
+    "no deseado",
+    "정크 메일",
+    "정크메일",
+    "스팸",
+    "스팸 편지함",
+    "스팸편지함",
+    "스팸메일함",
+    "垃圾邮件",
+    "垃圾郵件",
+    "垃圾信件",
+    "广告邮件",
+];
+
+const TRASH: &[&str] = &[
+    "trash",
+    "deleted",
+    "deleted items",
+    "deleted messages",
+    "bin",
+    "wastebasket",
+    "ゴミ箱",
+    "ごみ箱",
+    "削除済みアイテム",
+    "削除済みメール",
+    "削除済み",
+    "papierkorb",
+    "gelöscht",
+    "gelöschte elemente",
+    "gelöschte objekte",
+    "corbeille",
+    "éléments supprimés",
+    "messages supprimés",
+    "papelera",
+    "elementos eliminados",
+    "mensajes eliminados",
+    "papelera de reciclaje",
+    "휴지통",
+    "지운 편지함",
+    "지운편지함",
+    "已删除",
+    "已删除邮件",
+    "已刪除的郵件",
+    "刪除的郵件",
+    "垃圾桶",
+    "废件箱",
+];
+
+/// What Outlook calls its outbox in Japanese. Some clients keep sent mail there, so it counts where nothing better is.
+const OUTBOX: &str = "送信トレイ";
+
+/// One line of the answer to LIST, or `None` for what can't be opened.
+pub(super) fn listed(data: &MailboxListData<'_>) -> Option<(Folder, bool)> {
+    let attributes = &data.name_attributes;
+    let is_closed = attributes.iter().any(|attribute| match attribute {
+        NameAttribute::NoSelect => true,
+        NameAttribute::Extension(name) => name.eq_ignore_ascii_case("\\NonExistent"),
+        _ => false,
+    });
+    if is_closed || data.name.contains(['\r', '\n', '\0']) {
+        return None;
+    }
+    let name = unescaped(&data.name);
+    let marked = attributes.iter().find_map(|attribute| match attribute {
+        NameAttribute::Junk => Some(Role::Junk),
+        NameAttribute::Trash => Some(Role::Trash),
+        NameAttribute::Sent => Some(Role::Sent),
+        // All mail again, or what nobody received: not to be read under a telling name.
+        NameAttribute::All | NameAttribute::Drafts | NameAttribute::Flagged => Some(Role::Other),
+        _ => None,
+    });
+    let bare = bare(&name, data.delimiter.as_deref());
+    let role = if name.eq_ignore_ascii_case("INBOX") { Role::Inbox } else { marked.unwrap_or_else(|| by_name(&bare)) };
+    Some((Folder { name, role }, bare == OUTBOX))
+}
+
+/// Gives the outbox the part of the Sent folder when there is no other, and puts folders in the order of [`Role`].
+pub(super) fn settled(listed: Vec<(Folder, bool)>) -> Vec<Folder> {
+    let has_sent = listed.iter().any(|(folder, _)| folder.role == Role::Sent);
+    let mut folders: Vec<_> = listed
+        .into_iter()
+        .map(|(folder, is_outbox)| if is_outbox && !has_sent { Folder { role: Role::Sent, ..folder } } else { folder })
+        .collect();
+    folders.sort_by(|one, other| (one.role, &one.name).cmp(&(other.role, &other.name)));
+    folders.dedup_by(|one, other| one.name == other.name);
+    folders
+}
+
+/// imap-proto leaves the backslashes of a quoted string in.
+fn unescaped(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut chars = name.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => out.extend(chars.next()),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// The name without the prefix that every folder of the server has, in lower case and ordinary width.
+fn bare(name: &str, delimiter: Option<&str>) -> String {
+    let mut rest = name;
+    if let Some(delimiter) = delimiter.filter(|delimiter| !delimiter.is_empty())
+        && let Some((root, inner)) = name.split_once(delimiter)
+        && ["INBOX", "[Gmail]", "[Google Mail]", "[Gmail]."].iter().any(|known| root.eq_ignore_ascii_case(known))
+    {
+        rest = inner;
+    }
+    let decoded = mutf7::decode(rest).unwrap_or_else(|| rest.to_owned());
+    let narrow = decoded.chars().map(|c| match c {
+        '\u{3000}' => ' ',
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        _ => c,
+    });
+    narrow.collect::<String>().trim().to_lowercase()
+}
+
+fn by_name(bare: &str) -> Role {
+    [(SENT, Role::Sent), (JUNK, Role::Junk), (TRASH, Role::Trash)]
+        .into_iter()
+        .find(|(names, _)| names.contains(&bare))
+        .map_or(Role::Other, |(_, role)| role)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn role(line: &str) -> Role {
+        roles(&[line]).pop().unwrap().role
+    }
+
+    fn roles(lines: &[&str]) -> Vec<Folder> {
+        use async_imap::imap_proto::{MailboxDatum, Response};
+        let listed = lines.iter().filter_map(|line| {
+            let line = format!("* LIST {line}\r\n");
+            match Response::parse(line.as_bytes()).unwrap().1 {
+                Response::MailboxData(MailboxDatum::List(data)) => super::listed(&data),
+                other => panic!("{other:?}"),
+            }
+        });
+        settled(listed.collect())
+    }
+
+    #[test]
+    fn an_attribute_beats_a_name() {
+        assert_eq!(role(r#"(\Junk) "/" "Sent""#), Role::Junk);
+        assert_eq!(role(r#"(\All) "/" "Sent""#), Role::Other);
+    }
+
+    #[test]
+    fn names_are_known_with_any_prefix_and_separator() {
+        for (line, expected) in [
+            (r#"() "/" "INBOX""#, Role::Inbox),
+            (r#"() "/" inbox"#, Role::Inbox),
+            (r#"() "." "INBOX.Sent""#, Role::Sent),
+            (r#"() "." "INBOX.&kAFP4W4IMH8w4TD8MOs-""#, Role::Sent),
+            (r#"() "/" "&kAFP4W4IMH,,kv9w,5k-""#, Role::Sent),
+            (r#"() NIL "&j,dg0TDhMPww6w-""#, Role::Junk),
+            (r#"() "\\" "&MLQw33ux-""#, Role::Trash),
+            (r#"() "/" "[Gmail]/Sent Mail""#, Role::Sent),
+            (r#"() "/" "Gel&APY-schte Elemente""#, Role::Trash),
+            (r#"() "/" "Bulk Mail""#, Role::Junk),
+            (r#"() "/" "Projects/Sent""#, Role::Other),
+        ] {
+            assert_eq!(role(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_outbox_counts_only_where_there_is_no_sent_folder() {
+        let outbox = r#"() "/" "&kAFP4TDIMOwwpA-""#;
+        assert_eq!(role(outbox), Role::Sent);
+        let both = roles(&[outbox, r#"() "/" "Sent""#]);
+        assert_eq!(both.iter().filter(|folder| folder.role == Role::Sent).count(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_not_listed() {
+        assert!(roles(&[r#"(\Noselect) "/" "[Gmail]""#, r#"(\NonExistent) "/" "Sent""#]).is_empty());
+    }
+
+    #[test]
+    fn a_quoted_name_is_unquoted() {
+        assert_eq!(roles(&[r#"() "/" "a\"b\\c""#])[0].name, r#"a"b\c"#);
+    }
 }

@@ -1,11 +1,20 @@
-//! Reading mailboxes over IMAP.
+#![doc = include_str!("README.md")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "imap-proto knows more of IMAP than is asked for here")]
 
+mod candidate;
+mod checked;
 mod checkpoint;
 mod error;
+mod fetch;
 mod folders;
+mod frame;
+mod guard;
 mod limits;
 mod mail;
+mod mutf7;
+mod sent_mail;
 mod session;
+mod sign_in;
 
 pub use checkpoint::{Checkpoint, Selected};
 pub use error::SessionError;

@@ -1,0 +1,200 @@
+//! One command, its whole answer, and nothing that belongs to another.
+//!
+//! async-imap takes a `NO`, a closed connection and the end of an answer for the same thing, and goes on with what is
+//! left of an answer nobody read. So of async-imap we use the transport and the parser, and ask ourselves: a command is over when its own
+//! tag says so, and whatever else happens ends the connection.
+//!
+//! Commands are written past async-imap, because it logs what it sends, passwords included.
+
+use std::future::Future;
+use std::io;
+
+use async_imap::Client;
+use async_imap::imap_proto::{Response, Status};
+use tokio::io::AsyncWriteExt;
+use tokio::time::{Instant, timeout_at};
+
+use super::guard::LiteralGuard;
+use super::session::Stream;
+use super::{Limits, SessionError};
+
+type Connection = Client<LiteralGuard<Box<dyn Stream>>>;
+
+/// A connection that is in step with the server, or no connection.
+pub(super) struct Wire {
+    /// Taken out while a command runs: when its future is dropped, the connection goes with it.
+    connection: Option<Connection>,
+    limits: Limits,
+    commands: u32,
+}
+
+/// How the server ended a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Ok,
+    No,
+    Bad,
+}
+
+/// The end of an answer.
+pub(super) struct Answer {
+    pub(super) outcome: Outcome,
+    /// The response code in upper case, such as `OVERQUOTA`; empty when there is none that the parser leaves to us.
+    pub(super) code: String,
+    /// Whether the text says that the server's own back end is away.
+    is_disconnected: bool,
+    /// How many responses of the answer were left out because they could not be parsed.
+    pub(super) garbled: usize,
+}
+
+impl Answer {
+    fn new(outcome: Outcome, text: &str, garbled: usize) -> Self {
+        let code = text.strip_prefix('[').and_then(|rest| rest.split([']', ' ']).next()).unwrap_or_default();
+        let text = text.to_ascii_lowercase();
+        Self {
+            outcome,
+            code: code.to_ascii_uppercase(),
+            is_disconnected: text.contains("not connected") || text.contains("too many simultaneous"),
+            garbled,
+        }
+    }
+
+    /// What a `NO` or `BAD` means for the session, or nothing when the command succeeded.
+    pub(super) fn ok(&self) -> Result<(), SessionError> {
+        match self.outcome {
+            Outcome::Ok => Ok(()),
+            Outcome::No | Outcome::Bad if self.is_busy() => Err(SessionError::Busy("in so many words")),
+            Outcome::No => Err(SessionError::Busy("a NO without a cause")),
+            Outcome::Bad => Err(SessionError::Protocol("the server does not know a basic command")),
+        }
+    }
+
+    /// Whether the server says that it will do the same thing later (RFC 5530 and what is seen in the field).
+    pub(super) fn is_busy(&self) -> bool {
+        self.is_disconnected
+            || matches!(
+                self.code.as_str(),
+                "UNAVAILABLE" | "LIMIT" | "OVERQUOTA" | "INUSE" | "THROTTLED" | "CONTACTADMIN" | "SERVERBUG"
+            )
+    }
+}
+
+impl Wire {
+    /// Takes over a connection whose server speaks next.
+    pub(super) fn new(stream: Box<dyn Stream>, limits: Limits) -> Self {
+        let connection = Client::new(LiteralGuard::new(stream, limits));
+        Self { connection: Some(connection), limits, commands: 0 }
+    }
+
+    /// Reads the greeting. Being signed in by somebody else (PREAUTH) is not a session with this mailbox.
+    pub(super) async fn greeting(&mut self) -> Result<(), SessionError> {
+        let mut connection = self.connection.take().ok_or(SessionError::Unreachable(None))?;
+        let by = Instant::now() + self.limits.greeting;
+        let read = timeout_at(by, connection.read_response()).await;
+        let response = read.map_err(|_elapsed| SessionError::TimedOut("no greeting"))?;
+        match response.map_err(from_io)?.ok_or(SessionError::Unreachable(None))?.parsed() {
+            Response::Data { status: Status::Ok, .. } => {}
+            Response::Data { status: Status::Bye, .. } => return Err(SessionError::Busy("BYE")),
+            Response::Data { status: Status::PreAuth, .. } => return Err(SessionError::Protocol("PREAUTH")),
+            _ => return Err(SessionError::Protocol("no greeting")),
+        }
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// Sends a command and hands `on` each response until the command's own end.
+    pub(super) async fn command<F>(&mut self, command: &str, on: F) -> Result<Answer, SessionError>
+    where
+        F: FnMut(&Response<'_>) + Send,
+    {
+        self.command_in_lines(&[command], on).await
+    }
+
+    /// Like [`Wire::command`], for a command that waits for the server's "+" after each line but the last.
+    pub(super) async fn command_in_lines<F>(&mut self, lines: &[&str], mut on: F) -> Result<Answer, SessionError>
+    where
+        F: FnMut(&Response<'_>) + Send,
+    {
+        if lines.iter().any(|line| line.contains(['\r', '\n', '\0'])) {
+            return Err(SessionError::Unsendable);
+        }
+        let mut lines = lines.iter();
+        let mut connection = self.connection.take().ok_or(SessionError::Unreachable(None))?;
+        self.commands += 1;
+        let tag = format!("d{}", self.commands);
+        connection.get_mut().begin();
+        let by = self.by(&mut connection);
+        send(&mut connection, &[&tag, " ", lines.next().unwrap_or(&"")], by).await?;
+        loop {
+            let response = connection.read_response().await.map_err(from_io)?.ok_or(SessionError::Unreachable(None))?;
+            let is_continuation = match response.parsed() {
+                Response::Done { tag: answered, status, outcome } if answered.0 == tag => {
+                    let text = outcome.information.as_deref().unwrap_or_default();
+                    let outcome = match status {
+                        Status::Ok => Outcome::Ok,
+                        Status::No => Outcome::No,
+                        Status::Bad => Outcome::Bad,
+                        Status::PreAuth | Status::Bye => return Err(SessionError::Protocol("no such status")),
+                    };
+                    let answer = Answer::new(outcome, text, connection.get_ref().garbled());
+                    self.connection = Some(connection);
+                    return Ok(answer);
+                }
+                // Left over from a command that somebody else gave up (a proxy that signs in on its own, for one).
+                Response::Done { .. } => false,
+                Response::Data { status: Status::Bye, .. } => return Err(SessionError::Busy("BYE")),
+                Response::Continue(_) => true,
+                other => {
+                    on(other);
+                    false
+                }
+            };
+            if is_continuation {
+                let line = lines.next().ok_or(SessionError::Protocol("the server waits for more than there is"))?;
+                let by = self.by(&mut connection);
+                send(&mut connection, &[line], by).await?;
+            }
+        }
+    }
+
+    /// Turns the connection into one with TLS. Nothing that came before counts afterwards, not even the capabilities.
+    pub(super) async fn upgrade<F, Up>(mut self, upgrade: F) -> Result<Self, SessionError>
+    where
+        F: FnOnce(Box<dyn Stream>) -> Up + Send,
+        Up: Future<Output = io::Result<Box<dyn Stream>>> + Send,
+    {
+        let connection = self.connection.take().ok_or(SessionError::Unreachable(None))?;
+        let guard = connection.into_inner();
+        // CVE-2011-0411 and its kin: what somebody slipped in before TLS would be read as if it came after.
+        let stream = guard.into_inner().ok_or(SessionError::Tls("bytes in clear after STARTTLS"))?;
+        let by = Instant::now() + self.limits.greeting;
+        let stream = timeout_at(by, upgrade(stream)).await.map_err(|_elapsed| SessionError::TimedOut("no TLS"))?;
+        let stream = stream.map_err(|_refused| SessionError::Tls("no handshake"))?;
+        Ok(Self::new(stream, self.limits))
+    }
+
+    fn by(&self, connection: &mut Connection) -> Instant {
+        connection.get_ref().session_ends().min(Instant::now() + self.limits.idle)
+    }
+}
+
+async fn send(connection: &mut Connection, parts: &[&str], by: Instant) -> Result<(), SessionError> {
+    let mut line = secrecy::zeroize::Zeroizing::new(parts.concat().into_bytes());
+    line.extend_from_slice(b"\r\n");
+    let stream = connection.get_mut();
+    let sent = timeout_at(by, async {
+        stream.write_all(&line).await?;
+        stream.flush().await
+    });
+    sent.await.map_err(|_elapsed| SessionError::TimedOut("the server takes nothing"))?.map_err(from_io)
+}
+
+/// What the guard said, or that the connection broke.
+fn from_io(error: io::Error) -> SessionError {
+    match error.downcast::<SessionError>() {
+        Ok(ours) => ours,
+        // async-imap puts the bytes it could not parse into its errors.
+        Err(error) if error.kind() == io::ErrorKind::Other => SessionError::Protocol("an answer that can't be parsed"),
+        Err(error) => SessionError::Unreachable(Some(error)),
+    }
+}

@@ -1,0 +1,61 @@
+//! What is kept of a sent message: enough to recognise a bounce of it, and nothing to read.
+
+use chrono::DateTime;
+use mail_parser::{Address, MessageParser};
+
+use super::fetch::Fetched;
+use super::mail::SentMail;
+
+/// The header fields that are fetched.
+pub(super) const FIELDS: &str = "MESSAGE-ID DATE TO CC BCC";
+
+/// Reads them.
+pub(super) fn read(uid: u32, fetched: &Fetched) -> SentMail {
+    let message = MessageParser::default().parse_headers(fetched.bytes.as_deref().unwrap_or_default());
+    let message = message.as_ref();
+    let mut recipients: Vec<String> = message
+        .into_iter()
+        .flat_map(|message| [message.to(), message.cc(), message.bcc()])
+        .flatten()
+        .flat_map(Address::iter)
+        .filter_map(|addr| addr.address.as_deref())
+        .map(|address| address.trim().to_lowercase())
+        .filter(|address| address.contains('@'))
+        .collect();
+    recipients.sort();
+    recipients.dedup();
+    SentMail {
+        uid,
+        internal_date: fetched.internal_date,
+        message_id: message.and_then(|message| message.message_id()).map(ToOwned::to_owned),
+        date: message
+            .and_then(|message| message.date())
+            .and_then(|date| DateTime::from_timestamp(date.to_timestamp(), 0)),
+        recipients,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(header: &str) -> SentMail {
+        read(1, &Fetched { bytes: Some(header.as_bytes().to_vec()), ..Fetched::default() })
+    }
+
+    #[test]
+    fn the_message_id_and_every_recipient_are_read() {
+        let mail = sent(
+            "Message-ID: <a1@b.example>\r\nDate: Tue, 1 Sep 2026 09:00:00 +0900\r\nTo: X <X@y.example>,\r\n z@y.example\r\nCc: x@y.example\r\n\r\n",
+        );
+        assert_eq!(mail.message_id.as_deref(), Some("a1@b.example"));
+        assert_eq!(mail.date.unwrap().to_rfc3339(), "2026-09-01T00:00:00+00:00");
+        assert_eq!(mail.recipients, ["x@y.example", "z@y.example"]);
+    }
+
+    #[test]
+    fn a_message_without_anything_is_still_a_message() {
+        let mail = sent("\r\n");
+        assert_eq!((mail.message_id, mail.date, mail.recipients), (None, None, Vec::new()));
+    }
+}
