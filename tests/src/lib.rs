@@ -1,1 +1,16 @@
+#![doc = include_str!("../README.md")]
 
+pub mod authority;
+pub mod catcher;
+pub mod clock;
+pub mod dovecot;
+pub mod imap;
+pub mod keep;
+pub mod place;
+pub mod postfix;
+pub mod postgres;
+pub mod program;
+pub mod redis_server;
+pub mod remote;
+pub mod servers;
+pub mod smtp;

@@ -1,0 +1,28 @@
+# Every target is one line that calls a program of the workspace. `make` alone says what there is.
+.PHONY: help deps demo up test sqlx openapi bench
+
+CARGO = SQLX_OFFLINE=true cargo
+
+help: ## Say what there is
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+deps: ## Install what the private servers are made of (Postgres, Redis, Dovecot, Postfix)
+	@tests/deps.sh
+
+demo: deps ## A mailbox is stolen before your eyes, with real servers; DEMO_EXIT=1 ends by itself
+	@$(CARGO) build --locked --workspace --bins && exec target/debug/demo
+
+up: deps ## API and worker with private servers under .daimon/, and your first API key
+	@$(CARGO) build --locked --workspace --bins && exec target/debug/up
+
+test: ## Everything: format, lints, arrows, every test with its private servers
+	@.ci/run
+
+sqlx: deps ## Write .sqlx/ anew after a change of SQL or migrations
+	@$(CARGO) build --locked --workspace --bins && exec target/debug/with-servers sqlx
+
+openapi: ## Write openapi/openapi.json anew after a change of the API
+	@$(CARGO) run --locked -q -p daimon-api --bin openapi > openapi/openapi.json.new && mv openapi/openapi.json.new openapi/openapi.json
+
+bench: ## Time reading and judging
+	@$(CARGO) bench --locked --workspace

@@ -1,0 +1,83 @@
+#!/bin/sh
+# Installs what the private servers of the demo and the tests are made of. It says what it does, does nothing
+# that is done already, and starts no system service: everything Daimon runs, it starts itself, privately.
+#
+# Debian's packages are wanted because the point is to meet the real programs: Postgres, Redis, Dovecot and Postfix.
+set -eu
+
+say() { printf 'deps: %s\n' "$*"; }
+fail() { printf 'deps: %s\n' "$*" >&2; exit 1; }
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+private=$root/.daimon/postfix # an unpacked Postfix, on machines that use another mail server
+
+missing=
+need() { missing="$missing $1"; }
+
+ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null 2>&1 || need postgresql
+command -v redis-server >/dev/null 2>&1 || command -v valkey-server >/dev/null 2>&1 || need redis-server
+[ -x /usr/sbin/dovecot ] && [ -x /usr/lib/dovecot/imap ] || need dovecot-imapd
+[ -x /usr/lib/dovecot/lmtp ] || need dovecot-lmtpd
+[ -x /usr/lib/postfix/sbin/master ] || [ -x "$private/usr/lib/postfix/sbin/master" ] || need postfix
+
+if [ -n "$missing" ]; then
+    by_hand="please install by hand:$missing (Debian's names)"
+    command -v apt-get >/dev/null 2>&1 && command -v dpkg >/dev/null 2>&1 || fail "this is not Debian; $by_hand"
+    if [ "$(id -u)" = 0 ]; then
+        as_root=
+    elif command -v sudo >/dev/null 2>&1; then
+        as_root=sudo
+    else
+        fail "neither root nor sudo; $by_hand, for example: apt-get install --no-install-recommends$missing"
+    fi
+
+    # Another mail server owns /usr/sbin/sendmail: apt would remove it to make room. Leave it, unpack ours aside.
+    aside=
+    other=$(dpkg-query -W -f '${db:Status-Abbrev}|${Package}|${Provides}\n' 2>/dev/null |
+        awk -F'|' '$1 ~ /^ii/ && $3 ~ /mail-transport-agent/ && $2 != "postfix" { print $2 }' | head -n 1)
+    case $missing in
+    *postfix*) if [ -n "$other" ]; then
+        aside=yes
+        missing=$(printf '%s' "$missing" | sed 's/ postfix//')
+    fi ;;
+    esac
+
+    say "the private servers need packages this machine lacks:$missing${aside:+ postfix}"
+    say "\$ ${as_root:+$as_root }apt-get update"
+    $as_root apt-get -q update || fail "apt-get update did not work; $by_hand"
+
+    if [ -n "$missing" ]; then
+        # policy-rc.d answering 101 is Debian's way to say "install, do not start". Whatever stood there comes back.
+        policy=/usr/sbin/policy-rc.d
+        kept=$policy.before-daimon
+        restore() {
+            if [ -e "$kept" ]; then $as_root mv -f "$kept" "$policy"; else $as_root rm -f "$policy"; fi
+        }
+        if [ -e "$policy" ] && [ ! -e "$kept" ]; then $as_root mv "$policy" "$kept"; fi
+        trap restore EXIT
+        trap 'exit 130' INT
+        trap 'exit 143' TERM
+        printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+        $as_root chmod 755 "$policy"
+        say "\$ ${as_root:+$as_root }apt-get install --no-install-recommends$missing   (no service is started)"
+        # shellcheck disable=SC2086 # one word per package
+        $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 install --no-install-recommends $missing ||
+            fail "apt-get could not install$missing; $by_hand"
+        restore
+        trap - EXIT INT TERM
+    fi
+
+    if [ -n "$aside" ]; then
+        say "$other is this machine's mail server and stays; Postfix is unpacked into .daimon/postfix, for tests only"
+        mkdir -p "$private"
+        (cd "$private" && apt-get -q download postfix && dpkg -x postfix_*.deb . && rm -f postfix_*.deb) ||
+            fail "Postfix could not be fetched; the stories and the demo need it"
+    fi
+fi
+
+command -v cargo >/dev/null 2>&1 || fail "Rust is missing: see https://rustup.rs (version 1.95 or newer)"
+if ! cargo nextest --version >/dev/null 2>&1; then
+    say "\$ cargo install cargo-nextest --locked   (the test runner; a few minutes, once)"
+    cargo install cargo-nextest --locked || fail "cargo-nextest could not be built; see https://nexte.st/docs/installation"
+fi
+say "everything is here"

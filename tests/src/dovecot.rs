@@ -1,0 +1,215 @@
+//! A private Dovecot: IMAP over TLS, LMTP for Postfix, and the judge of Postfix's sign-ins.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::authority::Authority;
+use crate::keep::Kept;
+use crate::place::{Place, free_port, is_root, own_names, program, run, user_of};
+
+/// A running server.
+#[derive(Debug)]
+pub struct Dovecot {
+    at: DovecotAt,
+    _kept: Kept,
+}
+
+/// How to reach one that somebody started.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct DovecotAt {
+    /// IMAP over TLS on 127.0.0.1.
+    pub imaps: u16,
+    /// Where mail is handed in.
+    pub lmtp: PathBuf,
+    /// Where Postfix asks whether a password is right.
+    pub auth: PathBuf,
+    /// The log, for what a server saw: sign-ins, and how they ended.
+    pub log: PathBuf,
+    users: PathBuf,
+    mail: PathBuf,
+    owner: String,
+}
+
+impl Dovecot {
+    /// Starts it in `place`.
+    pub fn start(place: &Place, authority: &Authority) -> anyhow::Result<Self> {
+        let dir = place.folder("dovecot")?;
+        let mail = place.folder("mail")?;
+        let (me, my_group) = own_names()?;
+        // As root it wants its own users for the parts that face the network, and an ordinary one for the mail.
+        let (internal, login, owner) = if is_root() {
+            let login = user_of(&["dovenull", "nobody"]).context("no user for Dovecot's sign-ins")?;
+            let internal = user_of(&["dovecot", "nobody"]).context("no user for Dovecot")?;
+            (internal, login, "65534:65534".to_owned())
+        } else {
+            (me.clone(), me.clone(), String::new())
+        };
+        let group = if is_root() { internal.clone() } else { my_group };
+        let at = DovecotAt {
+            imaps: free_port()?,
+            lmtp: dir.join("lmtp"),
+            auth: dir.join("sasl"),
+            log: dir.join("log"),
+            users: dir.join("users"),
+            mail: mail.clone(),
+            owner: owner.clone(),
+        };
+        if !at.users.exists() {
+            std::fs::write(&at.users, "")?;
+        }
+        if is_root() {
+            run(Command::new("chown").arg(&owner).arg(&mail))?;
+        }
+        // A new base folder each time: sockets of an unclean end would stop a quick restart.
+        let base = tempfile::Builder::new().prefix("b").rand_bytes(4).tempdir_in(&dir)?.keep();
+        std::fs::set_permissions(&base, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        let ids = if is_root() {
+            "uid=65534 gid=65534".to_owned()
+        } else {
+            run(Command::new("sh").args(["-c", "echo uid=$(id -u) gid=$(id -g)"]))?.trim().to_owned()
+        };
+        let userdb = format!("userdb {{\n driver = static\n args = {ids} home={}/%u\n}}", mail.display());
+        let config = format!(
+            "base_dir = {base}
+state_dir = {base}
+log_path = {log}
+default_internal_user = {internal}
+default_internal_group = {internal_group}
+default_login_user = {login}
+protocols = imap lmtp
+listen = 127.0.0.1
+ssl = required
+ssl_cert = <{certificate}
+ssl_key = <{key}
+ssl_min_protocol = TLSv1.2
+auth_mechanisms = plain login
+auth_failure_delay = 0
+disable_plaintext_auth = no
+first_valid_uid = 1
+mail_fsync = never
+mail_location = maildir:~/Maildir
+mail_max_userip_connections = 1000
+lda_mailbox_autocreate = yes
+passdb {{
+ driver = passwd-file
+ args = scheme=PLAIN username_format=%u {users}
+}}
+{userdb}
+namespace inbox {{
+ inbox = yes
+ mailbox Sent {{
+  auto = create
+  special_use = \\Sent
+ }}
+}}
+service imap-login {{
+ chroot =
+ inet_listener imap {{
+  port = 0
+ }}
+ inet_listener imaps {{
+  port = {imaps}
+  ssl = yes
+ }}
+}}
+service anvil {{
+ chroot =
+ unix_listener anvil-auth-penalty {{
+  mode = 0
+ }}
+}}
+service stats {{
+ chroot =
+}}
+service lmtp {{
+ unix_listener {lmtp} {{
+  mode = 0666
+ }}
+}}
+service auth {{
+ unix_listener {auth} {{
+  mode = 0666
+ }}
+}}
+protocol lmtp {{
+ postmaster_address = postmaster@localhost
+}}
+",
+            base = base.display(),
+            log = at.log.display(),
+            internal_group = group,
+            certificate = authority.certificate.display(),
+            key = authority.key.display(),
+            users = at.users.display(),
+            imaps = at.imaps,
+            lmtp = at.lmtp.display(),
+            auth = at.auth.display(),
+        );
+        let file = dir.join("dovecot.conf");
+        std::fs::write(&file, config)?;
+        let mut command = Command::new(program(&["/usr/sbin/dovecot", "dovecot"], "dovecot-imapd")?);
+        command.arg("-F").arg("-c").arg(&file);
+        let mut kept = Kept::start("dovecot", command, "TERM", place.to_remove())?;
+        let port = at.imaps;
+        kept.wait_until(Duration::from_secs(20), "listening", || {
+            std::net::TcpStream::connect(("127.0.0.1", port)).ok()
+        })
+        .with_context(|| std::fs::read_to_string(&at.log).unwrap_or_default())?;
+        Ok(Self { at, _kept: kept })
+    }
+
+    /// How to reach it.
+    pub fn at(&self) -> &DovecotAt {
+        &self.at
+    }
+}
+
+impl DovecotAt {
+    /// Gives `user` a mailbox.
+    pub fn add_user(&self, user: &str, password: &str) -> anyhow::Result<()> {
+        let home = self.mail.join(user);
+        std::fs::create_dir_all(&home)?;
+        if is_root() {
+            run(Command::new("chown").arg(&self.owner).arg(&home))?;
+        }
+        let mut file = std::fs::OpenOptions::new().append(true).open(&self.users)?;
+        // One write, so that tests which run at the same time do not mix their lines.
+        Ok(file.write_all(format!("{user}:{password}\n").as_bytes())?)
+    }
+
+    /// Gives `user` another password, as a technician does after a theft.
+    pub fn change_password(&self, user: &str, password: &str) -> anyhow::Result<()> {
+        let file = std::fs::OpenOptions::new().read(true).write(true).open(&self.users)?;
+        file.lock()?;
+        let lines = std::fs::read_to_string(&self.users)?;
+        let changed: String = lines
+            .lines()
+            .map(|line| {
+                if line.starts_with(&format!("{user}:")) { format!("{user}:{password}\n") } else { format!("{line}\n") }
+            })
+            .collect();
+        let beside = self.users.with_extension("new");
+        std::fs::write(&beside, changed)?;
+        std::fs::rename(beside, &self.users)?;
+        file.unlock()?;
+        Ok(())
+    }
+
+    /// How often somebody tried to sign in as `user` over IMAP.
+    pub fn sign_ins(&self, user: &str) -> anyhow::Result<usize> {
+        let log = std::fs::read_to_string(&self.log)?;
+        let by = format!("user=<{user}>");
+        Ok(log.lines().filter(|line| line.contains("imap-login:") && line.contains(&by)).count())
+    }
+
+    /// What the log says, for a failure's report.
+    pub fn log_tail(log: &Path) -> String {
+        let text = std::fs::read_to_string(log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines.iter().skip(lines.len().saturating_sub(20)).map(|line| format!("    {line}\n")).collect()
+    }
+}

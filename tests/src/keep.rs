@@ -1,0 +1,229 @@
+//! Processes that cannot outlive us.
+//!
+//! A test may be killed, a demo interrupted, a benchmark aborted: no destructor runs then. So every process gets its
+//! own process group (Ctrl-C reaches only us) and a guard, a shell that waits at the other end of a pipe. When we are
+//! gone, in whatever way, the pipe closes, and the guard ends the group and removes what it was told to remove.
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+/// How much of a process's output is kept for the day it fails.
+const LINES_KEPT: usize = 400;
+
+/// A process of ours and its guard.
+#[derive(Debug)]
+pub struct Kept {
+    name: String,
+    child: Child,
+    guard: Option<Child>,
+    gentle: &'static str,
+    lines: Arc<Mutex<Output>>,
+}
+
+#[derive(Debug, Default)]
+struct Output {
+    kept: VecDeque<String>,
+    ready: Option<String>,
+    ended: u8,
+}
+
+impl Kept {
+    /// Starts `command`. `gentle` is the signal that asks it to stop; `remove` is deleted should we die first.
+    pub fn start(
+        name: &str,
+        mut command: Command,
+        gentle: &'static str,
+        remove: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("{name} could not be started ({})", command.get_program().display()))?;
+        let guard = guard(child.id(), gentle, remove)?;
+        let lines = Arc::new(Mutex::new(Output::default()));
+        if let Some(stdout) = child.stdout.take() {
+            collect(stdout, Arc::clone(&lines));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            collect(stderr, Arc::clone(&lines));
+        }
+        Ok(Self { name: name.to_owned(), child, guard: Some(guard), gentle, lines })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it wrote, newest last.
+    pub fn output(&self) -> String {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.kept.iter().map(|line| format!("    {line}\n")).collect()
+    }
+
+    /// Its first line that starts with `ready`.
+    pub fn ready_line(&mut self, patience: Duration) -> anyhow::Result<String> {
+        let lines = Arc::clone(&self.lines);
+        self.wait_until(patience, "ready", move || lines.lock().unwrap_or_else(PoisonError::into_inner).ready.clone())
+    }
+
+    /// Asks `look` until it answers, the process ends, or patience does.
+    pub fn wait_until<T>(&mut self, patience: Duration, what: &str, look: impl Fn() -> Option<T>) -> anyhow::Result<T> {
+        let begun = Instant::now();
+        loop {
+            if let Some(found) = look() {
+                return Ok(found);
+            }
+            if let Some(status) = self.child.try_wait()? {
+                std::thread::sleep(Duration::from_millis(50)); // its last lines are still on their way to us
+                bail!("{} ended ({status}) before it was {what}:\n{}", self.name, self.output());
+            }
+            if begun.elapsed() > patience {
+                bail!("{} was not {what} within {patience:?}:\n{}", self.name, self.output());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Kills it as a power cut would.
+    pub fn kill(mut self) -> anyhow::Result<()> {
+        signal("KILL", &self.child.id().to_string());
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Asks it to stop and waits; kills it when it doesn't.
+    pub fn stop(mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
+        self.end(patience)
+    }
+
+    fn end(&mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
+        let group = format!("-{}", self.child.id());
+        let status = match self.child.try_wait()? {
+            Some(status) => status,
+            None => {
+                signal(self.gentle, &self.child.id().to_string());
+                let begun = Instant::now();
+                loop {
+                    if let Some(status) = self.child.try_wait()? {
+                        break status;
+                    }
+                    if begun.elapsed() > patience {
+                        signal("KILL", &group);
+                        self.child.wait()?;
+                        break ExitStatus::from_raw(9);
+                    }
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            }
+        };
+        if let Some(mut guard) = self.guard.take() {
+            if let Some(mut pipe) = guard.stdin.take() {
+                // The guard leaves without a deed when it is told so.
+                drop(writeln!(pipe, "leave"));
+            }
+            guard.wait()?;
+        }
+        Ok(status)
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- {} said:\n{}", self.name, self.output());
+        }
+        drop(self.end(Duration::from_secs(5)));
+    }
+}
+
+fn collect(from: impl std::io::Read + Send + 'static, into: Arc<Mutex<Output>>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines() {
+            let Ok(line) = line else { break };
+            let mut output = into.lock().unwrap_or_else(PoisonError::into_inner);
+            if output.ready.is_none() && line.starts_with("ready") {
+                output.ready = Some(line.clone());
+            }
+            if output.kept.len() == LINES_KEPT {
+                output.kept.pop_front();
+            }
+            output.kept.push_back(line);
+        }
+        into.lock().unwrap_or_else(PoisonError::into_inner).ended += 1;
+    });
+}
+
+fn guard(pid: u32, gentle: &str, remove: Option<&Path>) -> anyhow::Result<Child> {
+    // A group first gets the gentle signal, for a server that cleans up after itself, and then no choice.
+    let script = r#"if read -r word; then exit 0; fi
+kill -"$2" "$1"; n=0
+while kill -0 "$1" && [ $n -lt 30 ]; do n=$((n + 1)); sleep 0.1; done
+kill -KILL -"$1"
+[ -z "$3" ] || rm -rf "$3""#;
+    let remove = remove.map_or(OsStr::new(""), Path::as_os_str);
+    Command::new("/bin/sh")
+        .args(["-c", script, "daimon-guard"])
+        .arg(pid.to_string())
+        .arg(gentle)
+        .arg(remove)
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("no /bin/sh to guard the private servers with")
+}
+
+/// Sends a signal to a process, or to a group when `to` begins with a minus.
+pub(crate) fn signal(name: &str, to: &str) {
+    let sent =
+        Command::new("/bin/kill").args(["-s", name, "--", to]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if sent.is_err() {
+        drop(Command::new("/bin/sh").args(["-c", "kill -s \"$0\" -- \"$1\"", name, to]).status());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_ends_with_its_keeper() {
+        let mut command = Command::new("/bin/sleep");
+        command.arg("600");
+        let kept = Kept::start("sleep", command, "TERM", None).unwrap();
+        let pid = kept.pid();
+        assert!(Path::new(&format!("/proc/{pid}")).exists());
+        drop(kept);
+        assert!(!Path::new(&format!("/proc/{pid}")).exists());
+    }
+
+    #[test]
+    fn a_guard_ends_what_a_killed_keeper_left_behind() {
+        let mut command = Command::new("/bin/sleep");
+        command.arg("600").process_group(0);
+        let mut orphan = command.spawn().unwrap();
+        let mut guard = guard(orphan.id(), "TERM", None).unwrap();
+        drop(guard.stdin.take()); // what the kernel does when the keeper is killed
+        assert_eq!(orphan.wait().unwrap().signal(), Some(15));
+        guard.wait().unwrap();
+    }
+
+    #[test]
+    fn a_process_that_ends_early_says_why() {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "echo no such setting >&2; exit 3"]);
+        let mut kept = Kept::start("program", command, "TERM", None).unwrap();
+        let why = kept.ready_line(Duration::from_secs(5)).unwrap_err().to_string();
+        assert!(why.contains("no such setting"), "{why}");
+    }
+}

@@ -1,0 +1,118 @@
+//! The heavy servers, shared by all stories of a run.
+//!
+//! `with-servers run` starts them once and tells its children by [`HANDED_DOWN`]. A test that runs without it starts
+//! its own; its guards end them with the process.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use tokio::sync::OnceCell;
+
+use crate::authority::Authority;
+use crate::dovecot::{Dovecot, DovecotAt};
+use crate::place::Place;
+use crate::postfix::{Postfix, PostfixAt};
+use crate::postgres::{Postgres, PostgresAt};
+use crate::redis_server::Redis;
+use crate::remote::Remote;
+
+/// The variable that names the file with a [`ServersAt`].
+pub const HANDED_DOWN: &str = "DAIMON_TEST_SERVERS";
+
+/// Running servers; they end with this value.
+#[derive(Debug)]
+pub struct Servers {
+    at: ServersAt,
+    _postfix: Postfix,
+    _remote: Remote,
+    _dovecot: Dovecot,
+    _redis: Redis,
+    _postgres: Postgres,
+    place: Place,
+}
+
+/// How to reach running servers.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct ServersAt {
+    /// The truth.
+    pub postgres: PostgresAt,
+    /// The hints.
+    pub redis: String,
+    /// The mailboxes.
+    pub dovecot: DovecotAt,
+    /// The mail server that bounces.
+    pub postfix: PostfixAt,
+    /// The certificates.
+    pub authority: Authority,
+    /// The folder of the run.
+    pub folder: PathBuf,
+}
+
+impl Servers {
+    /// Starts all of them in a temporary folder.
+    pub async fn start() -> anyhow::Result<Self> {
+        Self::start_in(Place::temporary()?).await
+    }
+
+    /// Starts all of them in `place`.
+    pub async fn start_in(place: Place) -> anyhow::Result<Self> {
+        let remote = Remote::start(None).await?;
+        let port = remote.port();
+        let started = tokio::task::spawn_blocking(move || {
+            let authority = Authority::in_place(&place)?;
+            let postgres = Postgres::start(&place, false)?;
+            let redis = Redis::start(&place)?;
+            let dovecot = Dovecot::start(&place, &authority)?;
+            let postfix = Postfix::start(&place, dovecot.at(), port)?;
+            anyhow::Ok((place, authority, postgres, redis, dovecot, postfix))
+        });
+        let (place, authority, postgres, redis, dovecot, postfix) = started.await??;
+        let at = ServersAt {
+            postgres: PostgresAt { socket: postgres.socket().to_owned() },
+            redis: redis.url(),
+            dovecot: dovecot.at().clone(),
+            postfix: postfix.at().clone(),
+            authority,
+            folder: place.path().to_owned(),
+        };
+        at.postgres.roles().await?;
+        Ok(Self {
+            at,
+            _postfix: postfix,
+            _remote: remote,
+            _dovecot: dovecot,
+            _redis: redis,
+            _postgres: postgres,
+            place,
+        })
+    }
+
+    /// How to reach them.
+    pub fn at(&self) -> &ServersAt {
+        &self.at
+    }
+
+    /// Writes how to reach them into a file, for [`HANDED_DOWN`].
+    pub fn hand_down(&self) -> anyhow::Result<PathBuf> {
+        let file = self.place.path().join("servers.json");
+        std::fs::write(&file, serde_json::to_vec_pretty(&self.at)?)?;
+        Ok(file)
+    }
+}
+
+/// The servers of this run: handed down, or started for this process.
+pub async fn shared() -> anyhow::Result<&'static ServersAt> {
+    static SHARED: OnceCell<(ServersAt, Option<&'static Servers>)> = OnceCell::const_new();
+    let (at, _ours) = SHARED
+        .get_or_try_init(|| async {
+            if let Some(file) = std::env::var_os(HANDED_DOWN) {
+                let text = std::fs::read(&file).with_context(|| format!("{} can't be read", file.display()))?;
+                return anyhow::Ok((serde_json::from_slice(&text)?, None));
+            }
+            // Never dropped, like every static: the guards see to the end.
+            let ours: &'static Servers = Box::leak(Box::new(Servers::start().await?));
+            Ok((ours.at().clone(), Some(ours)))
+        })
+        .await?;
+    Ok(at)
+}
