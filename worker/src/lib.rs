@@ -1,3 +1,5 @@
 //! What happens without a request.
 
+pub mod classify;
+pub mod mail_files;
 pub mod poll;
