@@ -28,27 +28,27 @@ pub enum SealError {
 ///
 /// It is authenticated along with the secret, so a value that was copied to another row does not open there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Aad<'a> {
+pub struct Aad {
     msp: MspId,
     tenant: Option<TenantId>,
     row: Option<Uuid>,
-    column: &'a str,
+    column: &'static str,
 }
 
-impl<'a> Aad<'a> {
+impl Aad {
     /// A tenant's data key.
-    pub const fn tenant(msp: MspId, tenant: TenantId, column: &'a str) -> Self {
-        Self { msp, tenant: Some(tenant), row: None, column }
+    pub const fn tenant_key(msp: MspId, tenant: TenantId) -> Self {
+        Self { msp, tenant: Some(tenant), row: None, column: "data_key" }
     }
 
-    /// A secret of a mailbox.
-    pub const fn mailbox(msp: MspId, tenant: TenantId, mailbox: MailboxId, column: &'a str) -> Self {
-        Self { msp, tenant: Some(tenant), row: Some(mailbox.as_uuid()), column }
+    /// The secret a mailbox is signed in to with.
+    pub const fn mailbox_secret(msp: MspId, tenant: TenantId, mailbox: MailboxId) -> Self {
+        Self { msp, tenant: Some(tenant), row: Some(mailbox.as_uuid()), column: "sealed_secret" }
     }
 
-    /// A secret of a webhook endpoint, which belongs to no tenant.
-    pub const fn endpoint(msp: MspId, endpoint: EndpointId, column: &'a str) -> Self {
-        Self { msp, tenant: None, row: Some(endpoint.as_uuid()), column }
+    /// The secret of a webhook endpoint, which belongs to no tenant.
+    pub const fn webhook_secret(msp: MspId, endpoint: EndpointId) -> Self {
+        Self { msp, tenant: None, row: Some(endpoint.as_uuid()), column: "sealed_secret" }
     }
 
     /// Each part with its length in front, so that no two places have the same bytes.
@@ -100,7 +100,7 @@ impl DataKey {
     }
 
     /// Seals `plain` for that place.
-    pub fn seal(&self, aad: &Aad<'_>, plain: &[u8]) -> Result<Vec<u8>, SealError> {
+    pub fn seal(&self, aad: &Aad, plain: &[u8]) -> Result<Vec<u8>, SealError> {
         let id = self.id();
         let mut body = Vec::with_capacity(plain.len().saturating_add(16));
         body.extend_from_slice(plain);
@@ -119,7 +119,7 @@ impl DataKey {
     }
 
     /// Opens what was sealed for that place.
-    pub fn open(&self, aad: &Aad<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    pub fn open(&self, aad: &Aad, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let id = key_id(sealed)?;
         if id != self.id() {
             return Err(SealError::UnknownKey);
@@ -197,18 +197,19 @@ mod tests {
     #[test]
     fn a_secret_does_not_open_in_another_row_or_column() {
         let Ids { key, msp, tenant, mailbox, other } = ids();
-        let sealed = key.seal(&Aad::mailbox(msp, tenant, mailbox, "secret"), b"hunter2").unwrap();
-        let open = |aad: &Aad<'_>| key.open(aad, &sealed).map(|plain| plain.to_vec());
-        assert_eq!(open(&Aad::mailbox(msp, tenant, mailbox, "secret")), Ok(b"hunter2".to_vec()));
-        assert_eq!(open(&Aad::mailbox(msp, tenant, other, "secret")), Err(SealError::Damaged));
-        assert_eq!(open(&Aad::mailbox(msp, tenant, mailbox, "secret2")), Err(SealError::Damaged));
-        assert_eq!(open(&Aad::tenant(msp, tenant, "secret")), Err(SealError::Damaged));
+        let sealed = key.seal(&Aad::mailbox_secret(msp, tenant, mailbox), b"hunter2").unwrap();
+        let open = |aad: &Aad| key.open(aad, &sealed).map(|plain| plain.to_vec());
+        assert_eq!(open(&Aad::mailbox_secret(msp, tenant, mailbox)), Ok(b"hunter2".to_vec()));
+        assert_eq!(open(&Aad::mailbox_secret(msp, tenant, other)), Err(SealError::Damaged));
+        let another_column = Aad { column: "another", ..Aad::mailbox_secret(msp, tenant, mailbox) };
+        assert_eq!(open(&another_column), Err(SealError::Damaged));
+        assert_eq!(open(&Aad::tenant_key(msp, tenant)), Err(SealError::Damaged));
     }
 
     #[test]
     fn every_flipped_bit_is_noticed() {
         let Ids { key, msp, tenant, mailbox, .. } = ids();
-        let aad = Aad::mailbox(msp, tenant, mailbox, "secret");
+        let aad = Aad::mailbox_secret(msp, tenant, mailbox);
         let sealed = key.seal(&aad, b"hunter2").unwrap();
         for at in 0..sealed.len() * 8 {
             let mut changed = sealed.clone();
@@ -223,7 +224,7 @@ mod tests {
     #[test]
     fn another_key_says_that_it_is_another_key() {
         let Ids { key, msp, tenant, .. } = ids();
-        let aad = Aad::tenant(msp, tenant, "data_key");
+        let aad = Aad::tenant_key(msp, tenant);
         let sealed = key.seal(&aad, b"x").unwrap();
         let stranger = DataKey::generate(&SeededEntropy::new(9));
         assert_eq!(stranger.open(&aad, &sealed).err(), Some(SealError::UnknownKey));
@@ -232,7 +233,7 @@ mod tests {
     #[test]
     fn the_same_secret_is_sealed_differently_each_time() {
         let Ids { key, msp, tenant, .. } = ids();
-        let aad = Aad::tenant(msp, tenant, "data_key");
+        let aad = Aad::tenant_key(msp, tenant);
         assert_ne!(key.seal(&aad, b"x").unwrap(), key.seal(&aad, b"x").unwrap());
     }
 
@@ -240,7 +241,7 @@ mod tests {
         #[test]
         fn what_was_sealed_opens(plain in proptest::collection::vec(any::<u8>(), 0..300)) {
             let Ids { key, msp, tenant, mailbox, .. } = ids();
-            let aad = Aad::mailbox(msp, tenant, mailbox, "secret");
+            let aad = Aad::mailbox_secret(msp, tenant, mailbox);
             let sealed = key.seal(&aad, &plain).unwrap();
             let opened = key.open(&aad, &sealed).unwrap();
             prop_assert_eq!(opened.as_slice(), plain.as_slice());
@@ -249,7 +250,7 @@ mod tests {
         #[test]
         fn any_bytes_are_refused_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
             let Ids { key, msp, tenant, .. } = ids();
-            prop_assert!(key.open(&Aad::tenant(msp, tenant, "data_key"), &bytes).is_err());
+            prop_assert!(key.open(&Aad::tenant_key(msp, tenant), &bytes).is_err());
         }
     }
 }

@@ -58,23 +58,23 @@ impl MasterKey {
     }
 
     /// Seals a secret that belongs to no tenant.
-    pub fn seal(&self, aad: &Aad<'_>, plain: &[u8]) -> Result<Vec<u8>, SealError> {
+    pub fn seal(&self, aad: &Aad, plain: &[u8]) -> Result<Vec<u8>, SealError> {
         self.current.seal(aad, plain)
     }
 
     /// Opens what any key of the file sealed.
-    pub fn open(&self, aad: &Aad<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    pub fn open(&self, aad: &Aad, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let id = key_id(sealed)?;
         self.keys().find(|key| key.id() == id).ok_or(SealError::UnknownKey)?.open(aad, sealed)
     }
 
     /// Seals a tenant's data key.
-    pub fn wrap(&self, key: &DataKey, aad: &Aad<'_>) -> Result<Vec<u8>, SealError> {
+    pub fn wrap(&self, key: &DataKey, aad: &Aad) -> Result<Vec<u8>, SealError> {
         self.seal(aad, key.as_bytes())
     }
 
     /// Opens a tenant's data key.
-    pub fn unwrap(&self, sealed: &[u8], aad: &Aad<'_>) -> Result<DataKey, SealError> {
+    pub fn unwrap(&self, sealed: &[u8], aad: &Aad) -> Result<DataKey, SealError> {
         DataKey::from_bytes(&self.open(aad, sealed)?).ok_or(SealError::Damaged)
     }
 
@@ -119,7 +119,7 @@ mod tests {
     fn rotation_opens_the_old_and_seals_with_the_new() {
         let (entropy, at) = (SeededEntropy::new(1), DateTime::UNIX_EPOCH);
         let (msp, tenant) = (MspId::new(at, &entropy), TenantId::new(at, &entropy));
-        let aad = Aad::tenant(msp, tenant, "data_key");
+        let aad = Aad::tenant_key(msp, tenant);
         let old = MasterKey::from_hex(&line('a')).ok().unwrap();
         let both = MasterKey::from_hex(&format!("{}\n{}\n", line('B'), line('a'))).ok().unwrap();
         let new = MasterKey::from_hex(&line('b')).ok().unwrap();

@@ -7,8 +7,12 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, Utc};
 use daimon_domain::clock::Entropy;
+use daimon_domain::id::{EndpointId, MspId};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
+
+use crate::envelope::{Aad, SealError};
+use crate::master::MasterKey;
 
 const PREFIX: &str = "whsec_";
 
@@ -29,17 +33,26 @@ impl WebhookSecret {
         Self(bytes)
     }
 
-    /// A secret as it was sealed.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, MalformedWebhookSecret> {
+    fn from_bytes(bytes: &[u8]) -> Result<Self, MalformedWebhookSecret> {
         if !(24..=64).contains(&bytes.len()) {
             return Err(MalformedWebhookSecret);
         }
         Ok(Self(Zeroizing::new(bytes.to_vec())))
     }
 
-    /// The bytes, to be sealed.
-    pub fn as_bytes(&self) -> &[u8] {
+    fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Sealed for its endpoint's row.
+    pub fn seal(&self, master: &MasterKey, msp: MspId, endpoint: EndpointId) -> Result<Vec<u8>, SealError> {
+        master.seal(&Aad::webhook_secret(msp, endpoint), self.as_bytes())
+    }
+
+    /// Opened from its endpoint's row.
+    pub fn open(master: &MasterKey, msp: MspId, endpoint: EndpointId, sealed: &[u8]) -> Result<Self, SealError> {
+        let bytes = master.open(&Aad::webhook_secret(msp, endpoint), sealed)?;
+        Self::from_bytes(&bytes).map_err(|MalformedWebhookSecret| SealError::Damaged)
     }
 
     /// `whsec_…`, to be shown once.
@@ -98,6 +111,17 @@ mod tests {
             secret.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", at, br#"{"test": 2432232314}"#),
             "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
         );
+    }
+
+    #[test]
+    fn a_secret_opens_for_its_own_endpoint_only() {
+        let (entropy, at) = (SeededEntropy::new(1), DateTime::UNIX_EPOCH);
+        let master = MasterKey::from_hex(&"ab".repeat(32)).ok().unwrap();
+        let (msp, one, two) = (MspId::new(at, &entropy), EndpointId::new(at, &entropy), EndpointId::new(at, &entropy));
+        let secret = WebhookSecret::generate(&entropy);
+        let sealed = secret.seal(&master, msp, one).unwrap();
+        assert_eq!(WebhookSecret::open(&master, msp, one, &sealed).ok().unwrap().as_bytes(), secret.as_bytes());
+        assert_eq!(WebhookSecret::open(&master, msp, two, &sealed).err(), Some(SealError::Damaged));
     }
 
     #[test]
