@@ -1,0 +1,98 @@
+//! The document, and a page to read it with that loads nothing from elsewhere.
+//!
+//! Swagger UI is compiled in. Its one request to the outside, the validator's badge, is switched off, and a content
+//! security policy keeps the browser from making any other.
+
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpResponse, get};
+use utoipa::openapi::OpenApi;
+use utoipa_swagger_ui::Config;
+
+use crate::problem::{Code, Problem};
+
+const POLICY: &str =
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
+
+/// The document as it is served.
+pub struct Document {
+    /// What there is.
+    pub openapi: OpenApi,
+    json: String,
+}
+
+impl Document {
+    /// Renders it once.
+    pub fn new(openapi: OpenApi) -> Self {
+        let json = openapi.to_json().unwrap_or_default();
+        Self { openapi, json }
+    }
+}
+
+#[get("/openapi.json")]
+pub(crate) async fn openapi_json(document: Data<Document>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(document.json.clone())
+}
+
+#[get("/docs")]
+pub(crate) async fn docs() -> HttpResponse {
+    HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "/docs/")).finish()
+}
+
+/// Where every problem's `type` leads.
+#[get("/docs/problems")]
+pub(crate) async fn problems() -> HttpResponse {
+    let list: String = Code::ALL
+        .iter()
+        .map(|code| {
+            format!(
+                "<h2 id=\"{code}\">{title}</h2><p><code>{code}</code>, status {status}. {advice}</p>\n",
+                title = code.title(),
+                status = code.status().as_u16(),
+                advice = code.advice()
+            )
+        })
+        .collect();
+    HttpResponse::Ok().insert_header((header::CONTENT_SECURITY_POLICY, POLICY)).content_type("text/html; charset=utf-8").body(
+        format!(
+            "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Daimon: problems</title>\n\
+             <h1>Problems</h1>\n<p>Every failure is <code>application/problem+json</code> (RFC 9457).</p>\n{list}</html>\n"
+        ),
+    )
+}
+
+#[get("/docs/{file:.*}")]
+pub(crate) async fn swagger(file: Path<String>) -> Result<HttpResponse, Problem> {
+    let config =
+        Config::from("/openapi.json").validator_url("none").try_it_out_enabled(true).display_operation_id(true);
+    let found = utoipa_swagger_ui::serve(&file, Arc::new(config)).map_err(|error| Problem::internal(error.as_ref()))?;
+    let found = found.ok_or(Problem::NotFound("page"))?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CONTENT_SECURITY_POLICY, POLICY));
+    if found.gzpipped {
+        response.insert_header((header::CONTENT_ENCODING, "gzip"));
+    }
+    Ok(response.content_type(found.content_type).body(found.bytes.into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::App;
+    use actix_web::test::{TestRequest, call_and_read_body, init_service};
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn the_page_loads_nothing_from_elsewhere() {
+        let app = init_service(App::new().service(problems).service(swagger)).await;
+        for path in ["/docs/", "/docs/index.html", "/docs/swagger-initializer.js", "/docs/index.css", "/docs/problems"]
+        {
+            let body = call_and_read_body(&app, TestRequest::get().uri(path).to_request()).await;
+            let text = String::from_utf8(body.to_vec()).unwrap();
+            assert!(!text.is_empty(), "{path}");
+            assert!(!text.contains("http://") && !text.contains("https://"), "{path} names another server:\n{text}");
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! Every failure that a client can see (RFC 9457).
+//!
+//! A handler says what went wrong, and this module alone gives it a status, a `type` and a `title`. The matches are
+//! exhaustive, so a new failure doesn't compile until it has an identity. The body is written by `answer.rs`, which
+//! knows the request; that is why `error_response` has none.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
+use daimon_domain::scope::Permission;
+use daimon_domain::words;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The media type of every failure.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+words! {
+    /// What went wrong, for programs.
+    Code {
+        /// No credential, or one that does not hold.
+        Unauthenticated = "unauthenticated",
+        /// The credential holds but does not permit this.
+        Forbidden = "forbidden",
+        /// There is no such thing, or it is not yours.
+        NotFound = "not_found",
+        /// The path exists and this method does not.
+        MethodNotAllowed = "method_not_allowed",
+        /// It collides with what is there.
+        Conflict = "conflict",
+        /// `If-Match` names another version.
+        PreconditionFailed = "precondition_failed",
+        /// `If-Match` is missing.
+        PreconditionRequired = "precondition_required",
+        /// More than one MiB.
+        BodyTooLarge = "body_too_large",
+        /// Not the media type that this operation reads.
+        UnsupportedMediaType = "unsupported_media_type",
+        /// The body is not JSON, or it broke off.
+        MalformedBody = "malformed_body",
+        /// The request line or a header can't be read.
+        MalformedRequest = "malformed_request",
+        /// It was read, and something in it can't be.
+        Invalid = "invalid",
+        /// The `Idempotency-Key` was used with another request.
+        IdempotencyKeyReused = "idempotency_key_reused",
+        /// The same request is being answered right now.
+        IdempotencyKeyInUse = "idempotency_key_in_use",
+        /// Something that we need is away.
+        Unavailable = "unavailable",
+        /// Our mistake.
+        Internal = "internal",
+    }
+}
+
+impl Code {
+    /// The status it is answered with.
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Conflict | Self::IdempotencyKeyInUse => StatusCode::CONFLICT,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::MalformedBody | Self::MalformedRequest => StatusCode::BAD_REQUEST,
+            Self::Invalid | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The same for every problem of the kind.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "Sign in first",
+            Self::Forbidden => "Not permitted",
+            Self::NotFound => "Not found",
+            Self::MethodNotAllowed => "Method not allowed",
+            Self::Conflict => "Conflict",
+            Self::PreconditionFailed => "Changed in the meantime",
+            Self::PreconditionRequired => "If-Match is missing",
+            Self::BodyTooLarge => "Body too large",
+            Self::UnsupportedMediaType => "Unsupported media type",
+            Self::MalformedBody => "Malformed body",
+            Self::MalformedRequest => "Malformed request",
+            Self::Invalid => "Invalid",
+            Self::IdempotencyKeyReused => "Idempotency key reused",
+            Self::IdempotencyKeyInUse => "Still being answered",
+            Self::Unavailable => "Unavailable",
+            Self::Internal => "Internal error",
+        }
+    }
+
+    /// What a client should do about it: the text of the page that `type` leads to.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => {
+                "Exchange your API key at POST /v1/auth/token and send the token as Authorization: Bearer. Tokens hold \
+                 for 15 minutes, and no longer than their key."
+            }
+            Self::Forbidden => "Use an API key that has the permission which the detail names.",
+            Self::NotFound => {
+                "Check the id. What belongs to another MSP or to a tenant out of your key's reach does not exist for you."
+            }
+            Self::MethodNotAllowed => "The Allow header lists the methods of this path.",
+            Self::Conflict => "Read what is there, then decide.",
+            Self::PreconditionFailed => "Somebody changed it. Read it again and repeat your change with the new ETag.",
+            Self::PreconditionRequired => "Read the resource and send its ETag as If-Match.",
+            Self::BodyTooLarge => "A request's body has at most 1 MiB.",
+            Self::UnsupportedMediaType => "Send the Content-Type that the operation names.",
+            Self::MalformedBody => "The body is not JSON. The detail says where reading ended.",
+            Self::MalformedRequest => "The request line or a header can't be read.",
+            Self::Invalid => {
+                "Each entry of errors says what is wrong and where, by JSON pointer or by query parameter."
+            }
+            Self::IdempotencyKeyReused => {
+                "Make a new Idempotency-Key for each request; repeat one with the same body only."
+            }
+            Self::IdempotencyKeyInUse => "Wait a moment and repeat the request.",
+            Self::Unavailable => "Repeat the request later. Nothing was changed.",
+            Self::Internal => "Tell your operator the request_id: it finds the log lines.",
+        }
+    }
+}
+
+/// One thing that is wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ProblemError)]
+pub struct FieldError {
+    /// Where in the body (RFC 6901).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "/imap/host")]
+    pub pointer: Option<String>,
+    /// Which query parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "limit")]
+    pub parameter: Option<String>,
+    /// What is wrong with it.
+    #[schema(example = "not a host name")]
+    pub detail: String,
+}
+
+impl FieldError {
+    /// Something in the body.
+    pub fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: Some(pointer.into()), parameter: None, detail: detail.into() }
+    }
+
+    /// Something in the query.
+    pub fn of(parameter: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: None, parameter: Some(parameter.into()), detail: detail.into() }
+    }
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// No credential, or one that does not hold; the reason is safe to tell.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// The permission that is missing.
+    #[error("This needs the permission {0}.")]
+    Forbidden(Permission),
+    /// A key can't hand out more than it has.
+    #[error("A key can't give another key more than it has itself.")]
+    Overreach,
+    /// The noun that does not exist.
+    #[error("There is no such {0}.")]
+    NotFound(&'static str),
+    /// The methods that do exist, as in `Allow`.
+    #[error("This path has the methods {0}.")]
+    MethodNotAllowed(String),
+    /// A sentence that says with what it collides.
+    #[error("{0}")]
+    Conflict(&'static str),
+    /// `If-Match` names another version.
+    #[error("It has been changed since you read it.")]
+    PreconditionFailed,
+    /// `If-Match` is missing.
+    #[error("Send the ETag that you read as If-Match.")]
+    PreconditionRequired,
+    /// More than one MiB.
+    #[error("A body has at most 1 MiB.")]
+    BodyTooLarge,
+    /// What would have been read.
+    #[error("Send {0}.")]
+    UnsupportedMediaType(&'static str),
+    /// Where reading ended.
+    #[error("{0}")]
+    MalformedBody(String),
+    /// The request line or a header can't be read.
+    #[error("{0}")]
+    MalformedRequest(&'static str),
+    /// What is wrong, and where.
+    #[error("Something in the request can't be accepted; errors says what.")]
+    Invalid(Vec<FieldError>),
+    /// The `Idempotency-Key` was used with another request.
+    #[error("This Idempotency-Key was used with another request.")]
+    IdempotencyKeyReused,
+    /// The same request is being answered right now.
+    #[error("A request with this Idempotency-Key is being answered right now.")]
+    IdempotencyKeyInUse,
+    /// Something that we need is away.
+    #[error("Something that we need is away for the moment.")]
+    Unavailable,
+    /// Our mistake: what it was is in the log, under the request id.
+    #[error("This is our mistake.")]
+    Internal,
+}
+
+impl Problem {
+    /// Its kind.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Unauthenticated(_) => Code::Unauthenticated,
+            Self::Forbidden(_) | Self::Overreach => Code::Forbidden,
+            Self::NotFound(_) => Code::NotFound,
+            Self::MethodNotAllowed(_) => Code::MethodNotAllowed,
+            Self::Conflict(_) => Code::Conflict,
+            Self::PreconditionFailed => Code::PreconditionFailed,
+            Self::PreconditionRequired => Code::PreconditionRequired,
+            Self::BodyTooLarge => Code::BodyTooLarge,
+            Self::UnsupportedMediaType(_) => Code::UnsupportedMediaType,
+            Self::MalformedBody(_) => Code::MalformedBody,
+            Self::MalformedRequest(_) => Code::MalformedRequest,
+            Self::Invalid(_) => Code::Invalid,
+            Self::IdempotencyKeyReused => Code::IdempotencyKeyReused,
+            Self::IdempotencyKeyInUse => Code::IdempotencyKeyInUse,
+            Self::Unavailable => Code::Unavailable,
+            Self::Internal => Code::Internal,
+        }
+    }
+
+    /// Logs what happened, where it stops, and answers with no more than that it is our mistake.
+    pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
+        let causes: Vec<String> =
+            std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string).collect();
+        tracing::error!(error = %error, causes = causes.join(": "), "a request failed: {error}");
+        Self::Internal
+    }
+
+    /// One thing in the body that can't be accepted.
+    pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError::at(pointer, detail)])
+    }
+
+    /// What is sent.
+    pub fn body(&self, request_id: &str, instance: &str) -> ProblemBody {
+        let code = self.code();
+        ProblemBody {
+            r#type: format!("/docs/problems#{code}"),
+            title: code.title().to_owned(),
+            status: code.status().as_u16(),
+            detail: self.to_string(),
+            instance: instance.to_owned(),
+            code: code.to_string(),
+            request_id: request_id.to_owned(),
+            errors: match self {
+                Self::Invalid(errors) => errors.clone(),
+                Self::Unauthenticated(_)
+                | Self::Forbidden(_)
+                | Self::Overreach
+                | Self::NotFound(_)
+                | Self::MethodNotAllowed(_)
+                | Self::Conflict(_)
+                | Self::PreconditionFailed
+                | Self::PreconditionRequired
+                | Self::BodyTooLarge
+                | Self::UnsupportedMediaType(_)
+                | Self::MalformedBody(_)
+                | Self::MalformedRequest(_)
+                | Self::IdempotencyKeyReused
+                | Self::IdempotencyKeyInUse
+                | Self::Unavailable
+                | Self::Internal => Vec::new(),
+            },
+        }
+    }
+
+    /// A failure of the framework's own, told like ours.
+    pub fn from_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::NotFound("path"),
+            StatusCode::PAYLOAD_TOO_LARGE => Self::BodyTooLarge,
+            StatusCode::SERVICE_UNAVAILABLE => Self::Unavailable,
+            other if other.is_client_error() => Self::MalformedRequest("The request can't be read."),
+            _server_error => Self::Internal,
+        }
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.code().status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        response.insert_header((header::CONTENT_TYPE, MEDIA_TYPE));
+        if let Self::MethodNotAllowed(methods) = self {
+            response.insert_header((header::ALLOW, methods.as_str()));
+        }
+        if let Self::Unauthenticated(_) = self {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"daimon\""));
+        }
+        if matches!(self, Self::Unavailable | Self::IdempotencyKeyInUse) {
+            response.insert_header((header::RETRY_AFTER, "1"));
+        }
+        response.finish()
+    }
+}
+
+/// A failure as it is sent (RFC 9457).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Problem, example = json!({
+    "type": "/docs/problems#not_found", "title": "Not found", "status": 404, "detail": "There is no such mailbox.",
+    "instance": "/v1/mailboxes/mbx_019ab1c2d3e47f508192a3b4c5d6e7f8", "code": "not_found",
+    "request_id": "019ab1c2-d3e4-7f50-8192-a3b4c5d6e7f8"
+}))]
+pub struct ProblemBody {
+    /// Where this kind of problem is explained.
+    pub r#type: String,
+    /// The same for every problem of the kind.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened this time.
+    pub detail: String,
+    /// The path that was asked for.
+    pub instance: String,
+    /// The kind, for programs.
+    #[schema(schema_with = crate::words::problem_code)]
+    pub code: String,
+    /// To be told to the operator; the same as in the `X-Request-Id` header.
+    pub request_id: String,
+    /// What is wrong, and where.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_says_what_it_is_and_what_to_do() {
+        for code in Code::ALL {
+            assert!(code.status().is_client_error() || code.status().is_server_error(), "{code}");
+            assert!(!code.title().is_empty() && code.advice().len() > 20, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_problem_has_the_members_of_rfc_9457() {
+        let problem = Problem::Invalid(vec![FieldError::at("/name", "too long"), FieldError::of("limit", "too many")]);
+        let body = serde_json::to_value(problem.body("r1", "/v1/tenants")).unwrap();
+        assert_eq!(
+            body,
+            serde_json::json!({
+                "type": "/docs/problems#invalid", "title": "Invalid", "status": 422,
+                "detail": "Something in the request can't be accepted; errors says what.",
+                "instance": "/v1/tenants", "code": "invalid", "request_id": "r1",
+                "errors": [{"pointer": "/name", "detail": "too long"}, {"parameter": "limit", "detail": "too many"}]
+            })
+        );
+    }
+
+    #[test]
+    fn a_missing_credential_is_asked_for_and_a_wrong_method_is_told_the_right_ones() {
+        let header = |problem: Problem, name| problem.error_response().headers().get(name).cloned();
+        assert_eq!(
+            header(Problem::Unauthenticated("Sign in."), header::WWW_AUTHENTICATE).unwrap(),
+            "Bearer realm=\"daimon\""
+        );
+        assert_eq!(header(Problem::MethodNotAllowed("GET, POST".to_owned()), header::ALLOW).unwrap(), "GET, POST");
+    }
+}

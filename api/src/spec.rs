@@ -1,0 +1,171 @@
+//! The OpenAPI document: what the handlers say of themselves, and what is true of all of them.
+//!
+//! Every operation can be refused for the same reasons and every answer carries the same headers. That is written once,
+//! here, from the same facts that the layers work by, instead of in each handler.
+
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    Components, ContactBuilder, Content, Header, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder,
+    Ref, RefOr, Response, ResponseBuilder, SecurityRequirement, schema,
+};
+
+use crate::problem::{Code, MEDIA_TYPE, Problem, ProblemBody};
+
+/// How a caller proves who it is: the scheme of every operation but the few that are public.
+pub const BEARER: &str = "token";
+
+/// The document before any handler added itself.
+pub fn base() -> OpenApi {
+    let tag = |name: &str, description: &str| {
+        utoipa::openapi::tag::TagBuilder::new().name(name).description(Some(description)).build()
+    };
+    OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("Daimon")
+                .version(env!("CARGO_PKG_VERSION"))
+                .description(Some(
+                    "Reads the bounces of your tenants' mailboxes and tells you which mailbox was taken over.\n\n\
+                     Exchange an API key at `POST /v1/auth/token` and send the token as `Authorization: Bearer`. Ids are \
+                     `mbx_` and the like with 32 hexadecimal digits. Times are UTC (RFC 3339). Every failure is \
+                     `application/problem+json` (RFC 9457). Lists have `items` and `next`; `next: null` is the only end. \
+                     Sets of words may grow: treat one that you don't know as \"other\".",
+                ))
+                .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
+                .contact(Some(ContactBuilder::new().name(Some("Daimon")).build()))
+                .build(),
+        )
+        .components(Some(components()))
+        .tags(Some([
+            tag("Sign-in", "From an API key to a token."),
+            tag("API keys", "Who may call, and what for."),
+            tag("Tenants", "Your client companies."),
+            tag("Mailboxes", "The IMAP accounts that are read."),
+            tag("Bounces", "What came back, message by message."),
+            tag("Incidents", "What it means, why, and what to do."),
+            tag("Webhooks", "Where you want to be told, and how telling went."),
+            tag("Events", "What happened, to be pulled instead of pushed."),
+            tag("Audit", "Who changed what."),
+        ]))
+        .build()
+}
+
+fn components() -> Components {
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("A token from `POST /v1/auth/token`; it holds for 15 minutes."))
+        .build();
+    let mut components = Components::new();
+    components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));
+    for schema in [<ProblemBody as utoipa::PartialSchema>::schema] {
+        components.schemas.insert("Problem".to_owned(), schema());
+    }
+    components
+        .schemas
+        .insert("ProblemError".to_owned(), <crate::problem::FieldError as utoipa::PartialSchema>::schema());
+    components
+}
+
+/// Adds what is true of every operation.
+pub fn complete(mut document: OpenApi) -> OpenApi {
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths = paths
+        .into_iter()
+        .map(|(path, mut item)| {
+            for operation in operations_mut(&mut item) {
+                complete_operation(&path, operation);
+            }
+            (path, item)
+        })
+        .collect();
+    document
+}
+
+/// The methods of a path, in the order of the document.
+pub fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
+}
+
+fn complete_operation(path: &str, operation: &mut Operation) {
+    let is_public = operation
+        .security
+        .as_ref()
+        .is_some_and(|requirements| requirements.iter().all(|r| *r == SecurityRequirement::default()));
+    let mut problems =
+        vec![(Problem::MalformedRequest("The request can't be read."), "The request line or a header can't be read.")];
+    if !is_public {
+        operation.security.get_or_insert_with(|| vec![SecurityRequirement::new::<_, [&str; 0], &str>(BEARER, [])]);
+        problems.push((
+            Problem::Unauthenticated("Send a token as Authorization: Bearer."),
+            "No token, or one that does not hold.",
+        ));
+        problems.push((
+            Problem::Forbidden(daimon_domain::scope::Permission::TenantsRead),
+            "The token lacks the permission. This is found before anything is looked up.",
+        ));
+    }
+    if path.contains('{') {
+        problems.push((Problem::NotFound("thing"), "There is no such thing, or it is not yours: these look the same."));
+    }
+    if operation.request_body.is_some() {
+        problems.push((Problem::BodyTooLarge, "More than 1 MiB."));
+        problems.push((Problem::UnsupportedMediaType("application/json"), "Another media type than the one above."));
+    }
+    problems.push((
+        Problem::invalid("/name", "a name has 1 to 200 characters and no control characters"),
+        "It was read and can't be accepted. `errors` says what, and where.",
+    ));
+    problems.push((Problem::Internal, "Our mistake; `request_id` finds it."));
+    problems.push((Problem::Unavailable, "Something that we need is away for the moment. Nothing was changed."));
+    for (problem, description) in problems {
+        let status = problem.code().status().as_str().to_owned();
+        operation
+            .responses
+            .responses
+            .entry(status)
+            .or_insert_with(|| RefOr::T(problem_response(&problem, description, path)));
+    }
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        if status.starts_with(['4', '5']) && response.content.is_empty() {
+            let problem = example_of(status);
+            response.content = problem_response(&problem, "", path).content;
+        }
+        response.headers.insert("X-Request-Id".to_owned(), RefOr::T(request_id_header()));
+    }
+}
+
+/// What a handler that names a status of its own means by it.
+fn example_of(status: &str) -> Problem {
+    match status {
+        "409" => Problem::Conflict("It collides with what is there."),
+        "412" => Problem::PreconditionFailed,
+        "428" => Problem::PreconditionRequired,
+        "401" => Problem::Unauthenticated("This API key does not hold."),
+        "400" => Problem::MalformedBody("Not JSON: expected value at line 1 column 1.".to_owned()),
+        _ => Problem::NotFound("thing"),
+    }
+}
+
+fn request_id_header() -> Header {
+    let mut header = Header::new(ObjectBuilder::new().schema_type(schema::Type::String).build());
+    header.description = Some("The request's name: yours, if you sent one, otherwise ours.".to_owned());
+    header
+}
+
+fn problem_response(problem: &Problem, description: &str, path: &str) -> Response {
+    let instance = path.replace('{', "").replace('}', "");
+    let example =
+        serde_json::to_value(problem.body("019ab1c2-d3e4-7f50-8192-a3b4c5d6e7f8", &instance)).unwrap_or_default();
+    let mut content = Content::new(Some(Ref::from_schema_name("Problem")));
+    content.example = Some(example);
+    let mut response = ResponseBuilder::new().description(description).content(MEDIA_TYPE, content);
+    if problem.code() == Code::Unauthenticated {
+        let mut header = Header::new(ObjectBuilder::new().schema_type(schema::Type::String).build());
+        header.description = Some("How to sign in (RFC 9110, 11.6.1).".to_owned());
+        response = response.header("WWW-Authenticate", header);
+    }
+    response.build()
+}

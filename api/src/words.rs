@@ -1,0 +1,81 @@
+//! How the closed sets of words appear in the document. The domain knows nothing of OpenAPI, so it is told here.
+
+use daimon_domain::bounce::{Action, Kind};
+use daimon_domain::delivery::{AttemptFault, DeliveryState};
+use daimon_domain::event::EventType;
+use daimon_domain::incident::IncidentState;
+use daimon_domain::mailbox::{ConnectionFault, TlsMode};
+use daimon_domain::playbook::{Phase, Who};
+use daimon_domain::reason::{Fault, Permanence, Reason};
+use daimon_domain::scope::Permission;
+use daimon_domain::tenant::Language;
+use daimon_domain::verdict::{Severity, Tier, Verdict};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+
+fn string_of(description: &str, words: Vec<&'static str>) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(description))
+        .examples(words.first().map(|word| serde_json::json!(word)))
+        .enum_values(Some(words))
+        .build()
+}
+
+macro_rules! words_schemas {
+    ($($name:ident: $set:ty = $description:literal;)+) => {$(
+        pub(crate) fn $name() -> Object {
+            string_of($description, <$set>::ALL.iter().map(|word| word.as_str()).collect())
+        }
+    )+};
+}
+
+words_schemas! {
+    problem_code: crate::problem::Code = "What went wrong, for programs.";
+    permission: Permission = "What an API key may do.";
+    language: Language = "The language that this tenant's people are spoken to in.";
+    tls: TlsMode = "How TLS begins: from the first byte (usually port 993), or by STARTTLS (usually 143).";
+    connection_fault: ConnectionFault = "Why the mailbox can't be read.";
+    verdict: Verdict = "The cause that explains the bounces.";
+    tier: Tier = "How sure we are that the mailbox was taken over, lowest first.";
+    severity: Severity = "How urgent it is.";
+    incident_state: IncidentState = "Where the incident stands.";
+    phase: Phase = "When in an incident's life the step is due.";
+    who: Who = "Who does it.";
+    bounce_kind: Kind = "What the message is.";
+    action: Action = "What the reporting server did (RFC 3464, 2.3.3).";
+    reason: Reason = "Why the delivery failed.";
+    permanence: Permanence = "Whether trying again can help.";
+    fault: Fault = "Whose matter the failure is.";
+    event_type: EventType = "What happened.";
+    delivery_state: DeliveryState = "Where the delivery stands.";
+    attempt_fault: AttemptFault = "Why the attempt failed.";
+}
+
+/// An id on the wire.
+pub(crate) fn id(prefix: &str, description: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(description))
+        .pattern(Some(format!("^{prefix}_[0-9a-f]{{32}}$")))
+        .examples([serde_json::json!(format!("{prefix}_019ab1c2d3e47f508192a3b4c5d6e7f8"))])
+        .build()
+}
+
+macro_rules! id_schemas {
+    ($($name:ident: $prefix:literal = $description:literal;)+) => {$(
+        pub(crate) fn $name() -> Object { id($prefix, $description) }
+    )+};
+}
+
+id_schemas! {
+    tenant_id: "tnt" = "A tenant.";
+    mailbox_id: "mbx" = "A mailbox.";
+    bounce_id: "bnc" = "A bounce.";
+    incident_id: "inc" = "An incident.";
+    event_id: "evt" = "An event; also its `webhook-id`.";
+    endpoint_id: "whe" = "A webhook endpoint.";
+    delivery_id: "dlv" = "A delivery.";
+    attempt_id: "att" = "An attempt.";
+    key_id: "key" = "An API key.";
+    audit_id: "aud" = "A line of the audit log.";
+}
