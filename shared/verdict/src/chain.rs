@@ -1,0 +1,158 @@
+//! Who wrote a bounce and where the returned mail entered, read from Received lines.
+//!
+//! Each host writes its line on top of what it was given, so belief runs downwards and ends at the first hop that no
+//! trusted line vouches for. Whatever stands below was written by the sender, who may well have written
+//! "Authenticated sender: you".
+
+use daimon_domain::bounce::{Recipient, Report};
+use daimon_domain::origin::Hop;
+use daimon_domain::reason::{Fault, Reason};
+
+use crate::Clue;
+use crate::known::{Known, Whose, organisation};
+
+/// Who wrote the bounce: [`Clue::SiteOwn`], [`Clue::SiteForeign`] or [`Clue::SiteUnknown`].
+///
+/// How the bounce itself came in outweighs what it says: anybody can write a Reporting-MTA field.
+pub fn site(report: &Report, known: &Known) -> Clue {
+    if known.own_hosts.is_empty() {
+        return Clue::SiteUnknown;
+    }
+    let mut is_from_inside = false;
+    for hop in &report.envelope.received {
+        if hop.by.as_deref().is_some_and(|by| !known.owns_host(by)) {
+            break;
+        }
+        match known.client_of(hop) {
+            Whose::Ours => is_from_inside = true,
+            Whose::Claimed => return Clue::SiteUnknown,
+            Whose::Foreign => return Clue::SiteForeign,
+        }
+    }
+    match report.reporting_mta.as_deref() {
+        Some(host) if known.owns_host(host) => Clue::SiteOwn,
+        None if is_from_inside => Clue::SiteOwn,
+        Some(_) if !is_from_inside => Clue::SiteForeign,
+        Some(_) | None => Clue::SiteUnknown,
+    }
+}
+
+/// Where the returned mail entered: one of the `origin` clues.
+pub fn origin(report: &Report, recipient: &Recipient, site: Clue, known: &Known) -> Clue {
+    let returned = &report.origin;
+    if !returned.returned {
+        return Clue::OriginUntold;
+    }
+    let is_local = is_at_own_provider(recipient, known);
+    match entry(&returned.received, report.reporting_mta.as_deref(), site, known) {
+        Entry::SignedIn(name) => signed_in(name, known),
+        Entry::HandedIn => Clue::OriginScript,
+        Entry::Elsewhere => Clue::OriginForeign,
+        // A mail host accepts strangers' mail for its own users only; to third parties it relays who has signed in.
+        Entry::Stranger if is_local => Clue::OriginForeign,
+        Entry::Inside | Entry::Stranger if returned.auto_submitted.is_some() => Clue::OriginAuto,
+        Entry::Inside | Entry::Stranger if returned.script.is_some() => Clue::OriginScript,
+        Entry::Inside | Entry::Stranger => Clue::OriginOwn,
+        Entry::Untold if site == Clue::SiteOwn && returned.auto_submitted.is_some() => Clue::OriginAuto,
+        Entry::Untold if site == Clue::SiteOwn && returned.script.is_some() => Clue::OriginScript,
+        Entry::Untold => Clue::OriginUntold,
+    }
+}
+
+/// Whether somebody who signed in under that name is the mailbox.
+fn signed_in(name: Option<&str>, known: &Known) -> Clue {
+    let Some(name) = name else { return Clue::OriginAuthenticated };
+    let own_local = known.address.split('@').next().unwrap_or_default();
+    let is_own = name == known.address
+        || name == own_local
+        || known.login_names.iter().any(|login| login == name)
+        || known.aliases.iter().any(|alias| alias == name);
+    match name.rsplit_once('@') {
+        _ if is_own => Clue::OriginAuthenticated,
+        // Another customer of the same host wrote our address in: SPF passes, yet it is forged.
+        Some((_, domain)) if !known.owns_domain(domain) => Clue::OriginForeign,
+        // A colleague's mailbox, or a login name nobody told us: from inside, and no more can be said.
+        Some(_) | None => Clue::OriginOwn,
+    }
+}
+
+/// Whether the own provider is the recipient's too, so that it takes mail for the recipient from anybody.
+fn is_at_own_provider(recipient: &Recipient, known: &Known) -> bool {
+    let domain = recipient.address.rsplit('@').next().unwrap_or_default();
+    let delivers_itself = match recipient.remote_mta.as_deref() {
+        Some(host) => known.owns_host(host),
+        None => recipient.reason.fault() == Fault::Recipient && recipient.reason != Reason::Suppressed,
+    };
+    known.owns_domain(domain) || delivers_itself
+}
+
+enum Entry<'a> {
+    /// Signed in, perhaps under that name.
+    SignedIn(Option<&'a str>),
+    /// Handed in on the host itself.
+    HandedIn,
+    /// Began inside, nobody says with whom.
+    Inside,
+    /// A host of ours took it from outside without a sign-in.
+    Stranger,
+    /// Never passed through a host of ours, as far as can be believed.
+    Elsewhere,
+    /// Nothing to go by.
+    Untold,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Link {
+    /// The line that follows was written by a host of ours.
+    Vouched,
+    /// Somebody says so.
+    Claimed,
+    /// It was not.
+    Broken,
+}
+
+fn entry<'a>(received: &'a [Hop], reporting_mta: Option<&str>, site: Clue, known: &Known) -> Entry<'a> {
+    if known.own_hosts.is_empty() || received.is_empty() {
+        return Entry::Untold;
+    }
+    let reporter = received.first().and_then(|top| top.by.as_deref()).or(reporting_mta).map(organisation);
+    let mut link = if site == Clue::SiteOwn { Link::Vouched } else { Link::Claimed };
+    let mut passed_ours = false;
+    for hop in received {
+        let is_ours = hop.by.as_deref().is_some_and(|by| known.owns_host(by));
+        if is_ours && link == Link::Vouched {
+            passed_ours = true;
+            if hop.authenticated {
+                return Entry::SignedIn(hop.authenticated_as.as_deref());
+            }
+            if hop.local_submission {
+                return Entry::HandedIn;
+            }
+            match known.client_of(hop) {
+                Whose::Ours => {}
+                Whose::Claimed => link = Link::Claimed,
+                Whose::Foreign => return Entry::Stranger,
+            }
+        } else if is_ours && link == Link::Claimed {
+            return if passed_ours { Entry::Inside } else { Entry::Untold };
+        } else if passed_ours {
+            return Entry::Inside;
+        } else if site == Clue::SiteOwn {
+            // Our provider wrote the bounce, yet its top line is by a name we don't know: we know too little.
+            return Entry::Untold;
+        } else {
+            // Lines of the server that refused the mail; its organisation's own are as good as the report itself.
+            let is_reporters = hop.by.as_deref().map(organisation) == reporter || hop.by.is_none();
+            link = match known.client_of(hop) {
+                Whose::Ours if is_reporters => Link::Vouched,
+                Whose::Claimed if is_reporters => Link::Claimed,
+                Whose::Ours | Whose::Claimed | Whose::Foreign => Link::Broken,
+            };
+        }
+    }
+    match link {
+        _ if passed_ours => Entry::Inside,
+        Link::Broken => Entry::Elsewhere,
+        Link::Vouched | Link::Claimed => Entry::Untold,
+    }
+}

@@ -1,0 +1,146 @@
+//! From one bounce to what can be seen on it.
+//!
+//! Everything that needs the mailbox's history (is a copy in Sent, did it ever write to this recipient) is asked of the
+//! caller as [`Facts`]; what the caller can't tell stays `None` and weighs nothing.
+
+use chrono::{DateTime, Utc};
+use daimon_domain::bounce::{Action, Kind, Recipient, Report};
+use serde::{Deserialize, Serialize};
+
+use crate::clue::Clue;
+use crate::known::{Known, organisation};
+use crate::template::{fnv, template};
+use crate::trusted_time::{Submitted, submitted};
+use crate::{Signal, chain, reason};
+
+/// What the mailbox's history says of one bounce.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts<'a> {
+    /// A keyed hash of the recipient's address: the engine counts recipients and never sees one.
+    pub recipient_key: &'a str,
+    /// Whether the original's Message-ID is in Sent; `None` when it is not known or Sent was not read.
+    pub sent_copy: Option<bool>,
+    /// Whether the mailbox ever wrote to that recipient; `None` without history.
+    pub recipient_known: Option<bool>,
+    /// Whether it was sent the way this mailbox sends; `None` without history.
+    pub fingerprint_seen: Option<bool>,
+    /// Whether it belongs to a campaign that was declared or is known.
+    pub campaign: bool,
+}
+
+/// One bounce as the engine sees it: no address, no text.
+#[expect(clippy::struct_excessive_bools, reason = "independent claims about one bounce")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// When the report arrived.
+    pub bounced_at: DateTime<Utc>,
+    /// What was seen.
+    pub clues: Vec<Clue>,
+    /// Which letter it was.
+    pub template: String,
+    /// The recipient, hashed.
+    pub recipient: u64,
+    /// The organisation that wrote the bounce, hashed.
+    pub reporter: Option<u64>,
+    /// Another local part of the own domain that was written in as sender, hashed.
+    pub forged_local_part: Option<u64>,
+    /// When the original was sent.
+    pub submitted: Submitted,
+    /// How much a missing copy in Sent counts, 0 to 1.
+    pub sent_weight: f64,
+    /// Nothing says that the owner wrote it.
+    pub is_unexpected: bool,
+    /// It left through the own provider.
+    pub is_own_origin: bool,
+    /// It says "late", not "failed".
+    pub is_delay: bool,
+    /// Owner and thief look the same here.
+    pub is_blind: bool,
+}
+
+/// What can be seen on one bounce. `None` when the report tells of no failure.
+pub fn observe(
+    report: &Report,
+    recipient: &Recipient,
+    known: &Known,
+    facts: &Facts<'_>,
+    bounced_at: DateTime<Utc>,
+) -> Option<Observation> {
+    let is_delay = match (report.kind, recipient.action) {
+        (Kind::Bounce | Kind::Delay, Action::Delayed) => true,
+        (Kind::Bounce | Kind::Delay, Action::Failed) => report.kind == Kind::Delay,
+        (Kind::Bounce | Kind::Delay, Action::Delivered | Action::Relayed | Action::Expanded)
+        | (Kind::Delivered | Kind::Feedback | Kind::AutoReply | Kind::Challenge | Kind::NotBounce, _) => return None,
+    };
+    let written_at = chain::site(report, known);
+    let origin = chain::origin(report, recipient, written_at, known);
+    // "Our provider wrote it" means that it had taken the mail to send it. Where the mail came to it from outside, it
+    // stands at the recipient's end and its name says nothing.
+    let site =
+        if written_at == Clue::SiteOwn && origin == Clue::OriginForeign { Clue::SiteUnknown } else { written_at };
+    let is_campaign = facts.campaign || report.origin.list.is_some();
+
+    let mut clues = vec![site, origin];
+    clues.extend(facts.fingerprint_seen.map(|seen| if seen { Clue::FingerprintSeen } else { Clue::FingerprintNew }));
+    clues.extend(match facts.sent_copy {
+        Some(true) => Some(Clue::SentFound),
+        Some(false) if known.sent_weight() > 0.0 => Some(Clue::SentMissing),
+        Some(false) | None => None,
+    });
+    clues
+        .extend(facts.recipient_known.map(|is_known| if is_known { Clue::RecipientKnown } else { Clue::RecipientNew }));
+    clues.extend(reason_clue(report, recipient, site, known));
+    clues.push(if is_campaign { Clue::CampaignMarked } else { Clue::CampaignNone });
+
+    Some(Observation {
+        bounced_at,
+        is_own_origin: matches!(origin, Clue::OriginAuthenticated | Clue::OriginOwn | Clue::OriginScript)
+            || (origin == Clue::OriginUntold && site == Clue::SiteOwn),
+        clues,
+        template: template(&report.origin),
+        recipient: fnv(facts.recipient_key.as_bytes()),
+        reporter: report.reporting_mta.as_deref().map(|host| fnv(organisation(host).as_bytes())),
+        forged_local_part: forged_local_part(report, known),
+        submitted: submitted(report, written_at, known),
+        sent_weight: known.sent_weight(),
+        is_unexpected: facts.sent_copy != Some(true) && facts.recipient_known != Some(true) && !is_campaign,
+        is_delay,
+        is_blind: known.is_blind(),
+    })
+}
+
+fn reason_clue(report: &Report, recipient: &Recipient, site: Clue, known: &Known) -> Option<Clue> {
+    use daimon_domain::bounce::NoticeKind::{DomainThrottled, TenantThrottled};
+    // A throttle of the whole domain or tenant stands on every mail of every mailbox: it is weighed once per window,
+    // and says nothing of this one.
+    if report.provider_notice.as_ref().is_some_and(|notice| matches!(notice.kind, DomainThrottled | TenantThrottled)) {
+        return None;
+    }
+    let refused_inside = recipient.remote_mta.as_deref().is_none_or(|host| known.owns_host(host));
+    Some(reason::group(recipient.reason, site == Clue::SiteOwn && refused_inside))
+}
+
+fn forged_local_part(report: &Report, known: &Known) -> Option<u64> {
+    let sender = report.origin.envelope_from.as_deref().or(report.origin.from.as_deref())?;
+    let (_, domain) = sender.rsplit_once('@')?;
+    let is_other =
+        known.owns_domain(domain) && sender != known.address && !known.aliases.iter().any(|alias| alias == sender);
+    is_other.then(|| fnv(sender.as_bytes()))
+}
+
+/// What a whole message says beside its bounces: the provider's own words, or a reply to mail that nobody sent.
+///
+/// `replies_to_unsent`: it answers a Message-ID of the own domain that is not in Sent.
+pub fn signals(report: &Report, known: &Known, replies_to_unsent: bool) -> Vec<Signal> {
+    let mut out = Vec::new();
+    // A phisher can send the provider's words; only how they came in makes them the provider's.
+    if let Some(notice) = &report.provider_notice
+        && chain::site(report, known) == Clue::SiteOwn
+    {
+        out.push(Signal::Notice { kind: notice.kind, strength: notice.strength });
+    }
+    if replies_to_unsent && known.sent_coverage.is_some_and(|share| share >= 0.6) {
+        out.push(Signal::PhantomReply);
+    }
+    out
+}

@@ -1,0 +1,77 @@
+//! What an assessment does to the incidents of a mailbox: one per cause, updated and never doubled.
+
+use daimon_domain::id::{IncidentId, MailboxId};
+use daimon_domain::incident::{Incident, IncidentState};
+use daimon_domain::verdict::Verdict;
+
+use crate::Assessment;
+
+/// What to do with a mailbox's incidents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// Nothing.
+    None,
+    /// A new one; what to write in it is in the assessment.
+    Open,
+    /// Write the assessment into this one.
+    Update {
+        /// Which.
+        incident: IncidentId,
+        /// Verdict, tier or severity change: people are told. Otherwise only numbers grow.
+        is_news: bool,
+        /// Mail went out after the mailbox had been secured.
+        reopens: bool,
+    },
+}
+
+/// The same for the same mailbox and cause, with neither text nor time in it. A takeover and a cause that can't be
+/// told from it are one case: receivers see one ticket grow surer.
+pub fn dedup_key(mailbox: MailboxId, verdict: Verdict) -> String {
+    let cause = match verdict {
+        Verdict::AccountTakeover | Verdict::Undetermined => "takeover",
+        Verdict::Legit
+        | Verdict::Backscatter
+        | Verdict::WebScript
+        | Verdict::BulkList
+        | Verdict::ForwardingLoop
+        | Verdict::Outage
+        | Verdict::ReputationBlock
+        | Verdict::Autoresponder
+        | Verdict::FakeBounce => verdict.as_str(),
+    };
+    format!("{mailbox}:{cause}")
+}
+
+/// What to do. `live`: the mailbox's incidents that are neither closed nor dismissed.
+///
+/// An incident whose cause could not be told becomes that of the cause that is found; its key stays, so it is found
+/// by its key first.
+pub fn decide(mailbox: MailboxId, live: &[Incident], assessment: &Assessment) -> Move {
+    let key = dedup_key(mailbox, assessment.verdict);
+    let by_key = live.iter().find(|incident| incident.dedup_key == key);
+    let found = by_key
+        .or_else(|| live.iter().find(|incident| incident.verdict == assessment.verdict))
+        .or_else(|| live.iter().find(|incident| incident.verdict == Verdict::Undetermined));
+    match found {
+        // "Nothing" is told by closing, which people and the countdown do.
+        _ if assessment.verdict == Verdict::Legit => Move::None,
+        None if assessment.wants_incident => Move::Open,
+        None => Move::None,
+        Some(incident) if !assessment.wants_incident && incident.verdict != assessment.verdict => Move::None,
+        Some(incident) => {
+            let reopens = assessment.is_continued_abuse()
+                && matches!(
+                    incident.state,
+                    IncidentState::Contained | IncidentState::Monitoring | IncidentState::Recovered
+                );
+            let is_news = reopens
+                || incident.verdict != assessment.verdict
+                || incident.tier != assessment.tier
+                || incident.severity != assessment.severity;
+            let is_same = !is_news
+                && incident.bounces == assessment.bounces
+                && incident.unexpected_recipients == assessment.unexpected_recipients;
+            if is_same { Move::None } else { Move::Update { incident: incident.id, is_news, reopens } }
+        }
+    }
+}

@@ -1,0 +1,477 @@
+//! What the engine remembers of a mailbox between two bounces, and what it thinks of it.
+//!
+//! The state is small (some tens of kilobytes at worst), serialisable and versioned; it holds hashes, counts and
+//! decibans. The same bounces in the same order give the same bytes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use daimon_domain::verdict::{EvidenceLine, Severity, Tier, Verdict};
+use serde::{Deserialize, Serialize};
+
+use crate::clue::{CLASSES, Clue, VERDICTS, Weights};
+use crate::cluster::{self, Cluster, TEMPERING};
+use crate::evidence::Observation;
+use crate::matrix::{HALF_LIFE_H, Matrix, decay};
+use crate::window::{Signal, Window};
+
+/// The form of the stored state. A state of another version is read as a fresh one.
+pub const VERSION: u8 = 1;
+
+/// Below this a takeover may be excluded no more.
+const EXCLUDED_DB: f64 = 20.0;
+/// What opens an incident for the other causes.
+const DECIDED_DB: f64 = 30.0;
+/// A score below this, for [`CALM`], steps down.
+const CALM_DB: f64 = 10.0;
+const CALM: TimeDelta = TimeDelta::hours(48);
+/// Clocks differ and queues lag: mail sent this soon after a password change may have been sent before it.
+const CONTAINED_MARGIN: TimeDelta = TimeDelta::minutes(10);
+/// The longest queue lifetime (5 d) and as long again for the bounce.
+const TAIL: TimeDelta = TimeDelta::days(10);
+
+/// What is remembered of a mailbox.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    version: u8,
+    updated_at: Option<DateTime<Utc>>,
+    matrix: Matrix,
+    window: Window,
+    clusters: Vec<Cluster>,
+    /// Clues of windows, how often each counted.
+    window_seen: BTreeMap<Clue, u32>,
+    held: Held,
+    is_proved: bool,
+    is_blind: bool,
+    sent_weight: f64,
+    bounces: u32,
+    first_bounce_at: Option<DateTime<Utc>>,
+    last_bounce_at: Option<DateTime<Utc>>,
+    last_unexpected_at: Option<DateTime<Utc>>,
+    last_own_unexpected_at: Option<DateTime<Utc>>,
+    contained_at: Option<DateTime<Utc>>,
+    trailing: u32,
+    continued: BTreeSet<u64>,
+}
+
+/// The verdict that stands until evidence or time moves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Held {
+    verdict: Verdict,
+    tier: Tier,
+}
+
+const CALM_VERDICT: Held = Held { verdict: Verdict::Legit, tier: Tier::None };
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            updated_at: None,
+            matrix: Matrix::default(),
+            window: Window::default(),
+            clusters: Vec::new(),
+            window_seen: BTreeMap::new(),
+            held: CALM_VERDICT,
+            is_proved: false,
+            is_blind: false,
+            sent_weight: 0.0,
+            bounces: 0,
+            first_bounce_at: None,
+            last_bounce_at: None,
+            last_unexpected_at: None,
+            last_own_unexpected_at: None,
+            contained_at: None,
+            trailing: 0,
+            continued: BTreeSet::new(),
+        }
+    }
+}
+
+/// What is thought of a mailbox.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Assessment {
+    /// The cause.
+    pub verdict: Verdict,
+    /// How sure we are of a takeover; `none` for every other cause but `undetermined`.
+    pub tier: Tier,
+    /// How urgent.
+    pub severity: Severity,
+    /// How far the verdict is ahead of the closest other cause, in decibans; for `undetermined`, how far a takeover is.
+    pub score_db: f64,
+    /// Bounces of this episode.
+    pub bounces: u32,
+    /// Different recipients of the last 24 hours that nobody here is known to have written to.
+    pub unexpected_recipients: u32,
+    /// What speaks for it, strongest first.
+    pub evidence: Vec<EvidenceLine>,
+    /// Each letter by itself.
+    pub clusters: Vec<ClusterReport>,
+    /// Whether it is worth an incident.
+    pub wants_incident: bool,
+    /// Whether to read this mailbox every minute.
+    pub watch: bool,
+    /// Bounces of mail from before the password was changed.
+    pub trailing: u32,
+    /// Recipients of mail that was sent after it: the thief is still inside from the second on.
+    pub continued: u32,
+    /// The oldest bounce of this episode.
+    pub first_bounce_at: Option<DateTime<Utc>>,
+    /// The newest bounce of this episode.
+    pub last_bounce_at: Option<DateTime<Utc>>,
+}
+
+impl Assessment {
+    /// Whether mail went out after the mailbox had been secured.
+    pub const fn is_continued_abuse(&self) -> bool {
+        self.continued >= 2
+    }
+}
+
+/// One letter, judged by itself.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClusterReport {
+    /// The cause that explains it.
+    pub verdict: Verdict,
+    /// Its hash.
+    pub template: String,
+    /// How many bounces.
+    pub bounces: u32,
+    /// How far ahead of the closest other cause, in decibans.
+    pub score_db: f64,
+    /// What speaks for it.
+    pub evidence: Vec<EvidenceLine>,
+}
+
+impl State {
+    /// Reads a stored state; anything unreadable or of another version is a fresh start.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        serde_json::from_slice::<Self>(bytes).ok().filter(|state| state.version == VERSION).unwrap_or_default()
+    }
+
+    /// The state to store.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// The password was changed and every session ended at that time: older mail is trailing from now on.
+    pub fn contained(&mut self, at: DateTime<Utc>) {
+        self.contained_at = Some(at);
+        self.trailing = 0;
+        self.continued.clear();
+    }
+
+    /// A person says that it is a takeover.
+    pub fn confirm(&mut self) {
+        self.is_proved = true;
+        self.held = Held { verdict: Verdict::AccountTakeover, tier: Tier::Confirmed };
+    }
+
+    /// A person says that it is over, or never was: what has been gathered counts no more.
+    pub fn reset(&mut self) {
+        *self = Self { contained_at: self.contained_at, is_blind: self.is_blind, ..Self::default() };
+    }
+
+    /// Weighs one bounce. Bounces are best given in the order of their arrival; an older one counts as faded.
+    pub fn weigh(&mut self, seen: &Observation) {
+        let (at, faded) = self.advance(seen.bounced_at);
+        self.is_blind = seen.is_blind;
+        self.sent_weight = seen.sent_weight;
+        self.begin_episode(at);
+        self.bounces = self.bounces.saturating_add(1);
+        self.first_bounce_at.get_or_insert(at);
+        self.last_bounce_at = Some(at);
+        if self.is_trailing(seen, at) {
+            self.trailing = self.trailing.saturating_add(1);
+            return;
+        }
+        if seen.is_unexpected {
+            self.last_unexpected_at = Some(at);
+            if seen.is_own_origin {
+                self.last_own_unexpected_at = Some(at);
+            }
+        }
+
+        let mut weights: Weights = [0.0; CLASSES];
+        for clue in &seen.clues {
+            for (sum, weight) in weights.iter_mut().zip(cluster::scaled(*clue, seen.sent_weight)) {
+                *sum += weight * TEMPERING * faded;
+            }
+        }
+        let cluster = self.cluster(&seen.template, at);
+        let (before, after) = cluster.add(&seen.clues, &weights, seen.is_unexpected, at);
+        self.matrix.add(|i, j| cluster::gain(&before, &after, i, j));
+        for clue in self.window.note(seen, at) {
+            self.count(clue, 1.0);
+        }
+        self.judge(at);
+    }
+
+    /// Weighs something that happened beside the bounces.
+    pub fn signal(&mut self, signal: Signal, at: DateTime<Utc>) {
+        let (at, _) = self.advance(at);
+        if let Some((clue, share, is_proof)) = self.window.signal(signal, at) {
+            self.count(clue, share);
+            self.is_proved |= is_proof;
+            self.judge(at);
+        }
+    }
+
+    /// What is thought of the mailbox at that time.
+    pub fn assess(&self, now: DateTime<Utc>) -> Assessment {
+        let mut matrix = self.matrix;
+        if let Some(updated_at) = self.updated_at {
+            matrix.fade(decay(now - updated_at));
+        }
+        let held = if self.has_calmed_down(now) { CALM_VERDICT } else { self.held };
+        let explained = if held.verdict == Verdict::Undetermined { Verdict::AccountTakeover } else { held.verdict };
+        let (mut score_db, rival) = matrix.score(explained);
+        if explained == Verdict::AccountTakeover {
+            score_db = self.takeover_score(&matrix, now);
+        }
+        let is_continued = self.continued.len() >= 2;
+        Assessment {
+            verdict: held.verdict,
+            tier: held.tier,
+            severity: if is_continued { Severity::Critical } else { severity(held) },
+            score_db: (score_db * 10.0).round() / 10.0,
+            bounces: self.bounces,
+            unexpected_recipients: self.window.unexpected.count(now),
+            evidence: self.explain(explained, rival),
+            clusters: self.clusters.iter().map(|cluster| self.report(cluster, now)).collect(),
+            wants_incident: is_continued || wants_incident(held, &matrix),
+            watch: held.tier >= Tier::Watch,
+            trailing: self.trailing,
+            continued: u32::try_from(self.continued.len()).unwrap_or(u32::MAX),
+            first_bounce_at: self.first_bounce_at,
+            last_bounce_at: self.last_bounce_at,
+        }
+    }
+
+    /// Lets time pass until then. An observation that is older than the newest one counts with what is left of it.
+    fn advance(&mut self, at: DateTime<Utc>) -> (DateTime<Utc>, f64) {
+        let Some(updated_at) = self.updated_at else {
+            self.updated_at = Some(at);
+            return (at, 1.0);
+        };
+        if at < updated_at {
+            return (updated_at, decay(updated_at - at));
+        }
+        if self.has_calmed_down(at) {
+            self.held = CALM_VERDICT;
+        }
+        self.matrix.fade(decay(at - updated_at));
+        self.updated_at = Some(at);
+        (at, 1.0)
+    }
+
+    /// After two quiet days without a standing verdict, counting starts anew.
+    fn begin_episode(&mut self, at: DateTime<Utc>) {
+        let is_quiet = self.last_bounce_at.is_some_and(|last| at - last >= CALM);
+        if is_quiet && self.held == CALM_VERDICT {
+            self.bounces = 0;
+            self.first_bounce_at = None;
+            self.clusters.clear();
+            self.window_seen.clear();
+        }
+    }
+
+    /// Whether it is of mail from before the mailbox was secured. Undated mail is taken for it while the tail lasts.
+    fn is_trailing(&mut self, seen: &Observation, at: DateTime<Utc>) -> bool {
+        let Some(contained_at) = self.contained_at.filter(|contained_at| at >= *contained_at) else { return false };
+        if !seen.is_unexpected {
+            return false;
+        }
+        match seen.submitted.trusted() {
+            Some(sent_at) if sent_at > contained_at + CONTAINED_MARGIN => {
+                if seen.is_own_origin && self.continued.len() < crate::window::KEPT {
+                    self.continued.insert(seen.recipient);
+                }
+                false
+            }
+            Some(_) => true,
+            None => at < contained_at + TAIL,
+        }
+    }
+
+    fn cluster(&mut self, template: &str, at: DateTime<Utc>) -> &mut Cluster {
+        let place = self.clusters.iter().position(|cluster| cluster.template == template);
+        let place = place.unwrap_or_else(|| {
+            if self.clusters.len() >= cluster::KEPT {
+                // The smallest goes first: of two, the one that has been silent longer.
+                let smallest = self.clusters.iter().enumerate().min_by_key(|(_, kept)| (kept.bounces, kept.last_at));
+                if let Some(smallest) = smallest.map(|(place, _)| place) {
+                    self.clusters.remove(smallest);
+                }
+            }
+            self.clusters.push(Cluster::new(template, at));
+            self.clusters.len() - 1
+        });
+        #[expect(clippy::indexing_slicing, reason = "the place was just found or made")]
+        &mut self.clusters[place]
+    }
+
+    fn count(&mut self, clue: Clue, share: f64) {
+        let weights = clue.weights();
+        let at = |k: usize| weights.get(k).copied().unwrap_or(0.0) * share;
+        self.matrix.add(|i, j| at(i) - at(j));
+        *self.window_seen.entry(clue).or_default() += 1;
+    }
+
+    /// Moves the standing verdict by what is known now: up at once, down only by [`Self::has_calmed_down`].
+    fn judge(&mut self, at: DateTime<Utc>) {
+        let takeover = self.takeover_tier(at);
+        let other = self.other_cause();
+        let held = self.held;
+        if takeover >= Tier::Suspected {
+            self.held = Held { verdict: Verdict::AccountTakeover, tier: held.tier.max(takeover) };
+        } else if held.verdict == Verdict::AccountTakeover && held.tier >= Tier::Suspected {
+            // An accusation that stands is withdrawn slowly, whatever else comes in.
+        } else if let Some(other) = other {
+            self.held = Held { verdict: other, tier: Tier::None };
+        } else if takeover == Tier::Watch && held.verdict != Verdict::Undetermined {
+            self.held = Held { verdict: Verdict::AccountTakeover, tier: Tier::Watch };
+        } else if self.cannot_be_told(at) {
+            self.held = Held { verdict: Verdict::Undetermined, tier: held.tier.max(Tier::Watch) };
+        }
+    }
+
+    fn takeover_tier(&self, now: DateTime<Utc>) -> Tier {
+        let score = self.takeover_score(&self.matrix, now);
+        let recipients = self.window.unexpected.count(now);
+        let letters = self.clusters.iter().filter(|cluster| {
+            cluster.bounces >= 2 && cluster.best() == Verdict::AccountTakeover && cluster.last_at + CALM > now
+        });
+        if self.is_proved || (score >= 60.0 && recipients >= 8 && letters.count() >= 2) {
+            Tier::Confirmed
+        } else if score >= 50.0 && recipients >= 8 {
+            Tier::Probable
+        } else if score >= 30.0 && recipients >= 5 {
+            Tier::Suspected
+        } else if score >= 20.0 && recipients >= 3 {
+            Tier::Watch
+        } else {
+            Tier::None
+        }
+    }
+
+    /// The mailbox's score, or that of the one letter that convicts although others excuse.
+    fn takeover_score(&self, matrix: &Matrix, now: DateTime<Utc>) -> f64 {
+        let of_letters = self
+            .clusters
+            .iter()
+            .filter(|cluster| cluster.unexpected >= 5)
+            .map(|cluster| cluster.score(Verdict::AccountTakeover, now));
+        of_letters.fold(matrix.score(Verdict::AccountTakeover).0, f64::max)
+    }
+
+    /// A cause that excludes a takeover by 20 dB and is ahead of all others.
+    fn other_cause(&self) -> Option<Verdict> {
+        VERDICTS
+            .into_iter()
+            .filter(|verdict| !matches!(verdict, Verdict::AccountTakeover | Verdict::Legit))
+            .filter(|verdict| !(self.is_blind && *verdict == Verdict::Backscatter))
+            .filter(|verdict| self.matrix.lead(*verdict, Verdict::AccountTakeover) >= EXCLUDED_DB)
+            .map(|verdict| (verdict, self.matrix.score(verdict).0))
+            .filter(|(_, score)| *score >= EXCLUDED_DB)
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .map(|(verdict, _)| verdict)
+    }
+
+    /// Many recipients nobody wrote to, and neither a takeover nor its absence can be shown.
+    fn cannot_be_told(&self, now: DateTime<Utc>) -> bool {
+        let recipients = self.window.unexpected.count(now);
+        let lead = |over| self.matrix.lead(Verdict::AccountTakeover, over);
+        let against = |verdict| self.matrix.lead(verdict, Verdict::AccountTakeover);
+        let is_excused = VERDICTS.iter().any(|verdict| {
+            *verdict != Verdict::AccountTakeover
+                && !(self.is_blind && *verdict == Verdict::Backscatter)
+                && against(*verdict) >= EXCLUDED_DB
+        });
+        // Where owner and thief look the same nothing speaks against the owner, so more must come together.
+        let is_not_the_owner = lead(Verdict::Legit) >= EXCLUDED_DB;
+        !is_excused && ((recipients >= 5 && is_not_the_owner) || (recipients >= 8 && self.sent_weight <= 0.0))
+    }
+
+    /// Whether the standing verdict has had its time: two days below 10 dB, one without own mail that nobody expected.
+    fn has_calmed_down(&self, now: DateTime<Utc>) -> bool {
+        if self.held == CALM_VERDICT || self.held.tier == Tier::Confirmed {
+            return false;
+        }
+        let Some(updated_at) = self.updated_at else { return true };
+        let score = if matches!(self.held.verdict, Verdict::AccountTakeover | Verdict::Undetermined) {
+            self.takeover_score(&self.matrix, updated_at)
+        } else {
+            self.matrix.score(self.held.verdict).0
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "hours of a few days")]
+        let until_calm = TimeDelta::seconds((HALF_LIFE_H * 3600.0 * (score / CALM_DB).max(1.0).log2()) as i64);
+        let is_quiet = self.last_own_unexpected_at.is_none_or(|last| now - last >= TimeDelta::hours(24));
+        is_quiet && now - updated_at >= until_calm + CALM
+    }
+
+    fn explain(&self, verdict: Verdict, rival: Verdict) -> Vec<EvidenceLine> {
+        let mut seen = self.window_seen.clone();
+        for (clue, count) in self.clusters.iter().flat_map(|cluster| &cluster.seen) {
+            *seen.entry(*clue).or_default() += count;
+        }
+        cluster::explain(&seen, verdict, rival, self.sent_weight)
+    }
+
+    fn report(&self, cluster: &Cluster, now: DateTime<Utc>) -> ClusterReport {
+        let best = cluster.best();
+        let is_decided = if best == Verdict::AccountTakeover {
+            cluster.score(best, cluster.last_at) >= EXCLUDED_DB
+        } else {
+            cluster.ahead_of_takeover(best) >= EXCLUDED_DB && !(self.is_blind && best == Verdict::Backscatter)
+        };
+        let verdict = if is_decided {
+            best
+        } else if best == Verdict::Legit || cluster.unexpected == 0 {
+            Verdict::Legit
+        } else {
+            Verdict::Undetermined
+        };
+        let explained = if verdict == Verdict::Undetermined { Verdict::AccountTakeover } else { verdict };
+        ClusterReport {
+            verdict,
+            template: cluster.template.clone(),
+            bounces: cluster.bounces,
+            score_db: (cluster.score(explained, now) * 10.0).round() / 10.0,
+            evidence: cluster::explain(&cluster.seen, explained, cluster.rival(explained), self.sent_weight),
+        }
+    }
+}
+
+const fn severity(held: Held) -> Severity {
+    match held.verdict {
+        Verdict::AccountTakeover => match held.tier {
+            Tier::None => Severity::Low,
+            Tier::Watch => Severity::Medium,
+            Tier::Suspected => Severity::High,
+            Tier::Probable | Tier::Confirmed => Severity::Critical,
+        },
+        Verdict::Undetermined | Verdict::WebScript => Severity::High,
+        Verdict::Backscatter | Verdict::ReputationBlock | Verdict::ForwardingLoop | Verdict::FakeBounce => {
+            Severity::Medium
+        }
+        Verdict::Legit | Verdict::BulkList | Verdict::Outage | Verdict::Autoresponder => Severity::Low,
+    }
+}
+
+fn wants_incident(held: Held, matrix: &Matrix) -> bool {
+    match held.verdict {
+        Verdict::Legit => false,
+        Verdict::AccountTakeover => held.tier >= Tier::Suspected,
+        Verdict::Undetermined => true,
+        Verdict::Backscatter
+        | Verdict::WebScript
+        | Verdict::BulkList
+        | Verdict::ForwardingLoop
+        | Verdict::Outage
+        | Verdict::ReputationBlock
+        | Verdict::Autoresponder
+        | Verdict::FakeBounce => matrix.score(held.verdict).0 >= DECIDED_DB,
+    }
+}
