@@ -25,50 +25,43 @@ pub(super) struct Fetched {
     pub(super) bytes: Option<Vec<u8>>,
 }
 
-/// The answers to one or more FETCH.
-#[derive(Debug, Default)]
-pub(super) struct Haul {
-    pub(super) messages: BTreeMap<u32, Fetched>,
-    pub(super) put_aside: Vec<PutAside>,
-}
-
-/// Fetches `items` of `uids`. A UID in neither part of the haul has vanished.
-pub(super) async fn fetch(wire: &mut Wire, uids: &[u32], items: &str) -> Result<Haul, SessionError> {
-    let mut haul = Haul::default();
+/// Fetches `items` of `uids`, and adds to `put_aside` what can't be read. A UID that is in neither has vanished.
+pub(super) async fn fetch(
+    wire: &mut Wire,
+    uids: &[u32],
+    items: &str,
+    put_aside: &mut Vec<PutAside>,
+) -> Result<BTreeMap<u32, Fetched>, SessionError> {
+    let mut messages = BTreeMap::new();
     let mut open = vec![uids.to_vec()];
     while let Some(chunk) = open.pop() {
         if chunk.is_empty() {
             continue;
         }
-        let messages = &mut haul.messages;
         let command = format!("UID FETCH {} ({items})", set(&chunk));
-        let answer = wire.command(&command, |response| keep(messages, &chunk, response)).await?;
-        let missing: Vec<_> = chunk.iter().copied().filter(|uid| !haul.messages.contains_key(uid)).collect();
+        let answer = wire.command(&command, |response| keep(&mut messages, &chunk, response)).await?;
+        let missing: Vec<_> = chunk.iter().copied().filter(|uid| !messages.contains_key(uid)).collect();
         let because = match answer.outcome {
-            Outcome::Ok if answer.garbled == 0 || missing.is_empty() => continue,
+            Outcome::Ok if answer.garbled == 0 => continue,
+            // Some servers answer everything and then NO, because another message had vanished.
+            Outcome::Ok | Outcome::No if missing.is_empty() => continue,
             Outcome::Ok => Unreadable::Garbled,
-            Outcome::No if answer.is_busy() && answer.code != "SERVERBUG" => return answer.ok().map(|()| haul),
-            // Some servers answer everything and then NO, because one of them had vanished.
-            Outcome::No if missing.is_empty() => continue,
-            Outcome::No => Unreadable::Withheld,
-            Outcome::Bad => return answer.ok().map(|()| haul),
+            Outcome::No if !answer.is_busy() || answer.code == "SERVERBUG" => Unreadable::Withheld,
+            Outcome::No | Outcome::Bad => return answer.ok().map(|()| messages),
         };
-        if let [uid] = missing[..] {
-            if chunk.len() == 1 {
-                haul.put_aside.push(PutAside { uid, because });
-            } else {
-                open.push(missing);
+        match (&missing[..], chunk.len()) {
+            ([uid], 1) => put_aside.push(PutAside { uid: *uid, because }),
+            ([_], _) => open.push(missing),
+            (several, _) => {
+                let (low, high) = several.split_at(several.len() / 2);
+                open.extend([high.to_vec(), low.to_vec()]);
             }
-        } else {
-            let (low, high) = missing.split_at(missing.len() / 2);
-            open.push(high.to_vec());
-            open.push(low.to_vec());
         }
-        if haul.put_aside.len() > MOST_PUT_ASIDE {
-            return Err(SessionError::Busy("most messages can't be read"));
+        if put_aside.len() > MOST_PUT_ASIDE {
+            return Err(SessionError::Busy("too much can't be read"));
         }
     }
-    Ok(haul)
+    Ok(messages)
 }
 
 /// Puts what a response tells where it belongs, if it belongs to anything we asked for.

@@ -239,7 +239,7 @@ mod tests {
         let listed = lines.iter().filter_map(|line| {
             let line = format!("* LIST {line}\r\n");
             match Response::parse(line.as_bytes()).unwrap().1 {
-                Response::MailboxData(MailboxDatum::List(data)) => super::listed(&data),
+                Response::MailboxData(MailboxDatum::List(data)) => listed(&data),
                 other => panic!("{other:?}"),
             }
         });

@@ -12,9 +12,13 @@ mod guard;
 mod limits;
 mod mail;
 mod mutf7;
+#[cfg(test)]
+mod scripted;
 mod sent_mail;
 mod session;
 mod sign_in;
+#[cfg(test)]
+mod stories;
 
 pub use checkpoint::{Checkpoint, Selected};
 pub use error::SessionError;

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::checked::{Outcome, Wire};
 use super::checkpoint::{Checkpoint, Selected};
-use super::fetch::{Fetched, Haul, fetch, search};
+use super::fetch::{Fetched, fetch, search};
 use super::folders::{self, Folder};
 use super::mail::{Batch, Mail, PutAside, SentMail, Unreadable};
 use super::sign_in::{Capabilities, quoted, sign_in};
@@ -209,7 +209,8 @@ impl Session {
         let (uids, through) = self.next_uids(selected, first).await?;
         let fields = candidate::FIELDS;
         let items = format!("UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({fields})]<0.{HEADER}>");
-        let Haul { messages, mut put_aside } = fetch(&mut self.wire, &uids, &items).await?;
+        let mut put_aside = Vec::new();
+        let messages = fetch(&mut self.wire, &uids, &items, &mut put_aside).await?;
         let wanted: Vec<_> = messages
             .into_iter()
             .filter(|(_, told)| told.bytes.as_deref().is_none_or(candidate::may_be_report))
@@ -232,11 +233,8 @@ impl Session {
                 run != 0 && is_small(&one.1) && is_small(&next.1)
             }
         }) {
-            match self.bodies(chunk).await {
-                Ok((items, aside)) => {
-                    batch.items.extend(items);
-                    put_aside.extend(aside);
-                }
+            match self.bodies(chunk, &mut put_aside).await {
+                Ok(items) => batch.items.extend(items),
                 Err(fault) => {
                     let from = chunk.first().map_or(first, |(uid, _)| *uid);
                     let mut read = from.saturating_sub(1);
@@ -254,25 +252,34 @@ impl Session {
                 }
             }
         }
+        if batch.items.is_empty() && put_aside.iter().filter(|aside| aside.because == Unreadable::Withheld).count() > 1
+        {
+            // Not bad messages, but a bad hour of the server.
+            return Err(batch.fault.unwrap_or(SessionError::Busy("nothing can be read")));
+        }
         put_aside.retain(|aside| aside.uid <= batch.through_uid);
         batch.put_aside = put_aside;
         Ok(batch)
     }
 
     /// Fetches the messages themselves, up to [`Limits::message`] octets each.
-    async fn bodies(&mut self, wanted: &[(u32, Fetched)]) -> Result<(Vec<Mail>, Vec<PutAside>), SessionError> {
+    async fn bodies(
+        &mut self,
+        wanted: &[(u32, Fetched)],
+        put_aside: &mut Vec<PutAside>,
+    ) -> Result<Vec<Mail>, SessionError> {
         let most = self.limits.message;
         let uids: Vec<_> = wanted.iter().map(|(uid, _)| *uid).collect();
-        let mut haul = fetch(&mut self.wire, &uids, &format!("UID BODY.PEEK[]<0.{most}>")).await?;
+        let mut messages = fetch(&mut self.wire, &uids, &format!("UID BODY.PEEK[]<0.{most}>"), put_aside).await?;
         let items = wanted.iter().filter_map(|(uid, told)| {
             // NIL: it vanished in between.
-            let mut bytes = haul.messages.remove(uid)?.bytes?;
+            let mut bytes = messages.remove(uid)?.bytes?;
             let most = usize::try_from(most).unwrap_or(usize::MAX);
             let is_cut = bytes.len() >= most && told.size.is_none_or(|size| size > self.limits.message);
             bytes.truncate(most);
             Some(Mail { uid: *uid, internal_date: told.internal_date, size: told.size, bytes, is_cut })
         });
-        Ok((items.collect(), haul.put_aside))
+        Ok(items.collect())
     }
 
     /// Reads Message-ID, Date and recipients of sent mail, from UID `first` on, at most [`Limits::batch`] messages.
@@ -280,10 +287,11 @@ impl Session {
         let (uids, through) = self.next_uids(selected, first).await?;
         let fields = sent_mail::FIELDS;
         let items = format!("UID INTERNALDATE BODY.PEEK[HEADER.FIELDS ({fields})]<0.{HEADER}>");
-        let haul = fetch(&mut self.wire, &uids, &items).await?;
+        let mut put_aside = Vec::new();
+        let messages = fetch(&mut self.wire, &uids, &items, &mut put_aside).await?;
         Ok(Batch {
-            items: haul.messages.iter().map(|(uid, told)| sent_mail::read(*uid, told)).collect(),
-            put_aside: haul.put_aside,
+            items: messages.iter().map(|(uid, told)| sent_mail::read(*uid, told)).collect(),
+            put_aside,
             looked_at: uids.len(),
             through_uid: through,
             next_uid: through.checked_add(1).filter(|next| *next < selected.uid_next),

@@ -1,0 +1,7 @@
+//! What servers have done to others, against a scripted one.
+
+mod folders;
+mod limits;
+mod reading;
+mod sign_in;
+mod transport;

@@ -1,0 +1,176 @@
+//! Signing in: what is a refused password, and what must never be taken for one.
+
+use std::io;
+use std::pin::Pin;
+
+use daimon_domain::mailbox::ConnectionFault;
+use secrecy::SecretString;
+
+use crate::poll::scripted::{Heard, Reply, credentials, ok, ordinary, say, server, sign_in};
+use crate::poll::{Credentials, Limits, Session, SessionError, Stream};
+
+async fn answered(text: &'static str) -> SessionError {
+    let (outcome, _) = sign_in("* OK hello\r\n", move |command| match command {
+        _ if command.starts_with("AUTHENTICATE") => say(text),
+        _ => ordinary(command),
+    })
+    .await;
+    outcome.err().unwrap()
+}
+
+#[tokio::test]
+async fn a_refused_password_is_an_explicit_authenticationfailed() {
+    assert!(matches!(answered("{tag} NO [AUTHENTICATIONFAILED] wrong\r\n").await, SessionError::Refused));
+    assert!(matches!(answered("{tag} NO [authenticationfailed] wrong\r\n").await, SessionError::Refused));
+}
+
+#[tokio::test]
+async fn whatever_else_ends_a_sign_in_asks_to_come_later() {
+    for text in [
+        "{tag} NO [UNAVAILABLE] back end\r\n",
+        "{tag} NO [LIMIT] too many\r\n",
+        "{tag} NO [OVERQUOTA] full\r\n",
+        "{tag} NO [THROTTLED] slow down\r\n",
+        "{tag} NO Too many simultaneous connections\r\n",
+        "{tag} NO Login failed\r\n",
+        "{tag} BAD User is authenticated but not connected.\r\n",
+        "* BYE maintenance\r\n",
+    ] {
+        assert_eq!(answered(text).await.code(), ConnectionFault::ServerBusy, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn somebody_elses_refusal_is_not_ours() {
+    let (outcome, _) = sign_in("* OK hello\r\n", |command| match command {
+        _ if command.starts_with("AUTHENTICATE") => say("x1 NO [AUTHENTICATIONFAILED] stale\r\n{tag} OK signed in\r\n"),
+        _ => ordinary(command),
+    })
+    .await;
+    outcome.unwrap();
+}
+
+#[tokio::test]
+async fn the_password_is_sent_once_per_session() {
+    let (outcome, heard) = sign_in("* OK hello\r\n", |command| match command {
+        _ if command.starts_with("AUTHENTICATE") => say("{tag} NO [AUTHENTICATIONFAILED] wrong\r\n"),
+        _ => ordinary(command),
+    })
+    .await;
+    assert!(outcome.is_err());
+    assert_eq!(heard.count("AUTHENTICATE") + heard.count("LOGIN"), 1);
+}
+
+#[tokio::test]
+async fn each_way_to_sign_in_says_the_same_name_and_password() {
+    let says = |capabilities: &'static str, plus: &'static str| async move {
+        let (outcome, heard) = sign_in("* OK hello\r\n", move |command| match command {
+            "CAPABILITY" => ok(capabilities),
+            "AUTHENTICATE PLAIN" => say(plus),
+            _ => ok(""),
+        })
+        .await;
+        outcome.unwrap();
+        heard.commands()
+    };
+    let in_one = says("* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR\r\n", "").await;
+    assert_eq!(in_one[1], "AUTHENTICATE PLAIN AHNhdG9Ac2FrdXJhLmV4YW1wbGUAZ2VoZWltICIxXA==");
+    let login = says("* CAPABILITY IMAP4rev1\r\n", "").await;
+    assert_eq!(login[1], "LOGIN \"sato@sakura.example\" \"geheim \\\"1\\\\\"");
+}
+
+#[tokio::test]
+async fn a_password_beyond_ascii_goes_as_a_literal() {
+    let (stream, heard) = server("* OK hello\r\n", |command| match command {
+        "CAPABILITY" => ok("* CAPABILITY IMAP4rev1\r\n"),
+        _ if command.ends_with('}') => say("+ go on\r\n"),
+        // The password has no tag of its own.
+        "1" => say("d2 OK in\r\n"),
+        _ => ok(""),
+    });
+    let credentials = Credentials { username: "sato".to_owned(), secret: SecretString::from("pässwort 1") };
+    Session::open(stream, &credentials, Limits::default()).await.unwrap();
+    assert_eq!(heard.commands()[1..4], ["LOGIN {4}", "{11}", "1"]);
+}
+
+#[tokio::test]
+async fn a_line_break_in_a_password_sends_nothing_of_it() {
+    let (stream, heard) = server("* OK hello\r\n", ordinary);
+    let credentials = Credentials { username: "sato".to_owned(), secret: SecretString::from("a\r\nd9 DELETE INBOX") };
+    let outcome = Session::open(stream, &credentials, Limits::default()).await;
+    assert!(matches!(outcome.err().unwrap(), SessionError::Unsendable));
+    assert_eq!(heard.commands(), ["CAPABILITY"]);
+}
+
+#[tokio::test]
+async fn a_session_of_somebody_else_is_not_taken() {
+    let (outcome, heard) = sign_in("* PREAUTH you are root\r\n", ordinary).await;
+    assert_eq!(outcome.err().unwrap().code(), ConnectionFault::ProtocolError);
+    assert!(heard.commands().is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_accepts_and_closes_is_unreachable() {
+    let (stream, theirs) = tokio::io::duplex(64);
+    drop(theirs);
+    let outcome = Session::open(stream, &credentials(), Limits::default()).await;
+    assert_eq!(outcome.err().unwrap().code(), ConnectionFault::Unreachable);
+    let (outcome, _) = sign_in("* BYE too many connections\r\n", ordinary).await;
+    assert_eq!(outcome.err().unwrap().code(), ConnectionFault::ServerBusy);
+}
+
+type Upgraded = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send>>;
+
+/// Signs in by STARTTLS, where the other side of TLS is a second scripted server.
+async fn starttls<F>(clear: F, after: &'static str) -> (Result<Session, SessionError>, Heard, Heard)
+where
+    F: FnMut(&str) -> Reply + Send + 'static,
+{
+    let (stream, in_clear) = server("* OK hello\r\n", clear);
+    let (inner, in_tls) = server("", move |command| match command {
+        "CAPABILITY" => ok(after),
+        _ => ok(""),
+    });
+    let upgrade =
+        move |_clear: Box<dyn Stream>| -> Upgraded { Box::pin(async move { Ok(Box::new(inner) as Box<dyn Stream>) }) };
+    (Session::open_starttls(stream, upgrade, &credentials(), Limits::default()).await, in_clear, in_tls)
+}
+
+#[tokio::test]
+async fn after_starttls_only_what_is_said_under_tls_counts() {
+    let (outcome, in_clear, in_tls) = starttls(
+        |command| match command {
+            "CAPABILITY" => ok("* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED\r\n"),
+            _ => ok(""),
+        },
+        "* CAPABILITY IMAP4rev1\r\n",
+    )
+    .await;
+    outcome.unwrap();
+    assert_eq!(in_clear.commands(), ["CAPABILITY", "STARTTLS"]);
+    assert_eq!(in_tls.commands()[0], "CAPABILITY");
+    assert!(in_tls.commands()[1].starts_with("LOGIN "));
+}
+
+#[tokio::test]
+async fn a_stripped_refused_or_injected_starttls_ends_before_the_password() {
+    for (capabilities, answer) in [
+        ("* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n", "{tag} OK go\r\n"),
+        ("* CAPABILITY IMAP4rev1 STARTTLS\r\n", "{tag} NO later\r\n"),
+        ("* CAPABILITY IMAP4rev1 STARTTLS\r\n", "{tag} BAD what\r\n"),
+        ("* CAPABILITY IMAP4rev1 STARTTLS\r\n", "{tag} OK go\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n"),
+        ("* CAPABILITY IMAP4rev1 STARTTLS\r\n", "{tag} OK go\r\nd1"),
+    ] {
+        let (outcome, in_clear, in_tls) = starttls(
+            move |command| match command {
+                "CAPABILITY" => ok(capabilities),
+                _ => say(answer),
+            },
+            "* CAPABILITY IMAP4rev1\r\n",
+        )
+        .await;
+        assert_eq!(outcome.err().unwrap().code(), ConnectionFault::TlsFailed, "{answer}");
+        assert!(in_clear.commands().iter().all(|command| !command.contains("LOGIN") && !command.contains("AUTH")));
+        assert!(in_tls.commands().is_empty());
+    }
+}
