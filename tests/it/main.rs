@@ -1,1 +1,4 @@
+//! Stories: the real programs on real servers, one file each.
+#![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod servers;

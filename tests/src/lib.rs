@@ -2,6 +2,7 @@
 
 pub mod authority;
 pub mod catcher;
+pub mod client;
 pub mod clock;
 pub mod dovecot;
 pub mod imap;
@@ -14,3 +15,4 @@ pub mod redis_server;
 pub mod remote;
 pub mod servers;
 pub mod smtp;
+pub mod world;

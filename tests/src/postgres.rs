@@ -103,7 +103,8 @@ impl PostgresAt {
         Ok(PgConnection::connect(&self.url(ADMIN, database)).await?)
     }
 
-    /// Makes the three roles, if they are not there. The owner may create databases because tests do.
+    /// Makes the three roles of the product, and one for the store's own tests, if they are not there. It and the owner
+    /// may create databases.
     pub async fn roles(&self) -> anyhow::Result<()> {
         drop(self.look("postgres").await?);
         self.admin("postgres", ROLES).await
@@ -124,6 +125,9 @@ const ROLES: &str = "do $$ begin
     if not exists (select from pg_roles where rolname = 'daimon_owner') then create role daimon_owner login createdb nosuperuser nobypassrls; end if;
     if not exists (select from pg_roles where rolname = 'daimon_app') then create role daimon_app login nosuperuser nobypassrls; end if;
     if not exists (select from pg_roles where rolname = 'daimon_fleet') then create role daimon_fleet login nosuperuser nobypassrls; end if;
+    if not exists (select from pg_roles where rolname = 'daimon_test') then
+        create role daimon_test login createdb nosuperuser nobypassrls in role daimon_app, daimon_fleet;
+    end if;
 end $$";
 
 fn newest() -> anyhow::Result<PathBuf> {

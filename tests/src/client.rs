@@ -1,0 +1,171 @@
+//! What a user of the API does, by name.
+
+use std::fmt;
+
+use anyhow::{Context, ensure};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+/// A caller with an API key.
+pub struct Client {
+    /// Where the API is.
+    pub base: String,
+    key: String,
+    http: reqwest::Client,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "<client of {}>", self.base)
+    }
+}
+
+/// An answer as it came.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its `ETag`, if any.
+    pub etag: Option<String>,
+    /// Its body; null when there is none.
+    pub body: Value,
+}
+
+impl Answer {
+    /// A text inside the body.
+    pub fn text(&self, key: &str) -> anyhow::Result<String> {
+        let found = self.body.get(key).and_then(Value::as_str);
+        found.map(ToOwned::to_owned).with_context(|| format!("no {key} in {}", self.body))
+    }
+
+    /// The objects of a page.
+    pub fn items(&self) -> Vec<Value> {
+        let list = ["items", "data"].iter().find_map(|key| self.body.get(key)).and_then(Value::as_array);
+        list.cloned().unwrap_or_default()
+    }
+}
+
+impl Client {
+    /// A caller of the API at `base`.
+    pub fn new(base: &str, key: &str) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(30)).build()?;
+        Ok(Self { base: base.to_owned(), key: key.to_owned(), http })
+    }
+
+    /// The key, to print a ready `curl`.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The same API, another key.
+    pub fn with_key(&self, key: &str) -> anyhow::Result<Self> {
+        Self::new(&self.base, key)
+    }
+
+    /// Any request. Writes carry what the API wants: a fresh `Idempotency-Key` for POST, `If-Match` when given.
+    pub async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        if_match: Option<&str>,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Answer> {
+        let is_post = method == Method::POST;
+        let mut request = self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.key);
+        if is_post {
+            use daimon_domain::clock::Entropy as _;
+            let mut random = [0; 16];
+            daimon_seal::SystemEntropy.fill(&mut random);
+            let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+            request = request.header("idempotency-key", text);
+        }
+        if let Some(etag) = if_match {
+            request = request.header("if-match", etag);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await?;
+        let status = answer.status().as_u16();
+        let etag = answer.headers().get("etag").and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+        let bytes = answer.bytes().await?;
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Ok(Answer { status, etag, body })
+    }
+
+    /// Reads something.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
+        let answer = self.request(Method::GET, path, None, None).await?;
+        ensure!(answer.status == StatusCode::OK.as_u16(), "GET {path}: {} {}", answer.status, answer.body);
+        Ok(answer)
+    }
+
+    /// Creates or does something.
+    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Answer> {
+        let answer = self.request(Method::POST, path, None, Some(body)).await?;
+        ensure!((200..300).contains(&answer.status), "POST {path}: {} {}", answer.status, answer.body);
+        Ok(answer)
+    }
+
+    /// Registers a client company; its id.
+    pub async fn create_tenant(&self, name: &str) -> anyhow::Result<String> {
+        self.post("/v1/tenants", &json!({ "name": name })).await?.text("id")
+    }
+
+    /// Onboards a mailbox on `host:port` with TLS from the first byte; its id.
+    pub async fn create_mailbox(
+        &self,
+        tenant: &str,
+        address: &str,
+        password: &str,
+        host: &str,
+        port: u16,
+    ) -> anyhow::Result<String> {
+        let body = json!({
+            "tenant_id": tenant,
+            "address": address,
+            "server": { "host": host, "port": port, "tls": "implicit" },
+            "username": address,
+            "password": password,
+        });
+        self.post("/v1/mailboxes", &body).await?.text("id")
+    }
+
+    /// One mailbox.
+    pub async fn mailbox(&self, id: &str) -> anyhow::Result<Value> {
+        Ok(self.get(&format!("/v1/mailboxes/{id}")).await?.body)
+    }
+
+    /// Asks for a mailbox to be read now.
+    pub async fn poll_now(&self, id: &str) -> anyhow::Result<()> {
+        let path = format!("/v1/mailboxes/{id}/poll");
+        self.post(&path, &json!({})).await?;
+        Ok(())
+    }
+
+    /// Registers a receiver of webhooks for every event; its id and its secret.
+    pub async fn create_endpoint(&self, url: &str) -> anyhow::Result<(String, String)> {
+        let answer = self.post("/v1/webhook-endpoints", &json!({ "url": url, "events": ["*"] })).await?;
+        Ok((answer.text("id")?, answer.text("secret")?))
+    }
+
+    /// The bounces of a mailbox, newest first.
+    pub async fn bounces(&self, mailbox: &str) -> anyhow::Result<Vec<Value>> {
+        Ok(self.get(&format!("/v1/bounces?mailbox_id={mailbox}&limit=200")).await?.items())
+    }
+
+    /// All incidents, newest first.
+    pub async fn incidents(&self) -> anyhow::Result<Vec<Value>> {
+        Ok(self.get("/v1/incidents?limit=200").await?.items())
+    }
+
+    /// One incident with evidence and playbook.
+    pub async fn incident(&self, id: &str) -> anyhow::Result<Value> {
+        Ok(self.get(&format!("/v1/incidents/{id}")).await?.body)
+    }
+
+    /// All events, oldest first.
+    pub async fn events(&self) -> anyhow::Result<Vec<Value>> {
+        Ok(self.get("/v1/events?limit=200").await?.items())
+    }
+}

@@ -1,0 +1,260 @@
+//! What a story plays in: a database, a clock and programs of its own, on the run's shared servers.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::Context;
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use daimon_domain::clock::{Clock as _, SystemClock};
+use daimon_domain::id::{KeyId, MspId};
+use daimon_domain::scope::{Permission, Tenants, Wall};
+use daimon_seal::{ApiKey, SystemEntropy};
+use daimon_store::{Owner, api_key, msp};
+use secrecy::ExposeSecret;
+
+use crate::authority::Authority;
+use crate::catcher::Catcher;
+use crate::client::Client;
+use crate::clock::Clock;
+use crate::place::Place;
+use crate::postgres::execute;
+use crate::program::{Program, Settings};
+use crate::servers::{self, ServersAt};
+
+/// The database that every story's is cloned from.
+const TEMPLATE: &str = "daimon_template";
+
+/// Brings a database's schema up to date, as its owner.
+pub async fn migrate(owner_url: &str) -> anyhow::Result<()> {
+    Owner::connect(owner_url).await?.migrate().await.context("the schema could not be brought up to date")
+}
+
+/// Makes the migrated template, once per run.
+pub async fn template(servers: &ServersAt) -> anyhow::Result<()> {
+    let made = servers.postgres.admin("postgres", &format!("create database {TEMPLATE} owner daimon_owner")).await;
+    if let Err(why) = made {
+        // Made before; anything else shows when it is cloned.
+        tracing::debug!("{why}");
+        return Ok(());
+    }
+    migrate(&servers.postgres.url("daimon_owner", TEMPLATE)).await
+}
+
+/// Creates an MSP and a key that may do everything, as `daimon-api bootstrap` does; the key's text.
+pub async fn bootstrap(owner_url: &str, name: &str, now: DateTime<Utc>) -> anyhow::Result<String> {
+    let owner = Owner::connect(owner_url).await?;
+    owner.ensure_partitions(now).await?;
+    let msp = MspId::new(now, &SystemEntropy);
+    let mut tx = owner.begin(&Wall::whole(msp)).await?;
+    msp::create(&mut tx, name, now).await?;
+    let key = KeyId::new(now, &SystemEntropy);
+    let (text, hash) = ApiKey::generate(msp, key, &SystemEntropy);
+    let new = api_key::ApiKey {
+        id: key,
+        name: "first key".to_owned(),
+        permissions: Permission::ALL.to_vec(),
+        tenants: Tenants::All,
+        created_at: now,
+        expires_at: None,
+        revoked_at: None,
+    };
+    api_key::insert(&mut tx, &new, &hash).await?;
+    tx.commit().await?;
+    Ok(text.expose_secret().to_owned())
+}
+
+/// The files that both programs read.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// Everything secret is sealed under it.
+    pub master_key: PathBuf,
+    /// Loopback is open, because our servers are there.
+    pub allow: PathBuf,
+    /// Names that lead to 127.0.0.1.
+    pub hosts: PathBuf,
+}
+
+impl Files {
+    /// Writes those that are not there.
+    pub fn in_folder(folder: &Path) -> anyhow::Result<Self> {
+        let files = Self {
+            master_key: folder.join("master.key"),
+            allow: folder.join("egress.allow"),
+            hosts: folder.join("hosts"),
+        };
+        if !files.master_key.exists() {
+            use daimon_domain::clock::Entropy as _;
+            let mut key = [0; 32];
+            SystemEntropy.fill(&mut key);
+            let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+            std::fs::write(&files.master_key, format!("{hex}\n"))?;
+            std::fs::set_permissions(&files.master_key, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        }
+        std::fs::write(&files.allow, "# the private servers of the tests and the demo\n127.0.0.1/32:*\n")?;
+        Authority::hosts_file(&files.hosts)?;
+        Ok(files)
+    }
+}
+
+/// The settings of both programs for a database on private servers. The clock is the system's unless `clock` says so.
+pub fn settings(
+    app: String,
+    fleet: String,
+    owner: String,
+    redis: String,
+    prefix: &str,
+    files: &Files,
+    ca: &Path,
+    clock: Option<String>,
+) -> Settings {
+    let mut settings = vec![
+        ("DATABASE_URL".to_owned(), app),
+        ("DATABASE_FLEET_URL".to_owned(), fleet),
+        ("DATABASE_OWNER_URL".to_owned(), owner),
+        ("REDIS_URL".to_owned(), redis),
+        ("DAIMON_REDIS_PREFIX".to_owned(), prefix.to_owned()),
+        ("DAIMON_MASTER_KEY_FILE".to_owned(), files.master_key.display().to_string()),
+        ("DAIMON_ENV".to_owned(), "development".to_owned()),
+        ("DAIMON_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
+        ("DAIMON_INTERNAL_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
+        ("DAIMON_EGRESS_ALLOW_FILE".to_owned(), files.allow.display().to_string()),
+        ("DAIMON_EXTRA_CA_FILE".to_owned(), ca.display().to_string()),
+        ("DAIMON_RESOLVE_FILE".to_owned(), files.hosts.display().to_string()),
+        ("DAIMON_LOG".to_owned(), "info".to_owned()),
+    ];
+    settings.extend(clock.map(|clock| ("DAIMON_CLOCK".to_owned(), clock)));
+    settings
+}
+
+/// A story's own.
+#[derive(Debug)]
+pub struct World {
+    /// The run's servers.
+    pub servers: &'static ServersAt,
+    /// Time.
+    pub clock: Clock,
+    /// The API's client, with a key that may do everything.
+    pub client: Client,
+    /// The settings of its programs.
+    pub settings: Settings,
+    /// Its database.
+    pub database: String,
+    /// Its part of the names that stories share: users and domains.
+    pub tag: String,
+    api: Program,
+    worker: Option<Program>,
+    _place: Place,
+}
+
+impl World {
+    /// Starts the API and a worker. The clock begins now and stands.
+    pub async fn start() -> anyhow::Result<Self> {
+        let mut world = Self::without_worker().await?;
+        world.start_worker().await?;
+        Ok(world)
+    }
+
+    /// Starts the API only.
+    pub async fn without_worker() -> anyhow::Result<Self> {
+        static STORIES: AtomicU32 = AtomicU32::new(0);
+        let servers = servers::shared().await?;
+        let place = Place::temporary()?;
+        let tag = format!("{:x}x{:x}", std::process::id(), STORIES.fetch_add(1, Ordering::Relaxed));
+        let database = format!("story_{tag}");
+        template(servers).await?;
+        clone(servers, &database).await?;
+        let now = SystemClock.now().trunc_subsecs(3);
+        let clock = Clock::start(place.path(), now)?;
+        let files = Files::in_folder(place.path())?;
+        let postgres = &servers.postgres;
+        let settings = settings(
+            postgres.url("daimon_app", &database),
+            postgres.url("daimon_fleet", &database),
+            postgres.url("daimon_owner", &database),
+            servers.redis.clone(),
+            &format!("daimon-{tag}"),
+            &files,
+            &servers.authority.ca,
+            Some(clock.setting()),
+        );
+        let key = bootstrap(&postgres.url("daimon_owner", &database), "Kestrel IT", now).await?;
+        let api = Program::start("daimon-api", &["serve"], &settings).await?;
+        let client = Client::new(&format!("http://{}", api.address("api")?), &key)?;
+        Ok(Self { servers, clock, client, settings, database, tag, api, worker: None, _place: place })
+    }
+
+    /// Starts the worker, again or for the first time.
+    pub async fn start_worker(&mut self) -> anyhow::Result<()> {
+        self.worker = Some(Program::start("daimon-worker", &["run"], &self.settings).await?);
+        Ok(())
+    }
+
+    /// Pulls the worker's plug.
+    pub fn kill_worker(&mut self) -> anyhow::Result<()> {
+        self.worker.take().context("no worker runs")?.kill()
+    }
+
+    /// Stops the worker as an upgrade does.
+    pub fn stop_worker(&mut self) -> anyhow::Result<std::process::ExitStatus> {
+        self.worker.take().context("no worker runs")?.stop()
+    }
+
+    /// A client for another provider in the same database.
+    pub async fn another_msp(&self, name: &str) -> anyhow::Result<Client> {
+        let owner = self.servers.postgres.url("daimon_owner", &self.database);
+        let key = bootstrap(&owner, name, self.clock.now().await).await?;
+        Client::new(&self.client.base, &key)
+    }
+
+    /// Lets time pass and the worker do all that is due then.
+    pub async fn pass(&self, by: TimeDelta) -> anyhow::Result<u64> {
+        self.clock.advance(by).await?;
+        self.clock.drain().await
+    }
+
+    /// Lets the worker do all that is due.
+    pub async fn drain(&self) -> anyhow::Result<u64> {
+        self.clock.drain().await
+    }
+
+    /// A receiver of webhooks.
+    pub async fn catcher(&self) -> anyhow::Result<Catcher> {
+        Catcher::start(&self.servers.authority).await
+    }
+
+    /// The API's process, to look at its log.
+    pub fn api(&self) -> &Program {
+        &self.api
+    }
+
+    /// The worker's process.
+    pub fn worker(&self) -> anyhow::Result<&Program> {
+        self.worker.as_ref().context("no worker runs")
+    }
+
+    /// Runs SQL as the superuser, who sees over every wall.
+    pub async fn sql(&self, sql: &str) -> anyhow::Result<()> {
+        self.servers.postgres.admin(&self.database, sql).await
+    }
+
+    /// One number out of the database, as the superuser.
+    pub async fn number(&self, sql: &'static str) -> anyhow::Result<i64> {
+        let mut connection = self.servers.postgres.look(&self.database).await?;
+        Ok(sqlx::query_scalar(sql).fetch_one(&mut connection).await?)
+    }
+}
+
+async fn clone(servers: &ServersAt, database: &str) -> anyhow::Result<()> {
+    let url = servers.postgres.url("daimon_owner", "postgres");
+    let sql = format!("create database {database} template {TEMPLATE} owner daimon_owner");
+    // Postgres refuses while another story clones: it asks for the template alone.
+    let mut last = execute(&url, &sql).await;
+    for _ in 0..100 {
+        if last.is_ok() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        last = execute(&url, &sql).await;
+    }
+    last.context("the story's database could not be made")
+}
