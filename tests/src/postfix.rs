@@ -112,7 +112,7 @@ delay_warning_time = 5s
 
         let master = root.join("usr/lib/postfix/sbin/master");
         let mut command = if is_root() { Command::new(master) } else { sudo(&master) };
-        command.arg("-c").arg(&config).arg("-s").env("MAIL_CONFIG", &config).env("MAIL_LOGTAG", "postfix");
+        command.arg("-c").arg(&config).arg("-d").env("MAIL_CONFIG", &config).env("MAIL_LOGTAG", "postfix");
         let mut kept = Kept::start("postfix", command, "TERM", place.to_remove())?;
         let port = at.submission;
         let listening = kept.wait_until(Duration::from_secs(20), "listening", || {
