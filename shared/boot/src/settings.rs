@@ -1,0 +1,297 @@
+//! Every setting of both programs.
+//!
+//! A wrong or missing setting ends the program at once with one line that names it, because a program that starts with
+//! half of its settings fails later, elsewhere and for somebody else.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Parser, ValueEnum};
+
+/// Where the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Environment {
+    /// In earnest.
+    Production,
+    /// On a developer's machine or in a test, which may also move the clock and name hosts.
+    Development,
+}
+
+/// A URL that carries a password: printed nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretUrl(String);
+
+impl SecretUrl {
+    /// The URL, to connect with.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretUrl {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("<url>")
+    }
+}
+
+/// Accepts a URL of one of `schemes`. The message never repeats the value: it may hold a password.
+fn secret_url(text: &str, schemes: &[&str]) -> Result<SecretUrl, String> {
+    match url::Url::parse(text) {
+        Ok(url) if schemes.contains(&url.scheme()) => Ok(SecretUrl(text.to_owned())),
+        Ok(_) | Err(_) => Err(format!("must be a URL that starts with {}", schemes.join(":// or ") + "://")),
+    }
+}
+
+fn postgres_url(text: &str) -> Result<SecretUrl, String> {
+    secret_url(text, &["postgres", "postgresql"])
+}
+
+fn redis_url(text: &str) -> Result<SecretUrl, String> {
+    secret_url(text, &["redis", "rediss", "unix", "redis+unix"])
+}
+
+fn redis_prefix(text: &str) -> Result<String, String> {
+    let is_sound =
+        matches!(text.len(), 1..=64) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
+    if is_sound { Ok(text.to_owned()) } else { Err("must be 1 to 64 letters, digits, or any of - _ . :".to_owned()) }
+}
+
+fn clock_socket(text: &str) -> Result<PathBuf, String> {
+    match text.strip_prefix("unix:") {
+        Some(path) if path.starts_with('/') => Ok(PathBuf::from(path)),
+        Some(_) | None => Err("must be unix: and an absolute path".to_owned()),
+    }
+}
+
+/// What both programs need.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// Postgres, as the ordinary role that row-level security binds.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_parser = postgres_url)]
+    pub database_url: SecretUrl,
+    /// Redis, which holds hints only.
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_parser = redis_url)]
+    pub redis_url: SecretUrl,
+    /// What every key in Redis starts with.
+    #[arg(long, env = "DAIMON_REDIS_PREFIX", default_value = "daimon", value_parser = redis_prefix)]
+    pub redis_prefix: String,
+    /// A file of 64 hexadecimal digits: the key that everything secret is sealed under.
+    #[arg(long, env = "DAIMON_MASTER_KEY_FILE")]
+    pub master_key_file: PathBuf,
+    /// What is common to everything that may be tried on a developer's machine.
+    #[command(flatten)]
+    pub surroundings: Surroundings,
+    /// What is dialled, and whom we believe there.
+    #[command(flatten)]
+    pub egress: Egress,
+}
+
+/// Where the program runs, and by which clock.
+#[derive(Clone, Debug, Args)]
+pub struct Surroundings {
+    /// Where the program runs.
+    #[arg(long, env = "DAIMON_ENV", default_value = "production")]
+    pub environment: Environment,
+    /// Follow the clock behind this socket (development only).
+    #[arg(long, env = "DAIMON_CLOCK", value_parser = clock_socket)]
+    pub clock: Option<PathBuf>,
+    /// What is logged, such as `info,daimon_worker=debug`.
+    #[arg(long, env = "DAIMON_LOG", default_value = "info")]
+    pub log: String,
+}
+
+/// What may be dialled, and whom we believe there.
+#[derive(Clone, Debug, Args)]
+pub struct Egress {
+    /// A file of lines `CIDR:port` or `CIDR:*`: special addresses that may be dialled all the same.
+    #[arg(long, env = "DAIMON_EGRESS_ALLOW_FILE")]
+    pub egress_allow_file: Option<PathBuf>,
+    /// A PEM file of certificate authorities to believe beside the platform's.
+    #[arg(long, env = "DAIMON_EXTRA_CA_FILE")]
+    pub extra_ca_file: Option<PathBuf>,
+    /// A hosts file that is asked before DNS (development only).
+    #[arg(long, env = "DAIMON_RESOLVE_FILE")]
+    pub resolve_file: Option<PathBuf>,
+}
+
+/// Postgres as the role that may ask the few questions that span MSPs.
+#[derive(Clone, Debug, Args)]
+pub struct Fleet {
+    /// Postgres, as `daimon_fleet`.
+    #[arg(long, env = "DATABASE_FLEET_URL", hide_env_values = true, value_parser = postgres_url)]
+    pub database_fleet_url: SecretUrl,
+}
+
+/// Postgres as the role that migrates.
+#[derive(Clone, Debug, Args)]
+pub struct Owner {
+    /// Postgres, as `daimon_owner`.
+    #[arg(long, env = "DATABASE_OWNER_URL", hide_env_values = true, value_parser = postgres_url)]
+    pub database_owner_url: SecretUrl,
+}
+
+/// What the API needs.
+#[derive(Clone, Debug, Args)]
+pub struct Api {
+    /// What both programs need.
+    #[command(flatten)]
+    pub common: Common,
+    /// Where to listen for clients.
+    #[arg(long, env = "DAIMON_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Where to listen for health checks and metrics.
+    #[arg(long, env = "DAIMON_INTERNAL_LISTEN", default_value = "127.0.0.1:9090")]
+    pub internal_listen: SocketAddr,
+}
+
+/// What the worker needs.
+#[derive(Clone, Debug, Args)]
+pub struct Worker {
+    /// What both programs need.
+    #[command(flatten)]
+    pub common: Common,
+    /// The fleet's role.
+    #[command(flatten)]
+    pub fleet: Fleet,
+    /// Where to listen for health checks and metrics.
+    #[arg(long, env = "DAIMON_INTERNAL_LISTEN", default_value = "127.0.0.1:9091")]
+    pub internal_listen: SocketAddr,
+    /// How long a lease holds, in seconds. It is renewed while the work goes on.
+    #[arg(long, env = "DAIMON_LEASE_S", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    pub lease_s: u32,
+    /// How many mailboxes are read at a time.
+    #[arg(long, env = "DAIMON_POLL_SLOTS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub poll_slots: u16,
+    /// How many webhooks are sent at a time.
+    #[arg(long, env = "DAIMON_DELIVER_SLOTS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub deliver_slots: u16,
+}
+
+/// A setting that only makes sense on a developer's machine.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{setting} is accepted with DAIMON_ENV=development only")]
+pub struct DevelopmentOnly {
+    /// Its name.
+    pub setting: &'static str,
+}
+
+impl Common {
+    /// Refuses what would let a test's shortcuts into production.
+    pub const fn check(&self) -> Result<(), DevelopmentOnly> {
+        let is_production = matches!(self.surroundings.environment, Environment::Production);
+        if is_production && self.surroundings.clock.is_some() {
+            return Err(DevelopmentOnly { setting: "DAIMON_CLOCK" });
+        }
+        if is_production && self.egress.resolve_file.is_some() {
+            return Err(DevelopmentOnly { setting: "DAIMON_RESOLVE_FILE" });
+        }
+        Ok(())
+    }
+}
+
+/// Reads the settings of `P`, or ends the program: code 2 and one line on stderr that names the setting. `--help` and
+/// `--version` end it too, as usual.
+pub fn parse_or_exit<P: Parser>() -> P {
+    P::try_parse().unwrap_or_else(|error| match explain(&error, &P::command()) {
+        Some(line) => refuse(&line),
+        None => error.exit(),
+    })
+}
+
+/// Ends the program because of a setting: code 2 and one line on stderr.
+#[expect(clippy::print_stderr, reason = "logging starts only once the settings are known to be good")]
+pub fn refuse(line: &dyn fmt::Display) -> ! {
+    eprintln!("{line}");
+    std::process::exit(2)
+}
+
+/// One line for a person: the setting and what is wrong with it; `None` where clap's own text is better.
+fn explain(error: &clap::Error, command: &clap::Command) -> Option<String> {
+    use std::error::Error as _;
+    let context = error.get(ContextKind::InvalidArg)?;
+    let argument =
+        if let ContextValue::Strings(several) = context { several.first()?.clone() } else { context.to_string() };
+    let setting = setting_of(command, &argument)?;
+    let kind = error.kind();
+    if kind == ErrorKind::MissingRequiredArgument {
+        Some(format!("{setting} is not set"))
+    } else if matches!(kind, ErrorKind::ValueValidation | ErrorKind::InvalidValue) {
+        let because = error.source().map_or_else(|| "is none of the accepted values".to_owned(), ToString::to_string);
+        Some(format!("{setting} is wrong: {because}"))
+    } else {
+        None
+    }
+}
+
+/// The environment variable behind `--name <NAME>`, in this command or one of its subcommands.
+fn setting_of(command: &clap::Command, argument: &str) -> Option<String> {
+    let long = argument.split_whitespace().next()?.strip_prefix("--")?;
+    command
+        .get_arguments()
+        .find(|one| one.get_long() == Some(long))
+        .and_then(|one| one.get_env())
+        .map(|name| name.to_string_lossy().into_owned())
+        .or_else(|| command.get_subcommands().find_map(|sub| setting_of(sub, argument)))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Program {
+        #[command(flatten)]
+        worker: Worker,
+    }
+
+    const WHOLE: [&str; 9] = [
+        "worker",
+        "--database-url",
+        "postgres://app:hunter2@db/daimon",
+        "--database-fleet-url",
+        "postgres://fleet@db/daimon",
+        "--redis-url",
+        "unix:///run/redis.sock",
+        "--master-key-file",
+        "/etc/daimon/master.key",
+    ];
+
+    fn parsed(more: &[&str]) -> Result<Program, String> {
+        Program::try_parse_from(WHOLE.iter().chain(more))
+            .map_err(|e| explain(&e, &Program::command()).unwrap_or_default())
+    }
+
+    #[test]
+    fn a_missing_setting_is_named() {
+        let error = Program::try_parse_from(WHOLE.iter().take(7)).unwrap_err();
+        assert_eq!(explain(&error, &Program::command()).unwrap(), "DAIMON_MASTER_KEY_FILE is not set");
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_and_its_value_is_not_repeated() {
+        let line = parsed(&["--lease-s", "0"]).unwrap_err();
+        assert!(line.starts_with("DAIMON_LEASE_S "), "{line}");
+        let mut wrong = WHOLE;
+        wrong[2] = "mysql://app:hunter2@db/daimon";
+        let line = explain(&Program::try_parse_from(wrong).unwrap_err(), &Program::command()).unwrap();
+        assert!(line.starts_with("DATABASE_URL ") && !line.contains("hunter2"), "{line}");
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_not_printed() {
+        let program = parsed(&[]).unwrap();
+        assert!(!format!("{program:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn production_follows_no_clock() {
+        let program = parsed(&["--clock", "unix:/tmp/clock"]).unwrap();
+        assert_eq!(program.worker.common.check(), Err(DevelopmentOnly { setting: "DAIMON_CLOCK" }));
+        let program = parsed(&["--clock", "unix:/tmp/clock", "--environment", "development"]).unwrap();
+        assert_eq!(program.worker.common.check(), Ok(()));
+    }
+}

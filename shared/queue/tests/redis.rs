@@ -1,0 +1,72 @@
+//! The scripts against a real Redis, whose URL the harness puts into `DAIMON_TEST_REDIS_URL`.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot start has failed")]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use daimon_domain::id::{MspId, TenantId};
+use daimon_queue::{Kind, Queue};
+use uuid::Uuid;
+
+fn queue() -> Queue {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let url = std::env::var_os("DAIMON_TEST_REDIS_URL").expect("DAIMON_TEST_REDIS_URL is set by `make test`");
+    let mine = NEXT.fetch_add(1, Ordering::Relaxed);
+    Queue::connect(url.to_str().unwrap(), &format!("test-{}-{mine}", std::process::id())).unwrap()
+}
+
+fn ids(count: u128) -> Vec<Uuid> {
+    (1..=count).map(Uuid::from_u128).collect()
+}
+
+const fn msp() -> MspId {
+    MspId::from_uuid(Uuid::from_u128(9))
+}
+
+const fn tenant(number: u128) -> TenantId {
+    TenantId::from_uuid(Uuid::from_u128(number))
+}
+
+#[tokio::test]
+async fn a_hint_is_queued_once_until_it_is_taken() {
+    let queue = queue();
+    let id = Uuid::from_u128(1);
+    assert!(queue.push(Kind::Poll, tenant(1), msp(), id).await.unwrap());
+    assert!(!queue.push(Kind::Poll, tenant(1), msp(), id).await.unwrap());
+    let taken = queue.pop(Kind::Poll, 10).await.unwrap();
+    assert_eq!(taken.iter().map(|hint| hint.id).collect::<Vec<_>>(), [id]);
+    assert!(queue.push(Kind::Poll, tenant(1), msp(), id).await.unwrap());
+    assert_eq!(queue.pop(Kind::Deliver, 10).await.unwrap(), []);
+    assert_eq!(queue.pop(Kind::Poll, 10).await.unwrap().len(), 1);
+    assert_eq!(queue.tenants_waiting(Kind::Poll).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_tenant_with_many_hints_does_not_delay_one_with_few() {
+    let queue = queue();
+    queue.push_many(Kind::Poll, tenant(1), msp(), &ids(1_000)).await.unwrap();
+    queue.push_many(Kind::Poll, tenant(2), msp(), &ids(3)).await.unwrap();
+    let turns: Vec<_> = queue.pop(Kind::Poll, 6).await.unwrap().iter().map(|hint| hint.tenant).collect();
+    assert_eq!(turns, [tenant(1), tenant(2), tenant(1), tenant(2), tenant(1), tenant(2)]);
+    assert_eq!(queue.pop(Kind::Poll, 2_000).await.unwrap().len(), 997);
+}
+
+#[tokio::test]
+async fn whoever_waits_is_woken_and_the_others_need_not_wait() {
+    let queue = queue();
+    let waiting = tokio::spawn({
+        let queue = queue.clone();
+        async move { queue.wait(Kind::Deliver, Duration::from_secs(30)).await.unwrap() }
+    });
+    assert_eq!(queue.pop(Kind::Deliver, 1).await.unwrap(), []);
+    queue.push(Kind::Deliver, tenant(1), msp(), Uuid::from_u128(5)).await.unwrap();
+    assert!(waiting.await.unwrap());
+    assert!(!queue.wait(Kind::Poll, Duration::from_millis(20)).await.unwrap());
+}
+
+#[tokio::test]
+async fn without_redis_there_is_an_error_and_no_waiting() {
+    let queue = Queue::connect("unix:///nonexistent/redis.sock", "test").unwrap();
+    assert!(queue.ping().await.is_err());
+    assert!(queue.wait(Kind::Poll, Duration::from_secs(30)).await.is_err());
+}
