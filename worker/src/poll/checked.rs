@@ -18,12 +18,12 @@ use super::guard::LiteralGuard;
 use super::session::Stream;
 use super::{Limits, SessionError};
 
-type Connection = Client<LiteralGuard<Box<dyn Stream>>>;
+type Connection<S> = Client<LiteralGuard<S>>;
 
 /// A connection that is in step with the server, or no connection.
-pub(super) struct Wire {
+pub(super) struct Wire<S: Stream = Box<dyn Stream>> {
     /// Taken out while a command runs: when its future is dropped, the connection goes with it.
-    connection: Option<Connection>,
+    connection: Option<Connection<S>>,
     limits: Limits,
     commands: u32,
 }
@@ -79,9 +79,9 @@ impl Answer {
     }
 }
 
-impl Wire {
+impl<S: Stream> Wire<S> {
     /// Takes over a connection whose server speaks next.
-    pub(super) fn new(stream: Box<dyn Stream>, limits: Limits) -> Self {
+    pub(super) fn new(stream: S, limits: Limits) -> Self {
         let connection = Client::new(LiteralGuard::new(stream, limits));
         Self { connection: Some(connection), limits, commands: 0 }
     }
@@ -158,10 +158,11 @@ impl Wire {
     }
 
     /// Turns the connection into one with TLS. Nothing that came before counts afterwards, not even the capabilities.
-    pub(super) async fn upgrade<F, Up>(mut self, upgrade: F) -> Result<Self, SessionError>
+    pub(super) async fn upgrade<F, Up, T, E>(mut self, upgrade: F) -> Result<Wire, SessionError>
     where
-        F: FnOnce(Box<dyn Stream>) -> Up + Send,
-        Up: Future<Output = io::Result<Box<dyn Stream>>> + Send,
+        F: FnOnce(S) -> Up,
+        Up: Future<Output = Result<T, E>>,
+        T: Stream + 'static,
     {
         let connection = self.connection.take().ok_or(SessionError::Unreachable(None))?;
         let guard = connection.into_inner();
@@ -170,15 +171,15 @@ impl Wire {
         let by = Instant::now() + self.limits.greeting;
         let stream = timeout_at(by, upgrade(stream)).await.map_err(|_elapsed| SessionError::TimedOut("no TLS"))?;
         let stream = stream.map_err(|_refused| SessionError::Tls("no handshake"))?;
-        Ok(Self::new(stream, self.limits))
+        Ok(Wire::new(Box::new(stream), self.limits))
     }
 
-    fn by(&self, connection: &mut Connection) -> Instant {
+    fn by(&self, connection: &mut Connection<S>) -> Instant {
         connection.get_ref().session_ends().min(Instant::now() + self.limits.idle)
     }
 }
 
-async fn send(connection: &mut Connection, parts: &[&str], by: Instant) -> Result<(), SessionError> {
+async fn send<S: Stream>(connection: &mut Connection<S>, parts: &[&str], by: Instant) -> Result<(), SessionError> {
     let mut line = secrecy::zeroize::Zeroizing::new(parts.concat().into_bytes());
     line.extend_from_slice(b"\r\n");
     let stream = connection.get_mut();

@@ -1,7 +1,6 @@
 //! A signed-in session: what can be asked of a mailbox.
 
 use std::future::Future;
-use std::io;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -57,25 +56,26 @@ impl Session {
         credentials: &Credentials,
         limits: Limits,
     ) -> Result<Self, SessionError> {
-        let mut wire = Wire::new(Box::new(stream), limits);
+        let mut wire: Wire = Wire::new(Box::new(stream), limits);
         wire.greeting().await?;
         Self::enter(wire, credentials, limits).await
     }
 
     /// Like [`Session::open`] on a connection without TLS, which `upgrade` turns into one with TLS before anything
     /// secret is said.
-    pub async fn open_starttls<S, F, Up>(
+    pub async fn open_starttls<S, F, Up, T, E>(
         stream: S,
         upgrade: F,
         credentials: &Credentials,
         limits: Limits,
     ) -> Result<Self, SessionError>
     where
-        S: Stream + 'static,
-        F: FnOnce(Box<dyn Stream>) -> Up + Send,
-        Up: Future<Output = io::Result<Box<dyn Stream>>> + Send,
+        S: Stream,
+        F: FnOnce(S) -> Up,
+        Up: Future<Output = Result<T, E>>,
+        T: Stream + 'static,
     {
-        let mut wire = Wire::new(Box::new(stream), limits);
+        let mut wire = Wire::new(stream, limits);
         wire.greeting().await?;
         if !Capabilities::ask(&mut wire).await?.has("STARTTLS") {
             return Err(SessionError::Tls("STARTTLS is not offered"));

@@ -10,7 +10,7 @@ use secrecy::zeroize::Zeroizing;
 
 use super::SessionError;
 use super::checked::{Answer, Outcome, Wire};
-use super::session::Credentials;
+use super::session::{Credentials, Stream};
 
 /// What the server can do, in upper case.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub(super) struct Capabilities(HashSet<String>);
 
 impl Capabilities {
     /// Asks. What a greeting or an `OK` volunteers is not listened to.
-    pub(super) async fn ask(wire: &mut Wire) -> Result<Self, SessionError> {
+    pub(super) async fn ask<S: Stream>(wire: &mut Wire<S>) -> Result<Self, SessionError> {
         let mut found = HashSet::new();
         let answer = wire.command("CAPABILITY", |response| {
             if let Response::Capabilities(list) = response {
