@@ -25,14 +25,19 @@ begin
             execute format('lock table public.%I in access exclusive mode', parent || '_default');
             execute format('create table public.%I (like public.%I including defaults including constraints)', partition, parent);
             execute format('alter table public.%I enable row level security', partition);
+            -- The rows go in after attaching. Attaching checks the foreign keys of what is there as the owner, to whom
+            -- forced row security hides what they refer to.
+            execute format('create temporary table strays (like public.%I)', parent);
             execute format(
-                'with strays as (delete from public.%I where %I >= %L and %I < %L returning *)
-                 insert into public.%I select * from strays',
-                parent || '_default', parent || '_id', low, parent || '_id', high, partition
+                'with moved as (delete from public.%I where %I >= %L and %I < %L returning *)
+                 insert into pg_temp.strays select * from moved',
+                parent || '_default', parent || '_id', low, parent || '_id', high
             );
             execute format(
                 'alter table public.%I attach partition public.%I for values from (%L) to (%L)', parent, partition, low, high
             );
+            execute format('insert into public.%I select * from pg_temp.strays', partition);
+            drop table pg_temp.strays;
             made := made + 1;
         end loop;
     end loop;
