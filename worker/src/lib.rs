@@ -1,5 +1,6 @@
 //! What happens without a request.
 
 pub mod classify;
+pub mod deliver;
 pub mod mail_files;
 pub mod poll;

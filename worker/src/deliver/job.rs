@@ -1,0 +1,229 @@
+//! One delivery, from lease to record.
+//!
+//! Two transactions and no connection held between them: the first leases and reads, then the request goes out, then
+//! the second records. What the lease wrote survives a crash, so an attempt that kills the process counts too.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use daimon_domain::clock::{Clock, Entropy};
+use daimon_domain::delivery::AttemptFault;
+use daimon_domain::event::Event;
+use daimon_domain::id::{AttemptId, DeliveryId, MspId};
+use daimon_domain::job::JobEnd;
+use daimon_domain::scope::Wall;
+use daimon_egress::{Answer, DialError, Egress, WebhookUrl};
+use daimon_seal::{MasterKey, SystemEntropy};
+use daimon_store::attempt::{self, Attempt};
+use daimon_store::delivery::{self, DeliveryEnd, Leased};
+use daimon_store::endpoint::{self, Endpoint, Secrets};
+use daimon_store::{Db, StoreError, event};
+
+use super::backoff::{Outcome, judge};
+use super::breaker::Breaker;
+use super::notice::note_failure;
+use super::request::{Request, open};
+
+/// How long a delivery whose secret can't be opened waits: somebody has to bring the key back first.
+const KEY_MISSING_WAIT: TimeDelta = TimeDelta::minutes(5);
+
+/// Why a delivery could not even be recorded. Its lease runs out and somebody tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliverError {
+    /// The database.
+    #[error("delivery {id} could not be read or recorded")]
+    Store {
+        /// Which delivery.
+        id: DeliveryId,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+}
+
+/// What every delivery needs.
+pub struct Deliverer {
+    db: Db,
+    egress: Egress,
+    master: Arc<MasterKey>,
+    clock: Arc<dyn Clock>,
+    entropy: SystemEntropy,
+    lease: TimeDelta,
+    breaker: Breaker,
+}
+
+impl Deliverer {
+    /// `lease` is longer than an attempt may take.
+    pub fn new(db: Db, egress: Egress, master: Arc<MasterKey>, clock: Arc<dyn Clock>, lease: TimeDelta) -> Self {
+        Self { db, egress, master, clock, entropy: SystemEntropy, lease, breaker: Breaker::default() }
+    }
+}
+
+/// What there is to send, read together with the lease.
+struct Work {
+    leased: Leased,
+    /// `None`: the endpoint or the event is gone.
+    what: Option<(Endpoint, Secrets, Event)>,
+}
+
+/// Attempts one delivery. The second time, or with a hint that is stale, it does nothing.
+#[tracing::instrument(name = "deliver", skip_all, fields(msp.id = %msp, delivery.id = %id))]
+pub async fn deliver(ctx: &Deliverer, msp: MspId, id: DeliveryId) -> Result<JobEnd, DeliverError> {
+    attempt_one(ctx, msp, id).await.map_err(|source| DeliverError::Store { id, source })
+}
+
+async fn attempt_one(ctx: &Deliverer, msp: MspId, id: DeliveryId) -> Result<JobEnd, StoreError> {
+    let wall = Wall::whole(msp);
+    let now = ctx.clock.now();
+    let Some(Work { leased, what }) = take(ctx, &wall, id, now).await? else { return Ok(JobEnd::Done) };
+    let made = leased.delivery.attempts;
+    let Some((endpoint, sealed, event)) = what else { return give_up(ctx, &wall, &leased, "gone").await };
+    if endpoint.disabled.is_some() {
+        return give_up(ctx, &wall, &leased, "endpoint_disabled").await;
+    }
+    if made > MAX_ATTEMPTS {
+        return give_up(ctx, &wall, &leased, "attempts_exhausted").await;
+    }
+    if let Err(until) = ctx.breaker.admit(endpoint.id, endpoint.failures, now) {
+        return put_back(ctx, &wall, &leased, until).await;
+    }
+    let secrets = match open(&ctx.master, msp, endpoint.id, &sealed) {
+        Ok(secrets) => secrets,
+        Err(error) => {
+            tracing::error!(endpoint.id = %endpoint.id, %error, "the secret of endpoint {} can't be opened", endpoint.id);
+            return put_back(ctx, &wall, &leased, now + KEY_MISSING_WAIT).await;
+        }
+    };
+
+    let request = Request::sign(&event, &secrets, now);
+    let began = Instant::now();
+    let result = send(ctx, &endpoint.url, &request).await;
+    let outcome = judge(&result, made, jitter(&ctx.entropy), ctx.clock.now());
+    log(&leased, &endpoint, &result, outcome);
+
+    let attempt = Attempt {
+        id: AttemptId::new(now, &ctx.entropy),
+        delivery: id,
+        at: now,
+        status: result.as_ref().ok().map(|answer| answer.status),
+        fault: outcome.fault,
+        latency_ms: u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX),
+        excerpt: result.as_ref().ok().map(|answer| request.redact(&answer.excerpt)),
+    };
+    record(ctx, &wall, &leased, &endpoint, &attempt, outcome).await
+}
+
+/// Ten, as in the schedule of the domain. An eleventh lease means that attempts ended without being recorded.
+const MAX_ATTEMPTS: u32 = 10;
+
+/// Leases the delivery and reads what to send. `None`: not due, or in other hands.
+async fn take(ctx: &Deliverer, wall: &Wall, id: DeliveryId, now: DateTime<Utc>) -> Result<Option<Work>, StoreError> {
+    let mut tx = ctx.db.begin(wall).await?;
+    let Some(leased) = delivery::lease(&mut tx, id, now, now + ctx.lease).await? else { return Ok(None) };
+    let endpoint = endpoint::find(&mut tx, leased.delivery.endpoint).await?;
+    let secrets = endpoint::secrets(&mut tx, leased.delivery.endpoint, now).await?;
+    let event = event::find(&mut tx, leased.delivery.event).await?;
+    tx.commit().await?;
+    let what = endpoint.zip(secrets).zip(event).map(|((endpoint, secrets), event)| (endpoint, secrets, event));
+    Ok(Some(Work { leased, what }))
+}
+
+/// The URL is checked again, since what is allowed may have changed since it was stored.
+async fn send(ctx: &Deliverer, url: &str, request: &Request) -> Result<Answer, DialError> {
+    let url = WebhookUrl::parse(url, ctx.egress.guard()).map_err(|_not_allowed_any_more| DialError::Forbidden)?;
+    ctx.egress.post(&url, &request.headers, request.body.clone()).await
+}
+
+/// The attempt, the delivery and the endpoint's health, all or nothing.
+async fn record(
+    ctx: &Deliverer,
+    wall: &Wall,
+    leased: &Leased,
+    endpoint: &Endpoint,
+    attempt: &Attempt,
+    outcome: Outcome,
+) -> Result<JobEnd, StoreError> {
+    let now = ctx.clock.now();
+    let mut tx = ctx.db.begin(wall).await?;
+    if !delivery::finish(&mut tx, leased.delivery.id, &leased.lease, outcome.end).await? {
+        return fenced_off(leased);
+    }
+    attempt::insert(&mut tx, leased.tenant, attempt).await?;
+    if outcome.fault.is_none() {
+        endpoint::succeeded(&mut tx, endpoint.id).await?;
+    } else {
+        note_failure(&mut tx, endpoint.id, outcome.gone, now, &ctx.entropy).await?;
+    }
+    tx.commit().await?;
+    Ok(match outcome.end {
+        DeliveryEnd::Delivered => JobEnd::Done,
+        DeliveryEnd::Retry { at } => JobEnd::Retry { after: at },
+        DeliveryEnd::Failed => JobEnd::GiveUp { because: outcome.fault.map_or("failed", AttemptFault::as_str) },
+    })
+}
+
+/// Ends a delivery that there is nothing to attempt for.
+async fn give_up(ctx: &Deliverer, wall: &Wall, leased: &Leased, because: &'static str) -> Result<JobEnd, StoreError> {
+    let id = leased.delivery.id;
+    let mut tx = ctx.db.begin(wall).await?;
+    if !delivery::finish(&mut tx, id, &leased.lease, DeliveryEnd::Failed).await? {
+        return fenced_off(leased);
+    }
+    tx.commit().await?;
+    tracing::info!(delivery.id = %id, because, "delivery {id} is given up");
+    Ok(JobEnd::GiveUp { because })
+}
+
+/// Gives it back untried.
+async fn put_back(ctx: &Deliverer, wall: &Wall, leased: &Leased, until: DateTime<Utc>) -> Result<JobEnd, StoreError> {
+    let mut tx = ctx.db.begin(wall).await?;
+    if !delivery::defer(&mut tx, leased.delivery.id, &leased.lease, until).await? {
+        return fenced_off(leased);
+    }
+    tx.commit().await?;
+    Ok(JobEnd::Retry { after: until })
+}
+
+/// We slept past our lease and somebody else has the delivery: nothing of ours is recorded.
+#[expect(clippy::unnecessary_wraps, reason = "reads as the end of a job that records nothing")]
+fn fenced_off(leased: &Leased) -> Result<JobEnd, StoreError> {
+    let id = leased.delivery.id;
+    tracing::warn!(delivery.id = %id, "delivery {id} was taken over while it was being sent");
+    Ok(JobEnd::Done)
+}
+
+/// The URL's path and the bodies stay out of the log: both carry secrets of others.
+fn log(leased: &Leased, endpoint: &Endpoint, result: &Result<Answer, DialError>, outcome: Outcome) {
+    let (id, attempt) = (leased.delivery.id, leased.delivery.attempts);
+    let status = result.as_ref().ok().map(|answer| answer.status);
+    let cause = result.as_ref().err().map(chain);
+    let cause = cause.as_deref();
+    let fault = outcome.fault.map(AttemptFault::as_str);
+    let word = fault.unwrap_or("delivered");
+    metrics::counter!("daimon_delivery_attempts_total", "outcome" => word).increment(1);
+    let what = match outcome.end {
+        DeliveryEnd::Delivered => "has arrived",
+        DeliveryEnd::Retry { .. } => "will be tried again",
+        DeliveryEnd::Failed => "has failed for good",
+    };
+    tracing::info!(delivery.id = %id, endpoint.id = %endpoint.id, attempt, status, fault, cause, "delivery {id} {what}");
+}
+
+fn chain(error: &DialError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// 0 to 1.
+fn jitter(entropy: &dyn Entropy) -> f64 {
+    let mut bytes = [0; 4];
+    entropy.fill(&mut bytes);
+    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
+}
