@@ -157,3 +157,61 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, SettingsErr
         CertificateDer::pem_file_iter(path).map_err(unusable)?.collect::<Result<Vec<_>, _>>().map_err(unusable)?;
     if found.is_empty() { Err(unusable(rustls_pki_types::pem::Error::NoItemsFound)) } else { Ok(found) }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::stub::{Authority, Proof, Stub};
+
+    fn host(text: &str) -> HostName {
+        text.parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn tls_is_spoken_with_who_the_certificate_names() {
+        let authority = Authority::new();
+        let stub = Stub::start(Proof::Name(&authority, "imap.example"), Some(b"hello".to_vec())).await;
+        let egress = authority.egress("127.0.0.1/32:*", [&["127.0.0.1"], &["127.0.0.1"]]);
+        let port = stub.address.port();
+        let mut stream = egress.tls_connect(&host("imap.example"), port).await.unwrap();
+        stream.write_all(b"{}").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(answer, "hello");
+        let refused = egress.tls_connect(&host("other.example"), port).await;
+        assert!(matches!(refused, Err(DialError::TlsFailed(_))), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn one_forbidden_answer_refuses_them_all() {
+        let authority = Authority::new();
+        let stub = Stub::start(Proof::None, None).await;
+        let port = stub.address.port();
+        let egress = authority.egress("127.0.0.1/32:*", [&["127.0.0.1", "10.0.0.1"], &["10.0.0.1"], &["8.8.8.8"]]);
+        for what in ["mixed", "private", "public at an unusual port"] {
+            let refused = egress.connect(&host("imap.example"), port).await;
+            assert!(matches!(refused, Err(DialError::Forbidden)), "{what}: {refused:?}");
+        }
+        let refused = egress.connect(&host("imap.example"), port).await;
+        assert!(matches!(refused, Err(DialError::HostNotFound)), "{refused:?}");
+        assert_eq!(stub.connections(), 0);
+    }
+
+    #[tokio::test]
+    async fn the_next_address_is_dialled_when_the_first_is_closed() {
+        let authority = Authority::new();
+        let stub = Stub::start(Proof::None, None).await;
+        let egress = authority.egress("127.0.0.0/8:*", [&["127.0.0.9", "127.0.0.1"]]);
+        let stream = egress.connect(&host("imap.example"), stub.address.port()).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), stub.address);
+    }
+
+    #[test]
+    fn a_file_without_certificates_is_refused_by_name() {
+        let settings = Settings { extra_ca_file: Some("/dev/null".into()), ..Settings::default() };
+        let refused = certificates(settings.extra_ca_file.as_deref().unwrap()).err().unwrap();
+        assert!(refused.to_string().contains("/dev/null"), "{refused}");
+    }
+}

@@ -6,6 +6,8 @@ mod error;
 mod guard;
 mod post;
 mod resolve;
+#[cfg(test)]
+mod stub;
 mod url;
 
 pub use deny::is_forbidden;

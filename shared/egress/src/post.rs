@@ -147,15 +147,140 @@ fn from_reqwest(error: reqwest::Error) -> DialError {
     DialError::Unreachable(Box::new(error))
 }
 
-/// rustls arrives inside an `io::Error`, which keeps it out of `source()`.
+/// rustls arrives inside an `io::Error` inside another; `source()` steps over what such an error wraps.
 fn is_tls(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<rustls::Error>().is_some()
-        || error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            .is_some_and(|inner| inner.downcast_ref::<rustls::Error>().is_some())
+        || error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref).is_some_and(|inner| is_tls(inner))
 }
 
 fn from_cause(error: &(dyn Error + 'static)) -> std::io::Error {
     std::io::Error::other(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stub::{Authority, Proof, Stub};
+
+    const OPEN: &str = "127.0.0.0/8:*";
+    const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+    async fn post(egress: &Egress, url: &str) -> Result<Answer, DialError> {
+        let url = WebhookUrl::parse(url, egress.guard()).unwrap();
+        egress.post(&url, &[("webhook-id", "evt_1".to_owned())], b"{}".to_vec()).await
+    }
+
+    #[tokio::test]
+    async fn a_request_arrives_with_its_headers_under_the_name_that_was_asked_for() {
+        let authority = Authority::new();
+        let stub = Stub::start(Proof::Name(&authority, "hooks.example"), Some(OK.to_vec())).await;
+        let egress = authority.egress(OPEN, [&["127.0.0.1"]]);
+        let port = stub.address.port();
+        let answer = post(&egress, &format!("https://hooks.example:{port}/in?a=b")).await.unwrap();
+        assert_eq!((answer.status, answer.excerpt.as_str(), answer.retry_after), (200, "ok", None));
+        let request = stub.request();
+        assert!(request.starts_with("POST /in?a=b HTTP/1.1\r\n"), "{request}");
+        assert!(request.contains(&format!("host: hooks.example:{port}\r\n")), "{request}");
+        assert!(request.contains("webhook-id: evt_1\r\n"), "{request}");
+        assert!(request.ends_with("\r\n\r\n{}"), "{request}");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_moves_inside_is_refused_at_the_next_attempt() {
+        let authority = Authority::new();
+        let stub = Stub::start(Proof::Name(&authority, "hooks.example"), Some(OK.to_vec())).await;
+        // Only one loopback address is open: it plays the public one.
+        let egress = authority.egress("127.0.0.1/32:*", [&["127.0.0.1"], &["127.0.0.2"], &["127.0.0.1", "10.0.0.1"]]);
+        let url = format!("https://hooks.example:{}/", stub.address.port());
+        assert!(post(&egress, &url).await.is_ok());
+        assert!(matches!(post(&egress, &url).await, Err(DialError::Forbidden)), "moved");
+        assert!(matches!(post(&egress, &url).await, Err(DialError::Forbidden)), "mixed");
+        assert!(matches!(post(&egress, &url).await, Err(DialError::HostNotFound)), "vanished");
+        assert_eq!(stub.connections(), 1);
+    }
+
+    #[tokio::test]
+    async fn loopback_gets_no_connection_unless_it_was_opened() {
+        let authority = Authority::new();
+        let stub = Stub::start(Proof::Name(&authority, "hooks.example"), Some(OK.to_vec())).await;
+        let port = stub.address.port();
+        for inside in ["127.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "169.254.169.254"] {
+            let egress = authority.egress(&format!("8.8.8.8/32:{port}"), [&[inside]]);
+            let refused = post(&egress, &format!("https://hooks.example:{port}/")).await;
+            assert!(matches!(refused, Err(DialError::Forbidden)), "{inside}");
+        }
+        assert_eq!(stub.connections(), 0);
+    }
+
+    #[tokio::test]
+    async fn redirects_are_answers_like_any_other() {
+        let authority = Authority::new();
+        let inner = Stub::start(Proof::None, Some(OK.to_vec())).await;
+        let redirect = format!(
+            "HTTP/1.1 307 Temporary Redirect\r\nlocation: http://127.0.0.1:{}/\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n",
+            inner.address.port()
+        );
+        let outer = Stub::start(Proof::None, Some(redirect.into_bytes())).await;
+        let egress = authority.egress(OPEN, []);
+        let answer = post(&egress, &format!("http://127.0.0.1:{}/", outer.address.port())).await.unwrap();
+        assert_eq!((answer.status, answer.retry_after.as_deref()), (307, Some("7")));
+        assert_eq!(inner.connections(), 0);
+    }
+
+    #[tokio::test]
+    async fn certificates_that_do_not_hold_are_refused() {
+        let (authority, stranger) = (Authority::new(), Authority::new());
+        for (what, proof) in [
+            ("another name", Proof::Name(&authority, "other.example")),
+            ("another authority", Proof::Name(&stranger, "hooks.example")),
+            ("expired", Proof::Expired(&authority, "hooks.example")),
+            ("no TLS at all", Proof::None),
+        ] {
+            let stub = Stub::start(proof, Some(OK.to_vec())).await;
+            let egress = authority.egress(OPEN, [&["127.0.0.1"]]);
+            let refused = post(&egress, &format!("https://hooks.example:{}/", stub.address.port())).await;
+            // A server without TLS waits for our request, as we wait for its half of the handshake.
+            let expected = matches!(
+                (what, &refused),
+                ("no TLS at all", Err(DialError::TimedOut | DialError::TlsFailed(_)))
+                    | (_, Err(DialError::TlsFailed(_)))
+            );
+            assert!(expected, "{what}: {refused:?}");
+            assert_eq!(stub.request(), "", "{what}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_read_to_a_limit() {
+        let authority = Authority::new();
+        let mut endless = b"HTTP/1.1 500 Oops\r\ncontent-length: 999999999\r\n\r\n\x1b[31m".to_vec();
+        endless.resize(endless.len() + MAX_READ, b'x');
+        let stub = Stub::start(Proof::None, Some(endless)).await;
+        let egress = authority.egress(OPEN, []);
+        let answer = post(&egress, &format!("http://127.0.0.1:{}/", stub.address.port())).await.unwrap();
+        assert_eq!((answer.status, answer.excerpt.len()), (500, MAX_EXCERPT));
+        assert!(answer.excerpt.starts_with("\u{fffd}[31mxxx"), "{:?}", answer.excerpt);
+    }
+
+    #[tokio::test]
+    async fn silence_and_closed_ports_are_told_apart() {
+        let authority = Authority::new();
+        let stub = Stub::start(Proof::None, None).await;
+        let egress = authority.egress(OPEN, []);
+        let url = format!("http://127.0.0.1:{}/", stub.address.port());
+        assert!(matches!(post(&egress, &url).await, Err(DialError::TimedOut)));
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let refused = post(&egress, &format!("http://{closed}/path-with-a-secret")).await.unwrap_err();
+        assert!(matches!(refused, DialError::Unreachable(_)));
+        assert!(!format!("{refused:?}").contains("secret"), "{refused:?}");
+    }
+
+    #[test]
+    fn an_excerpt_ends_at_a_letter() {
+        let text = "あ".repeat(400);
+        let kept = excerpt(text.as_bytes());
+        assert!(kept.len() <= MAX_EXCERPT && kept.len() > MAX_EXCERPT - 4, "{}", kept.len());
+        assert_eq!(excerpt(b"a\0b\r\n\xff"), "a\u{fffd}b\u{fffd}\n\u{fffd}");
+        assert!(excerpt(&[0xff; 5_000]).len() <= MAX_EXCERPT);
+    }
 }
