@@ -20,12 +20,12 @@ async fn there_is_one_live_incident_per_mailbox_and_cause(pool: PgPool) {
     assert!(matches!(refusal, StoreError::Conflict { constraint } if constraint == "incident_live_once"));
 
     let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
-    assert_eq!(incident::live_for_mailbox(&mut tx, world.ours.mailbox).await.unwrap(), [first.clone()]);
+    assert_eq!(incident::live_for_mailbox(&mut tx, world.ours.mailbox).await.unwrap(), std::slice::from_ref(&first));
     let closed = Incident { state: IncidentState::Closed, sequence: 2, ..first };
     assert!(incident::update(&mut tx, &closed).await.unwrap());
     let next = world.incident(world.ours);
     incident::insert(&mut tx, &next).await.unwrap();
-    assert_eq!(incident::live_for_mailbox(&mut tx, world.ours.mailbox).await.unwrap(), [next.clone()]);
+    assert_eq!(incident::live_for_mailbox(&mut tx, world.ours.mailbox).await.unwrap(), std::slice::from_ref(&next));
     let live = IncidentFilter { live_only: true, ..IncidentFilter::default() };
     assert_eq!(incident::list(&mut tx, &live, Page::first(9)).await.unwrap().items, [next]);
     let every = IncidentFilter::default();

@@ -1,5 +1,7 @@
 //! The store against a real Postgres, a fresh database for each test.
 
+#![expect(clippy::unwrap_used, reason = "what a test prepares must be there")]
+
 mod audit;
 mod bounces;
 mod events;
