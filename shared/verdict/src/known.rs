@@ -95,6 +95,10 @@ impl Known {
         if hop.from_ip.is_some_and(|ip| is_internal(ip) || self.own_networks.iter().any(|net| net.contains(&ip))) {
             return Whose::Ours;
         }
+        let name = hop.from_host.as_deref().or(hop.helo.as_deref());
+        if hop.from_ip.is_none() && name.is_some_and(|name| name == "localhost" || name.starts_with("localhost.")) {
+            return Whose::Ours;
+        }
         let looked_up = hop.from_host.as_deref().filter(|host| *host != "unknown");
         match (looked_up, hop.helo.as_deref(), hop.from_ip) {
             (Some(host), _, _) if self.owns_host(host) => Whose::Ours,

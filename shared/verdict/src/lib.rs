@@ -14,6 +14,9 @@ pub mod template;
 pub mod trusted_time;
 pub mod window;
 
+#[cfg(test)]
+mod stories;
+
 pub use clue::Clue;
 pub use evidence::{Facts, Observation, observe, signals};
 pub use incident::{Move, decide, dedup_key};

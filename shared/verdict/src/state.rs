@@ -218,6 +218,12 @@ impl State {
         }
     }
 
+    /// The verdict and tier at that time, without the reasons.
+    pub fn standing(&self, now: DateTime<Utc>) -> (Verdict, Tier) {
+        let held = if self.has_calmed_down(now) { CALM_VERDICT } else { self.held };
+        (held.verdict, held.tier)
+    }
+
     /// What is thought of the mailbox at that time.
     pub fn assess(&self, now: DateTime<Utc>) -> Assessment {
         let mut matrix = self.matrix;
@@ -388,6 +394,7 @@ impl State {
             *verdict != Verdict::AccountTakeover
                 && !(self.is_blind && *verdict == Verdict::Backscatter)
                 && against(*verdict) >= EXCLUDED_DB
+                && self.matrix.score(*verdict).0 > 0.0
         });
         // Where owner and thief look the same nothing speaks against the owner, so more must come together.
         let is_not_the_owner = lead(Verdict::Legit) >= EXCLUDED_DB;

@@ -1,0 +1,105 @@
+use daimon_domain::id::MailboxId;
+use daimon_domain::incident::{Incident, IncidentState};
+use daimon_domain::reason::Reason;
+use daimon_domain::verdict::{Severity, Tier, Verdict};
+
+use super::*;
+use crate::{Move, decide, dedup_key};
+
+fn sent_at(number: usize, minutes: i64) -> Report {
+    let mut report = own_bounce(number, Reason::UserUnknown, "Invoice");
+    report.origin.received = vec![submission("198.51.100.66", Some(SATO), minutes)];
+    report
+}
+
+#[test]
+fn late_bounces_of_mail_from_before_the_new_password_move_nothing() {
+    let mut state = State::default();
+    state.contained(at(0));
+    for number in 0..40 {
+        // The echo after exactly one queue lifetime.
+        let assessment = weigh(&mut state, &sent_at(number, -30), &known(), STRANGE, 5 * 1440);
+        assert_eq!((assessment.verdict, assessment.continued), (Verdict::Legit, 0));
+    }
+    assert_eq!(state.assess(at(5 * 1440)).trailing, 40);
+}
+
+#[test]
+fn mail_sent_after_it_to_two_recipients_means_the_thief_is_still_inside() {
+    let mut state = State::default();
+    state.contained(at(0));
+    assert!(!weigh(&mut state, &sent_at(1, 60), &known(), STRANGE, 61).is_continued_abuse());
+    let assessment = weigh(&mut state, &sent_at(2, 62), &known(), STRANGE, 63);
+    assert!(assessment.is_continued_abuse() && assessment.wants_incident);
+    assert_eq!(assessment.severity, Severity::Critical);
+}
+
+#[test]
+fn ten_minutes_of_queue_and_clock_are_forgiven() {
+    let mut state = State::default();
+    state.contained(at(0));
+    weigh(&mut state, &sent_at(1, 9), &known(), STRANGE, 61);
+    assert_eq!((state.assess(at(61)).trailing, state.assess(at(61)).continued), (1, 0));
+}
+
+#[test]
+fn undated_mail_is_trailing_until_the_tail_ends() {
+    let (mut state, known) = (State::default(), known());
+    state.contained(at(0));
+    let mut report = own_bounce(1, Reason::UserUnknown, "Invoice");
+    report.origin = Origin { date: Some(at(9 * 1440)), ..Origin::default() };
+    weigh(&mut state, &report, &known, STRANGE, 9 * 1440);
+    assert_eq!(state.assess(at(9 * 1440)).trailing, 1);
+    weigh(&mut state, &report, &known, STRANGE, 11 * 1440);
+    assert_eq!(state.assess(at(11 * 1440)).trailing, 1);
+}
+
+fn incident(mailbox: MailboxId, verdict: Verdict, assessment: &Assessment) -> Incident {
+    Incident {
+        id: "inc_01985aa0000070008000000000000001".parse().unwrap(),
+        tenant: "tnt_01985aa0000070008000000000000001".parse().unwrap(),
+        mailbox,
+        verdict,
+        tier: assessment.tier,
+        severity: assessment.severity,
+        state: IncidentState::Open,
+        score_db: assessment.score_db,
+        bounces: assessment.bounces,
+        unexpected_recipients: assessment.unexpected_recipients,
+        evidence: Vec::new(),
+        dedup_key: dedup_key(mailbox, verdict),
+        sequence: 1,
+        opened_at: at(0),
+        updated_at: at(0),
+        first_bounce_at: at(0),
+        last_bounce_at: at(0),
+    }
+}
+
+#[test]
+fn an_incident_is_updated_and_never_doubled() {
+    let mailbox: MailboxId = "mbx_01985aa0000070008000000000000001".parse().unwrap();
+    let all = flood(&mut State::default(), &known(), STRANGE, 10, |n| own_bounce(n, Reason::UserUnknown, "Invoice"));
+    let (calm, sure) = (&all[0], &all[9]);
+    assert_eq!(sure.verdict, Verdict::AccountTakeover);
+    assert!(sure.tier >= Tier::Suspected);
+
+    assert_eq!(decide(mailbox, &[], calm), Move::None);
+    assert_eq!(decide(mailbox, &[], sure), Move::Open);
+    let same = incident(mailbox, Verdict::AccountTakeover, sure);
+    assert_eq!(decide(mailbox, std::slice::from_ref(&same), sure), Move::None);
+
+    // What could not be told becomes a takeover in the same incident, under the same key.
+    let vague = incident(mailbox, Verdict::Undetermined, sure);
+    assert_eq!(vague.dedup_key, same.dedup_key);
+    let news = Move::Update { incident: vague.id, is_news: true, reopens: false };
+    assert_eq!(decide(mailbox, &[vague], sure), news);
+
+    // Another cause of the same mailbox is another incident.
+    let other = incident(mailbox, Verdict::BulkList, sure);
+    assert_eq!(decide(mailbox, &[other], sure), Move::Open);
+
+    let numbers = Incident { bounces: 1, ..same };
+    let update = Move::Update { incident: numbers.id, is_news: false, reopens: false };
+    assert_eq!(decide(mailbox, &[numbers], sure), update);
+}

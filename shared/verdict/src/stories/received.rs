@@ -1,0 +1,109 @@
+use daimon_domain::reason::Reason;
+use daimon_domain::verdict::Verdict;
+
+use super::*;
+use crate::Clue;
+
+fn clues(report: &Report, known: &Known) -> (Clue, Clue) {
+    let seen = observe(report, &report.recipients[0], known, &STRANGE, at(0)).unwrap();
+    (seen.clues[0], seen.clues[1])
+}
+
+#[test]
+fn a_sign_in_counts_only_as_this_mailbox() {
+    let cases = [
+        (Some(SATO), (Clue::SiteOwn, Clue::OriginAuthenticated)),
+        (Some("sato"), (Clue::SiteOwn, Clue::OriginAuthenticated)),
+        // The line does not say who: it may well be us.
+        (Some(""), (Clue::SiteOwn, Clue::OriginAuthenticated)),
+        // A colleague's password, or a login name nobody told us.
+        (Some("suzuki@sakura.example"), (Clue::SiteOwn, Clue::OriginOwn)),
+        (Some("w0123456"), (Clue::SiteOwn, Clue::OriginOwn)),
+        // Another customer of the host.
+        (Some("mallory@other.example"), (Clue::SiteUnknown, Clue::OriginForeign)),
+        (None, (Clue::SiteOwn, Clue::OriginOwn)),
+    ];
+    for (name, expected) in cases {
+        let mut report = own_bounce(1, Reason::UserUnknown, "x");
+        report.origin.received = vec![submission("198.51.100.66", name, 0)];
+        assert_eq!(clues(&report, &known()), expected, "{name:?}");
+    }
+}
+
+#[test]
+fn a_forged_sign_in_at_the_bottom_of_a_foreign_chain_counts_nothing() {
+    let mut report = foreign_bounce(1);
+    let without = clues(&report, &known());
+    report.origin.received.push(submission("198.51.100.66", Some(SATO), 0));
+    assert_eq!(clues(&report, &known()), without);
+    assert_eq!(without, (Clue::SiteForeign, Clue::OriginForeign));
+
+    // The sender's own server may claim to have got it from our host's address; that is his line too.
+    let claim = Hop { from_ip: "203.0.113.5".parse().ok(), by: Some("botnet.example".to_owned()), ..Hop::default() };
+    report.origin.received.insert(1, claim);
+    assert_eq!(clues(&report, &known()), without);
+}
+
+#[test]
+fn a_greeting_that_claims_to_be_our_host_proves_nothing_either_way() {
+    let mut report = foreign_bounce(1);
+    let hop = &mut report.origin.received[0];
+    (hop.helo, hop.from_host) = (Some("mail.host.example".to_owned()), None);
+    let blind = Known { own_networks: Vec::new(), ..known() };
+    report.origin.received.push(submission("198.51.100.66", Some(SATO), 0));
+    assert_eq!(clues(&report, &blind).1, Clue::OriginUntold);
+}
+
+#[test]
+fn a_foreign_server_that_got_the_mail_from_our_host_returns_our_sign_in() {
+    let mut report = foreign_bounce(1);
+    report.origin.received = vec![
+        foreign_hop("store.shop1.example", "mx.shop1.example", "192.0.2.8"),
+        foreign_hop("mx.shop1.example", "mail.host.example", "203.0.113.5"),
+        submission("198.51.100.66", Some(SATO), 0),
+    ];
+    assert_eq!(clues(&report, &known()), (Clue::SiteForeign, Clue::OriginAuthenticated));
+}
+
+#[test]
+fn a_bounce_that_came_from_outside_is_not_our_hosts_whatever_it_says() {
+    let mut report = foreign_bounce(1);
+    report.reporting_mta = Some("mail.host.example".to_owned());
+    assert_eq!(clues(&report, &known()).0, Clue::SiteForeign);
+}
+
+#[test]
+fn mail_forged_to_a_colleague_at_the_same_host_is_no_takeover() {
+    let forged = |number: usize| {
+        let mut report = own_bounce(number, Reason::UserUnknown, "Invoice");
+        report.recipients[0].address = format!("staff{number}@sakura.example");
+        report.recipients[0].remote_mta = None;
+        report.origin.received = vec![submission("192.0.2.99", None, 0)];
+        report
+    };
+    assert_eq!(clues(&forged(1), &known()), (Clue::SiteUnknown, Clue::OriginForeign));
+    let all = flood(&mut State::default(), &known(), STRANGE, 20, forged);
+    assert!(all.iter().all(|a| a.verdict != Verdict::AccountTakeover));
+    assert_eq!(all.last().unwrap().verdict, Verdict::Backscatter);
+}
+
+#[test]
+fn another_customer_of_the_host_who_forges_us_is_no_takeover_of_ours() {
+    let forged = |number| {
+        let mut report = own_bounce(number, Reason::UserUnknown, "Invoice");
+        report.origin.received = vec![submission("198.51.100.66", Some("mallory@other.example"), 0)];
+        report
+    };
+    let all = flood(&mut State::default(), &known(), STRANGE, 20, forged);
+    assert!(all.iter().all(|a| a.verdict != Verdict::AccountTakeover));
+    assert_eq!(all.last().unwrap().verdict, Verdict::Backscatter);
+}
+
+#[test]
+fn without_a_known_host_nothing_is_believed_and_a_flood_is_undetermined() {
+    let stranger = Known { own_hosts: Vec::new(), own_networks: Vec::new(), ..known() };
+    assert_eq!(clues(&foreign_bounce(1), &stranger), (Clue::SiteUnknown, Clue::OriginUntold));
+    let all = flood(&mut State::default(), &stranger, STRANGE, 30, foreign_bounce);
+    assert!(all.iter().all(|a| a.verdict != Verdict::Backscatter));
+    assert_eq!(all.last().unwrap().verdict, Verdict::Undetermined);
+}
