@@ -1,4 +1,5 @@
 //! Stories: the real programs on real servers, one file each.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod reading;
 mod servers;
