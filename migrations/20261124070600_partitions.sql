@@ -1,10 +1,12 @@
--- Months of the tables that grow. Called by the fleet role, which owns nothing.
+-- Months of the tables that grow. Called by the fleet role, which owns nothing. Whoever waits for a lock makes everybody
+-- behind it wait, so both give up after 5 s and are called again.
 
 -- Makes the partitions from the month before `at` to the second after it, and moves into them what had gone to the
 -- default partition. Answers how many it made.
 create function ensure_partitions(at timestamptz) returns integer
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '5s'
 as $$
 declare
     parent text;
@@ -49,6 +51,7 @@ $$;
 create function drop_partitions(before timestamptz) returns integer
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '5s'
 as $$
 declare
     parent text;

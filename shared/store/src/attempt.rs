@@ -52,6 +52,9 @@ impl TryFrom<Row> for Attempt {
     }
 }
 
+/// How much of an answer is kept: 1,024 characters are at most 4,096 bytes.
+const LONGEST_EXCERPT: usize = 1_024;
+
 /// Stores an attempt, in the transaction that gives the delivery back.
 pub async fn insert(tx: &mut MspTx, tenant: Option<TenantId>, attempt: &Attempt) -> Result<(), StoreError> {
     let msp = tx.msp().as_uuid();
@@ -67,8 +70,7 @@ pub async fn insert(tx: &mut MspTx, tenant: Option<TenantId>, attempt: &Attempt)
         attempt.status.and_then(|status| i16::try_from(status).ok()),
         attempt.fault.map(AttemptFault::as_str),
         row::int(attempt.latency_ms),
-        // Postgres keeps every character but this one.
-        attempt.excerpt.as_ref().map(|excerpt| excerpt.replace('\0', "\u{fffd}"))
+        attempt.excerpt.as_ref().map(|excerpt| row::clean(excerpt, LONGEST_EXCERPT))
     )
     .execute(tx.conn())
     .await?;

@@ -151,6 +151,11 @@ pub struct BounceFilter {
     pub to: Option<DateTime<Utc>>,
 }
 
+/// How much of a text is kept: mails are written by strangers.
+const LONGEST_TEXT: usize = 2_000;
+/// How much of a domain is kept: as much as DNS allows.
+const LONGEST_DOMAIN: usize = 253;
+
 /// Stores what is new of these and says which: only those are to be judged.
 #[tracing::instrument(name = "store.bounce.insert_many", skip_all, fields(bounces = bounces.len()))]
 pub async fn insert_many(tx: &mut MspTx, bounces: &[Bounce]) -> Result<HashSet<BounceId>, StoreError> {
@@ -158,8 +163,12 @@ pub async fn insert_many(tx: &mut MspTx, bounces: &[Bounce]) -> Result<HashSet<B
         return Ok(HashSet::new());
     }
     let msp = tx.msp().as_uuid();
-    let texts = |of: fn(&Bounce) -> &str| bounces.iter().map(|bounce| of(bounce).to_owned()).collect::<Vec<_>>();
-    let maybes = |of: fn(&Bounce) -> Option<String>| bounces.iter().map(of).collect::<Vec<_>>();
+    let texts =
+        |of: fn(&Bounce) -> &str| bounces.iter().map(|bounce| row::clean(of(bounce), LONGEST_TEXT)).collect::<Vec<_>>();
+    let maybes = |of: fn(&Bounce) -> Option<String>| {
+        bounces.iter().map(|bounce| of(bounce).map(|text| row::clean(&text, LONGEST_TEXT))).collect::<Vec<_>>()
+    };
+    let domains: Vec<_> = bounces.iter().map(|bounce| row::clean(&bounce.recipient_domain, LONGEST_DOMAIN)).collect();
     let ids: Vec<_> = bounces.iter().map(|bounce| bounce.id.as_uuid()).collect();
     let tenants: Vec<_> = bounces.iter().map(|bounce| bounce.tenant.as_uuid()).collect();
     let mailboxes: Vec<_> = bounces.iter().map(|bounce| bounce.mailbox.as_uuid()).collect();
@@ -171,7 +180,7 @@ pub async fn insert_many(tx: &mut MspTx, bounces: &[Bounce]) -> Result<HashSet<B
     let recipients: Vec<_> = bounces.iter().map(|bounce| bounce.recipient_hash.to_vec()).collect();
     let skeletons: Vec<_> =
         bounces.iter().map(|bounce| bounce.subject_skeleton_hash.map(|hash| hash.to_vec())).collect();
-    let observations: Vec<_> = bounces.iter().map(|bounce| bounce.observation.clone()).collect();
+    let observations: Vec<_> = bounces.iter().map(|bounce| row::clean_json(&bounce.observation)).collect();
     let incidents: Vec<_> = bounces.iter().map(|bounce| bounce.incident.map(IncidentId::as_uuid)).collect();
     let new = sqlx::query_scalar!(
         "insert into bounce (msp_id, bounce_id, tenant_id, mailbox_id, folder, uid_validity, uid, received_at, kind,
@@ -202,7 +211,7 @@ pub async fn insert_many(tx: &mut MspTx, bounces: &[Bounce]) -> Result<HashSet<B
         &maybes(|bounce| bounce.reporting_mta.clone()) as &[Option<String>],
         &maybes(|bounce| bounce.remote_mta.clone()) as &[Option<String>],
         &recipients,
-        &texts(|bounce| &bounce.recipient_domain),
+        &domains,
         &maybes(|bounce| bounce.template.clone()) as &[Option<String>],
         &skeletons as &[Option<Vec<u8>>],
         &observations,

@@ -172,6 +172,27 @@ pub async fn defer(tx: &mut MspTx, id: DeliveryId, lease: &Lease, until: DateTim
     Ok(done.rows_affected() == 1)
 }
 
+/// Sends what a delivery carried once more, as a delivery of its own; `None` when there is no such delivery.
+pub async fn replay(
+    tx: &mut MspTx,
+    id: DeliveryId,
+    again: DeliveryId,
+    now: DateTime<Utc>,
+) -> Result<Option<Delivery>, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        "insert into delivery (msp_id, tenant_id, delivery_id, event_id, endpoint_id, state, next_attempt_at, created_at)
+        select msp_id, tenant_id, $2, event_id, endpoint_id, 'pending', $3, $3 from delivery where delivery_id = $1
+        returning delivery_id, event_id, endpoint_id, state, attempts, next_attempt_at, created_at",
+        id.as_uuid(),
+        again.as_uuid(),
+        now
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(Delivery::try_from).transpose()
+}
+
 /// Reads one delivery; `None` also when it is outside the wall.
 pub async fn find(tx: &mut MspTx, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
     let row = sqlx::query_as!(

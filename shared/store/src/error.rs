@@ -61,7 +61,8 @@ impl From<sqlx::Error> for StoreError {
         match refusal.code().as_deref().unwrap_or_default() {
             "23505" => Self::Conflict { constraint },
             "23503" => Self::Missing { constraint },
-            "23502" | "23514" => Self::Invalid { constraint },
+            // Null, a check, NUL in a text, a number or an index entry too large.
+            "23502" | "23514" | "22021" | "22P05" | "22003" | "54000" => Self::Invalid { constraint },
             "42501" => Self::Refused(error),
             // Deadlock, serialisation, read-only, no resources, intervention by an operator, system error, connection.
             "40001" | "40P01" | "25006" | "55P03" => Self::Unavailable(error),

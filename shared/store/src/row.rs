@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::str::FromStr;
 
+use serde_json::Value;
+
 use crate::StoreError;
 
 /// A column's text as the domain's type.
@@ -42,6 +44,25 @@ pub(crate) fn hashes(hashes: &[[u8; 32]]) -> Vec<Vec<u8>> {
 /// A row that the domain forbids.
 pub(crate) fn corrupt(table: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
     StoreError::Corrupt { table, source: source.into() }
+}
+
+/// Text that somebody else wrote, as Postgres can keep it: every character but NUL, and at most `longest` of them.
+///
+/// One hostile mail must not make a whole batch fail.
+pub(crate) fn clean(text: &str, longest: usize) -> String {
+    text.chars().take(longest).map(|c| if c == '\0' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// The same inside JSON, where `jsonb` refuses NUL too.
+pub(crate) fn clean_json(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(clean(text, usize::MAX)),
+        Value::Array(items) => items.iter().map(clean_json).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (clean(name, usize::MAX), clean_json(value))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
 }
 
 /// A count for Postgres, which has no unsigned integers; more than it can hold is as good as that much.

@@ -47,6 +47,9 @@ pub struct Entry {
     pub note: Option<String>,
 }
 
+/// As `migrations/` has it.
+const LONGEST_NOTE: usize = 2_000;
+
 /// The steps that somebody touched.
 pub async fn steps(tx: &mut MspTx, incident: IncidentId) -> Result<Vec<StepDone>, StoreError> {
     let rows = sqlx::query!(
@@ -83,7 +86,7 @@ pub async fn set_step(tx: &mut MspTx, incident: &Incident, step: &StepDone) -> R
         step.state.as_str(),
         step.by,
         step.at,
-        step.note
+        step.note.as_ref().map(|note| row::clean(note, LONGEST_NOTE))
     )
     .execute(tx.conn())
     .await?;
@@ -115,7 +118,7 @@ pub async fn add_entry(tx: &mut MspTx, incident: &Incident, entry: &Entry) -> Re
         entry.at,
         entry.what,
         entry.who,
-        entry.note
+        entry.note.as_ref().map(|note| row::clean(note, LONGEST_NOTE))
     )
     .execute(tx.conn())
     .await?;

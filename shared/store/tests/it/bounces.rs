@@ -130,3 +130,21 @@ async fn a_checkpoint_reads_back_as_it_was_written(pool: PgPool) {
         assert_eq!(folders, [("INBOX".to_owned(), checkpoint)]);
     }
 }
+
+#[sqlx::test(migrator = "daimon_store::MIGRATOR")]
+async fn one_hostile_mail_does_not_keep_the_others_out(pool: PgPool) {
+    let world = World::new(pool).await;
+    let hostile = bounce::Bounce {
+        diagnostic: Some(format!("550\0{}", "x".repeat(100_000))),
+        recipient_domain: "d".repeat(100_000),
+        observation: serde_json::json!({"a\0": ["\0"]}),
+        ..world.bounce(world.ours, at(1))
+    };
+    let ordinary = world.bounce(world.ours, at(2));
+    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    let new = bounce::insert_many(&mut tx, &[hostile.clone(), ordinary.clone()]).await.unwrap();
+    assert_eq!(new, [hostile.id, ordinary.id].into());
+    let stored = bounce::find(&mut tx, hostile.id).await.unwrap().unwrap();
+    assert!(stored.diagnostic.is_some_and(|text| text.starts_with("550\u{fffd}x") && text.len() < 3_000));
+    assert_eq!(stored.observation, serde_json::json!({"a\u{fffd}": ["\u{fffd}"]}));
+}

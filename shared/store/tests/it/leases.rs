@@ -193,6 +193,9 @@ async fn a_delivery_is_sent_by_one_and_its_attempts_are_kept(pool: PgPool) {
     assert!(delivery::finish(&mut tx, id, &third.lease, DeliveryEnd::Delivered).await.unwrap());
     let stored = delivery::find(&mut tx, id).await.unwrap().unwrap();
     assert_eq!((stored.state, stored.attempts, stored.next_attempt_at), (DeliveryState::Delivered, 3, None));
+    let again = delivery::replay(&mut tx, id, world.delivery_id(400), at(400)).await.unwrap().unwrap();
+    assert_eq!((again.event, again.endpoint, again.attempts), (stored.event, stored.endpoint, 0));
+    assert!(delivery::lease(&mut tx, again.id, at(400), at(460)).await.unwrap().is_some());
     let attempts = attempt::list(&mut tx, id, daimon_store::Page::first(10)).await.unwrap().items;
     assert_eq!(attempts.first().and_then(|attempt| attempt.excerpt.clone()).as_deref(), Some("busy\u{fffd}"));
 }
