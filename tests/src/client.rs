@@ -1,6 +1,7 @@
 //! What a user of the API does, by name.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, ensure};
 use reqwest::{Method, StatusCode};
@@ -11,6 +12,7 @@ pub struct Client {
     /// Where the API is.
     pub base: String,
     key: String,
+    token: Mutex<Option<String>>,
     http: reqwest::Client,
 }
 
@@ -49,7 +51,7 @@ impl Client {
     /// A caller of the API at `base`.
     pub fn new(base: &str, key: &str) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(30)).build()?;
-        Ok(Self { base: base.to_owned(), key: key.to_owned(), http })
+        Ok(Self { base: base.to_owned(), key: key.to_owned(), token: Mutex::new(None), http })
     }
 
     /// The key, to print a ready `curl`.
@@ -62,7 +64,8 @@ impl Client {
         Self::new(&self.base, key)
     }
 
-    /// Any request. Writes carry what the API wants: a fresh `Idempotency-Key` for POST, `If-Match` when given.
+    /// Any request, with a token: made of the key when there is none or the one we have has expired. Writes carry what
+    /// the API wants: a fresh `Idempotency-Key` for POST, `If-Match` when given.
     pub async fn request(
         &self,
         method: Method,
@@ -70,9 +73,36 @@ impl Client {
         if_match: Option<&str>,
         body: Option<&Value>,
     ) -> anyhow::Result<Answer> {
-        let is_post = method == Method::POST;
-        let mut request = self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.key);
-        if is_post {
+        let known = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(token) = known {
+            let answer = self.send(&method, path, &token, if_match, body).await?;
+            if answer.status != StatusCode::UNAUTHORIZED.as_u16() {
+                return Ok(answer);
+            }
+        }
+        let token = self.sign_in().await?;
+        self.send(&method, path, &token, if_match, body).await
+    }
+
+    /// Makes a token of the key.
+    pub async fn sign_in(&self) -> anyhow::Result<String> {
+        let answer = self.send(&Method::POST, "/v1/auth/token", &self.key, None, None).await?;
+        ensure!(answer.status == StatusCode::OK.as_u16(), "the key was refused: {} {}", answer.status, answer.body);
+        let token = answer.text("access_token")?;
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+        Ok(token)
+    }
+
+    async fn send(
+        &self,
+        method: &Method,
+        path: &str,
+        bearer: &str,
+        if_match: Option<&str>,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Answer> {
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.base)).bearer_auth(bearer);
+        if *method == Method::POST {
             use daimon_domain::clock::Entropy as _;
             let mut random = [0; 16];
             daimon_seal::SystemEntropy.fill(&mut random);

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod dovecot;
 pub mod imap;
 pub mod keep;
+pub mod life;
 pub mod place;
 pub mod postfix;
 pub mod postgres;

@@ -1,0 +1,67 @@
+//! A password is stolen: real spam, real bounces, one incident, one signed webhook.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use daimon_tests::life::Person;
+use daimon_tests::world::World;
+use serde_json::Value;
+
+fn text(value: &Value, key: &str) -> String {
+    value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_stolen_mailbox_opens_one_incident_and_tells_by_signed_webhook() {
+    let world = World::start().await.unwrap();
+    let servers = world.servers;
+    let sato = Person::with_account(servers, &format!("sato@{}.example", world.tag), "correct horse").unwrap();
+    let old = sato.lived_for_a_month(servers, world.clock.now().await).await.unwrap();
+    let catcher = world.catcher().await.unwrap();
+    let (_, secret) = world.client.create_endpoint(&catcher.url()).await.unwrap();
+    let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
+    let mailbox = world
+        .client
+        .create_mailbox(&tenant, &sato.address, &sato.password, "mail.sakura-dental.example", servers.dovecot.imaps)
+        .await
+        .unwrap();
+    world.drain().await.unwrap();
+    assert_eq!(world.client.bounces(&mailbox).await.unwrap().len(), usize::try_from(old).unwrap());
+    assert_eq!(world.client.incidents().await.unwrap(), Vec::<Value>::new(), "ordinary life is no incident");
+
+    sato.was_stolen(servers, 40, 40).await.unwrap();
+    world.pass(TimeDelta::minutes(20)).await.unwrap();
+
+    let incidents = world.client.incidents().await.unwrap();
+    let verdicts: Vec<String> = incidents.iter().map(|incident| text(incident, "verdict")).collect();
+    assert_eq!(verdicts, ["account_takeover"]);
+    let told = catcher.wait_for(Duration::from_secs(20), |caught| caught.kind() == "incident.opened").await.unwrap();
+    told.verify(&secret, false).unwrap();
+    let body = String::from_utf8(told.body.clone()).unwrap();
+    assert!(body.contains(&text(incidents.first().unwrap(), "id")), "{body}");
+    assert!(!body.contains(&sato.password));
+}
+
+#[tokio::test]
+async fn a_forged_sender_raises_no_alarm_of_a_takeover() {
+    let world = World::start().await.unwrap();
+    let servers = world.servers;
+    let sato = Person::with_account(servers, &format!("forged@{}.example", world.tag), "correct horse").unwrap();
+    let now = world.clock.now().await;
+    sato.lived_for_a_month(servers, now).await.unwrap();
+    let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
+    let mailbox = world
+        .client
+        .create_mailbox(&tenant, &sato.address, &sato.password, "mail.sakura-dental.example", servers.dovecot.imaps)
+        .await
+        .unwrap();
+    world.drain().await.unwrap();
+
+    sato.was_forged(servers, 40, now).await.unwrap();
+    world.pass(TimeDelta::minutes(20)).await.unwrap();
+
+    assert!(world.client.bounces(&mailbox).await.unwrap().len() >= 40);
+    for incident in world.client.incidents().await.unwrap() {
+        assert_ne!(text(&incident, "verdict"), "account_takeover", "{incident}");
+    }
+}
