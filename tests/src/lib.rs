@@ -16,4 +16,5 @@ pub mod redis_server;
 pub mod remote;
 pub mod servers;
 pub mod smtp;
+pub mod stage;
 pub mod world;

@@ -47,6 +47,21 @@ impl Place {
         Ok(path)
     }
 
+    /// A folder for sockets: inside, or under the system's temporary folder when the path would be too long.
+    pub fn sockets(&self) -> anyhow::Result<PathBuf> {
+        if self.path.as_os_str().len() < 80 {
+            return self.folder("s");
+        }
+        let elsewhere = tempfile::Builder::new().prefix("dmn").rand_bytes(6).tempdir_in("/tmp")?.keep();
+        open(&elsewhere)?;
+        Ok(elsewhere)
+    }
+
+    /// Where a socket of this name may be.
+    pub fn socket(&self, name: &str) -> anyhow::Result<PathBuf> {
+        Ok(self.sockets()?.join(name))
+    }
+
     /// What a guard shall remove.
     pub fn to_remove(&self) -> Option<&Path> {
         self.temporary.then_some(self.path.as_path())

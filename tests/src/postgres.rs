@@ -25,7 +25,7 @@ impl Postgres {
     pub fn start(place: &Place, durable: bool) -> anyhow::Result<Self> {
         let postgres = newest()?;
         let data = place.folder("pg")?;
-        let socket = place.folder("pgs")?;
+        let socket = place.sockets()?;
         // initdb and postgres refuse root.
         let somebody = if is_root() {
             Some(user_of(&["postgres", "nobody"]).context("no user to run Postgres as")?)

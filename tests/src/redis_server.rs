@@ -18,7 +18,7 @@ impl Redis {
     /// Starts it in `place`.
     pub fn start(place: &Place) -> anyhow::Result<Self> {
         let dir = place.folder("redis")?;
-        let socket = dir.join("redis.sock");
+        let socket = place.socket("redis.sock")?;
         let mut command = Command::new(program(&["redis-server", "valkey-server"], "redis-server")?);
         command.args([
             "--port",
