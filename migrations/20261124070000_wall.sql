@@ -14,6 +14,9 @@ begin
 end
 $$;
 
+-- Policies without a `with check` hold for what is written as for what is read. They ask these functions inside a
+-- `select`: once per statement, and not once per row.
+
 -- The MSP of this transaction; null, and so no rows, when none was set. After a transaction with SET LOCAL the setting
 -- is the empty string, which would not cast.
 create function wall_msp() returns uuid

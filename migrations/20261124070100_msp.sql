@@ -10,7 +10,7 @@ create table msp (
 );
 alter table msp enable row level security;
 alter table msp force row level security;
-create policy msp_wall on msp using (msp_id = wall_msp()) with check (msp_id = wall_msp());
+create policy msp_wall on msp using (msp_id = (select wall_msp()));
 -- Bootstrap asks whether there is any MSP yet.
 create policy msp_owner_counts on msp for select to current_user using (true);
 grant select, update (last_event_position) on msp to daimon_app;
@@ -34,8 +34,7 @@ create table tenant (
 alter table tenant enable row level security;
 alter table tenant force row level security;
 create policy tenant_wall on tenant
-    using (msp_id = wall_msp() and ('*' = any (wall_tenants()) or tenant_id::text = any (wall_tenants())))
-    with check (msp_id = wall_msp() and ('*' = any (wall_tenants()) or tenant_id::text = any (wall_tenants())));
+    using (msp_id = (select wall_msp()) and ('*' = any ((select wall_tenants())::text[]) or tenant_id::text = any ((select wall_tenants())::text[])));
 grant select, insert, update, delete on tenant to daimon_app;
 
 create table api_key (
@@ -58,8 +57,7 @@ alter table api_key enable row level security;
 alter table api_key force row level security;
 -- A caller limited to some tenants sees and makes no key that reaches further than it does itself.
 create policy api_key_wall on api_key
-    using (msp_id = wall_msp() and ('*' = any (wall_tenants()) or tenants::text[] <@ wall_tenants()))
-    with check (msp_id = wall_msp() and ('*' = any (wall_tenants()) or tenants::text[] <@ wall_tenants()));
+    using (msp_id = (select wall_msp()) and ('*' = any ((select wall_tenants())::text[]) or tenants::text[] <@ (select wall_tenants())));
 grant select, insert, update (revoked_at) on api_key to daimon_app;
 
 -- Answers to requests that carried an Idempotency-Key, stored with their effect.
@@ -79,5 +77,5 @@ create table idempotency (
 create index idempotency_by_age on idempotency (msp_id, created_at);
 alter table idempotency enable row level security;
 alter table idempotency force row level security;
-create policy idempotency_wall on idempotency using (msp_id = wall_msp()) with check (msp_id = wall_msp());
+create policy idempotency_wall on idempotency using (msp_id = (select wall_msp()));
 grant select, insert, delete on idempotency to daimon_app;

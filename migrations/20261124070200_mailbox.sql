@@ -51,8 +51,7 @@ create index mailbox_due on mailbox (next_poll_at) where polling = 'active' and 
 alter table mailbox enable row level security;
 alter table mailbox force row level security;
 create policy mailbox_wall on mailbox
-    using (msp_id = wall_msp() and ('*' = any (wall_tenants()) or tenant_id::text = any (wall_tenants())))
-    with check (msp_id = wall_msp() and ('*' = any (wall_tenants()) or tenant_id::text = any (wall_tenants())));
+    using (msp_id = (select wall_msp()) and ('*' = any ((select wall_tenants())::text[]) or tenant_id::text = any ((select wall_tenants())::text[])));
 create policy mailbox_fleet on mailbox for select to daimon_fleet using (true);
 grant select, insert, update, delete on mailbox to daimon_app;
 grant select (msp_id, tenant_id, mailbox_id, polling, connection, next_poll_at, lease_until) on mailbox to daimon_fleet;
@@ -124,8 +123,7 @@ begin
         execute format('alter table %I force row level security', name);
         execute format(
             'create policy %I on %I
-                using (msp_id = wall_msp() and (''*'' = any (wall_tenants()) or tenant_id::text = any (wall_tenants())))
-                with check (msp_id = wall_msp() and (''*'' = any (wall_tenants()) or tenant_id::text = any (wall_tenants())))',
+                using (msp_id = (select wall_msp()) and (''*'' = any ((select wall_tenants())::text[]) or tenant_id::text = any ((select wall_tenants())::text[])))',
             name || '_wall', name
         );
         execute format('grant select, insert, update, delete on %I to daimon_app', name);

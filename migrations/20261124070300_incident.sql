@@ -124,8 +124,7 @@ begin
         execute format('alter table %I force row level security', name);
         execute format(
             'create policy %I on %I
-                using (msp_id = wall_msp() and (''*'' = any (wall_tenants()) or tenant_id::text = any (wall_tenants())))
-                with check (msp_id = wall_msp() and (''*'' = any (wall_tenants()) or tenant_id::text = any (wall_tenants())))',
+                using (msp_id = (select wall_msp()) and (''*'' = any ((select wall_tenants())::text[]) or tenant_id::text = any ((select wall_tenants())::text[])))',
             name || '_wall', name
         );
         execute format('grant select, insert, update, delete on %I to daimon_app', name);

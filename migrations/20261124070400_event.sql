@@ -105,8 +105,7 @@ begin
         -- A row without a tenant is the whole MSP's: it is out of reach of a caller limited to some tenants.
         execute format(
             'create policy %I on %I
-                using (msp_id = wall_msp() and (''*'' = any (wall_tenants()) or tenant_id::text = any (wall_tenants())))
-                with check (msp_id = wall_msp() and (''*'' = any (wall_tenants()) or tenant_id::text = any (wall_tenants())))',
+                using (msp_id = (select wall_msp()) and (''*'' = any ((select wall_tenants())::text[]) or tenant_id::text = any ((select wall_tenants())::text[])))',
             name || '_wall', name
         );
         execute format('grant select, insert on %I to daimon_app', name);
@@ -119,8 +118,7 @@ grant update (state, attempts, next_attempt_at, lease_token, lease_until) on del
 alter table endpoint enable row level security;
 alter table endpoint force row level security;
 create policy endpoint_wall on endpoint
-    using (msp_id = wall_msp() and ('*' = any (wall_tenants()) or (tenants <> '{}' and tenants::text[] <@ wall_tenants())))
-    with check (msp_id = wall_msp() and ('*' = any (wall_tenants()) or (tenants <> '{}' and tenants::text[] <@ wall_tenants())));
+    using (msp_id = (select wall_msp()) and ('*' = any ((select wall_tenants())::text[]) or (tenants <> '{}' and tenants::text[] <@ (select wall_tenants()))));
 grant select, insert, update, delete on endpoint to daimon_app;
 
 create policy delivery_fleet on delivery for select to daimon_fleet using (true);

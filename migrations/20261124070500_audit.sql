@@ -9,7 +9,7 @@ create table audit_head (
 );
 alter table audit_head enable row level security;
 alter table audit_head force row level security;
-create policy audit_head_wall on audit_head using (msp_id = wall_msp()) with check (msp_id = wall_msp());
+create policy audit_head_wall on audit_head using (msp_id = (select wall_msp()));
 grant select, update (sequence, hash) on audit_head to daimon_app;
 
 create table audit_entry (
@@ -35,7 +35,7 @@ create table audit_entry (
 alter table audit_entry enable row level security;
 alter table audit_entry force row level security;
 create policy audit_entry_read on audit_entry for select
-    using (msp_id = wall_msp() and ('*' = any (wall_tenants()) or tenant_id::text = any (wall_tenants())));
+    using (msp_id = (select wall_msp()) and ('*' = any ((select wall_tenants())::text[]) or tenant_id::text = any ((select wall_tenants())::text[])));
 -- Also a caller limited to some tenants leaves entries about the MSP.
-create policy audit_entry_append on audit_entry for insert with check (msp_id = wall_msp());
+create policy audit_entry_append on audit_entry for insert with check (msp_id = (select wall_msp()));
 grant select, insert on audit_entry to daimon_app;
