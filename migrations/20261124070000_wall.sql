@@ -14,6 +14,9 @@ begin
 end
 $$;
 
+-- The default since Postgres 15; a cluster that was upgraded keeps what it had.
+revoke create on schema public from public;
+
 -- Policies without a `with check` hold for what is written as for what is read. They ask these functions inside a
 -- `select`: once per statement, and not once per row.
 
