@@ -4,3 +4,4 @@ pub mod classify;
 pub mod deliver;
 pub mod mail_files;
 pub mod poll;
+pub mod scan;

@@ -73,7 +73,8 @@ pub(crate) struct Window {
     reporters: Vec<(u64, i64)>,
     /// Unexpected bounces of the running hour: which, and how many.
     hour: (i64, u32),
-    phantoms: u32,
+    /// Replies to mail nobody wrote: since when, and how many.
+    phantoms: (i64, u32),
     /// When each clue last counted.
     counted: BTreeMap<Clue, DateTime<Utc>>,
 }
@@ -136,11 +137,12 @@ impl Window {
                 (clue, share, names_mailbox && strength == NoticeStrength::Hard)
             }
             Signal::PhantomReply => {
-                self.phantoms = self.phantoms.saturating_add(1);
-                if self.phantoms < 3 {
+                let is_running = at.timestamp() - self.phantoms.0 < WINDOW.num_seconds();
+                let (since, count) = if is_running { self.phantoms } else { (at.timestamp(), 0) };
+                self.phantoms = (since, count.saturating_add(1));
+                if self.phantoms.1 < 3 {
                     return None;
                 }
-                self.phantoms = 0;
                 (Clue::PhantomReplies, 1.0, false)
             }
             Signal::CredentialRefused => (Clue::CredentialRefused, 1.0, false),

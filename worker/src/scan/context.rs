@@ -1,0 +1,253 @@
+//! What is known of a mailbox before its bounces are read: from a context file, or from the folders themselves.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    path::PathBuf,
+};
+
+use chrono::{DateTime, Utc};
+use daimon_domain::bounce::{Kind, Report};
+use daimon_domain::origin::Origin;
+use daimon_verdict::{Known, Provider, known::organisation, template};
+use mail_parser::{HeaderName, MessageParser};
+use serde::Deserialize;
+
+use crate::mail_files;
+
+/// Fewer quoted Message-IDs say nothing of how complete Sent is.
+const LEAST_QUOTES: usize = 10;
+/// Fewer sent mails say nothing of how the mailbox sends or to whom.
+const LEAST_SENT: usize = 10;
+
+/// The context file.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct Context {
+    #[serde(flatten)]
+    pub(super) known: Known,
+    /// When the password was changed and every session ended.
+    #[serde(default)]
+    pub(super) contained_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    campaigns: Vec<Campaign>,
+}
+
+/// A campaign that its owner declared: a part of its subject or its List-Id, or both and a time.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Campaign {
+    Text(String),
+    Declared {
+        #[serde(default)]
+        subject: Option<String>,
+        #[serde(default)]
+        list_id: Option<String>,
+        #[serde(default)]
+        starts_at: Option<DateTime<Utc>>,
+        #[serde(default)]
+        ends_at: Option<DateTime<Utc>>,
+    },
+}
+
+impl Context {
+    /// Whether the returned mail belongs to a declared campaign.
+    pub(super) fn is_campaign(&self, origin: &Origin) -> bool {
+        let contains = |text: Option<&String>, part: &str| {
+            !part.trim().is_empty()
+                && text.is_some_and(|text| text.to_lowercase().contains(part.trim().to_lowercase().as_str()))
+        };
+        self.campaigns.iter().any(|campaign| match campaign {
+            Campaign::Text(part) => contains(origin.subject.as_ref(), part) || contains(origin.list.as_ref(), part),
+            Campaign::Declared { subject, list_id, starts_at, ends_at } => {
+                let names_it = subject.as_ref().is_some_and(|part| contains(origin.subject.as_ref(), part))
+                    || list_id.as_ref().is_some_and(|part| contains(origin.list.as_ref(), part));
+                let in_time = origin.date.is_none_or(|date| {
+                    starts_at.is_none_or(|start| date >= start) && ends_at.is_none_or(|end| date <= end)
+                });
+                names_it && in_time
+            }
+        })
+    }
+}
+
+/// One received mail that matters.
+pub(super) struct Received {
+    pub(super) at: Option<DateTime<Utc>>,
+    pub(super) report: Report,
+}
+
+/// What the folders hold; no text of any mail.
+#[derive(Default)]
+pub(super) struct Folders {
+    pub(super) received: Vec<Received>,
+    pub(super) sent_ids: HashSet<String>,
+    pub(super) written_to: HashSet<String>,
+    pub(super) fingerprints: HashSet<String>,
+    pub(super) sent: usize,
+    pub(super) read: usize,
+    pub(super) unreadable: Vec<String>,
+    has_sent: bool,
+    addressed_to: BTreeMap<String, usize>,
+    written_from: BTreeMap<String, usize>,
+}
+
+impl Folders {
+    /// Reads everything once. What can't be read is noted and left out.
+    pub(super) fn read(inbox: Vec<PathBuf>, sent: Vec<PathBuf>) -> Self {
+        let mut folders = Self { has_sent: !sent.is_empty(), ..Self::default() };
+        for item in mail_files::walk(sent) {
+            match item {
+                Ok(mail) => folders.take_sent(&mail.bytes),
+                Err(fault) => folders.unreadable.push(format!("{fault}: {}", fault.source)),
+            }
+        }
+        for item in mail_files::walk(inbox) {
+            match item {
+                Ok(mail) => folders.take_received(mail.delivered_at, &mail.bytes),
+                Err(fault) => folders.unreadable.push(format!("{fault}: {}", fault.source)),
+            }
+        }
+        folders.received.sort_by_key(|mail| mail.at);
+        folders
+    }
+
+    fn take_sent(&mut self, bytes: &[u8]) {
+        let Some(mail) = MessageParser::new().parse_headers(bytes) else { return };
+        (self.read, self.sent) = (self.read + 1, self.sent + 1);
+        for list in [mail.to(), mail.cc(), mail.bcc()].into_iter().flatten() {
+            self.written_to.extend(list.iter().filter_map(|to| to.address()).map(str::to_lowercase));
+        }
+        if let Some(from) = mail.from().and_then(|from| from.first()).and_then(|from| from.address()) {
+            *self.written_from.entry(from.to_lowercase()).or_default() += 1;
+        }
+        let mailer = mail.header(HeaderName::Other("X-Mailer".into())).or_else(|| mail.header("User-Agent"));
+        let written = Origin {
+            message_id: mail.message_id().map(str::to_owned),
+            mailer: mailer.and_then(|value| value.as_text()).map(str::to_owned),
+            ..Origin::default()
+        };
+        self.fingerprints.extend(template::fingerprint(&written));
+        self.sent_ids.extend(written.message_id);
+    }
+
+    fn take_received(&mut self, delivered_at: Option<DateTime<Utc>>, bytes: &[u8]) {
+        self.read += 1;
+        let report = daimon_bounce::read(bytes);
+        if let Some(mail) = MessageParser::new().parse_headers(bytes) {
+            let delivered_to = mail.header("Delivered-To").and_then(|value| value.as_text()).map(str::to_lowercase);
+            let to = || mail.to().and_then(|to| to.first()).and_then(|to| to.address()).map(str::to_lowercase);
+            if let Some(to) = delivered_to.or_else(to) {
+                *self.addressed_to.entry(to).or_default() += 1;
+            }
+        }
+        let at =
+            delivered_at.or_else(|| report.envelope.received.iter().find_map(|hop| hop.at)).or(report.envelope.date);
+        self.received.push(Received { at, report });
+    }
+
+    /// Whether an original is in Sent; `None` where no Sent folder was given, or it brought no Message-ID.
+    pub(super) fn sent_copy(&self, origin: &Origin) -> Option<bool> {
+        origin.message_id.as_ref().filter(|_| self.has_sent).map(|id| self.sent_ids.contains(id))
+    }
+
+    /// Whether the mailbox ever wrote to that address; `None` without history.
+    pub(super) fn recipient_known(&self, addresses: &[&str]) -> Option<bool> {
+        let is_known = addresses.iter().any(|address| self.written_to.contains(*address));
+        (is_known || self.sent >= LEAST_SENT).then_some(is_known)
+    }
+
+    /// `Some(false)` where the mail was written as the mailbox never writes. That it was written as it always writes
+    /// is no alibi: a program's name and the shape of an id are easily met by chance.
+    pub(super) fn fingerprint_seen(&self, origin: &Origin) -> Option<bool> {
+        let fingerprint = template::fingerprint(origin)?;
+        (self.sent >= LEAST_SENT && !self.fingerprints.contains(&fingerprint)).then_some(false)
+    }
+
+    /// Of the own Message-IDs that people quote, the share that is in Sent.
+    fn coverage(&self, own_domains: &[String]) -> Option<f64> {
+        if !self.has_sent {
+            return None;
+        }
+        let quoted: BTreeSet<&String> = self
+            .received
+            .iter()
+            .filter(|mail| mail.report.kind == Kind::NotBounce)
+            .flat_map(|mail| &mail.report.envelope.references)
+            .filter(|id| is_own_id(id, own_domains) || self.sent_ids.contains(*id))
+            .collect();
+        let found = quoted.iter().filter(|id| self.sent_ids.contains(**id)).count();
+        #[expect(clippy::cast_precision_loss, reason = "counts of mails")]
+        let share = found as f64 / quoted.len().max(1) as f64;
+        (quoted.len() >= LEAST_QUOTES).then_some(share)
+    }
+
+    /// The hosts that put the topmost Received line on at least a fifth of the mail: only the own provider does.
+    fn receiving_hosts(&self) -> Vec<String> {
+        let mut count: BTreeMap<String, usize> = BTreeMap::new();
+        let tops = self.received.iter().filter_map(|mail| mail.report.envelope.received.first());
+        for host in tops.filter_map(|hop| hop.by.as_deref()).filter(|host| host.contains('.')) {
+            *count.entry(organisation(host)).or_default() += 1;
+        }
+        let all: usize = count.values().sum();
+        count.into_iter().filter(|(_, mails)| mails * 5 >= all).map(|(host, _)| host).collect()
+    }
+}
+
+/// Whether a Message-ID was made under one of those domains.
+pub(super) fn is_own_id(id: &str, own_domains: &[String]) -> bool {
+    let domain = id.rsplit('@').next().unwrap_or_default();
+    own_domains.iter().any(|own| domain.strip_suffix(own).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+}
+
+/// What was learned from the folders, because nobody said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Learned {
+    pub(super) address: Option<String>,
+    pub(super) own_hosts: Vec<String>,
+    /// Own hosts are neither given nor to be learned.
+    pub(super) knows_no_host: bool,
+    /// In percent.
+    pub(super) sent_coverage: Option<u32>,
+}
+
+/// Fills what the context leaves open from the folders.
+pub(super) fn complete(given: Option<Context>, address: Option<&str>, folders: &Folders) -> (Context, Learned) {
+    let (mut context, mut learned) = (given.unwrap_or_default(), Learned::default());
+    let known = &mut context.known;
+    if let Some(address) = address {
+        address.clone_into(&mut known.address);
+    }
+    if known.address.is_empty() {
+        let most =
+            |of: &BTreeMap<String, usize>| of.iter().max_by_key(|(_, count)| **count).map(|(who, _)| who.clone());
+        known.address = most(&folders.written_from).or_else(|| most(&folders.addressed_to)).unwrap_or_default();
+        learned.address = Some(known.address.clone());
+    }
+    known.address = known.address.to_lowercase();
+    if known.own_domains.is_empty() {
+        known.own_domains.extend(known.address.rsplit_once('@').map(|(_, domain)| domain.to_owned()));
+    }
+    for text in known.own_domains.iter_mut().chain(&mut known.own_hosts) {
+        *text = text.to_lowercase();
+    }
+    if known.own_hosts.is_empty() {
+        known.own_hosts = match known.provider {
+            Some(Provider::Gmail) => vec!["google.com".to_owned(), "googlemail.com".to_owned()],
+            Some(Provider::M365) => vec!["outlook.com".to_owned()],
+            Some(Provider::ImapHost | Provider::PopOnly) | None => folders.receiving_hosts(),
+        };
+        learned.own_hosts.clone_from(&known.own_hosts);
+        learned.knows_no_host = known.own_hosts.is_empty();
+    }
+    if known.provider != Some(Provider::PopOnly) && known.sent_coverage.is_none() {
+        known.sent_coverage = folders.coverage(&known.own_domains);
+        // These two file a copy of whatever is submitted, unless somebody switched it off.
+        if known.sent_coverage.is_none() && folders.sent >= LEAST_SENT {
+            known.sent_coverage =
+                known.provider.filter(|host| matches!(host, Provider::Gmail | Provider::M365)).map(|_| 0.9);
+        }
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]
+    let percent = known.sent_coverage.map(|share| (share * 100.0).round() as u32);
+    learned.sent_coverage = percent;
+    (context, learned)
+}
