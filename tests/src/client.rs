@@ -154,8 +154,7 @@ impl Client {
         let body = json!({
             "tenant_id": tenant,
             "address": address,
-            "server": { "host": host, "port": port, "tls": "implicit" },
-            "username": address,
+            "imap": { "host": host, "port": port, "tls": "implicit" },
             "password": password,
         });
         self.post("/v1/mailboxes", &body).await?.text("id")
@@ -168,14 +167,14 @@ impl Client {
 
     /// Asks for a mailbox to be read now.
     pub async fn poll_now(&self, id: &str) -> anyhow::Result<()> {
-        let path = format!("/v1/mailboxes/{id}/poll");
+        let path = format!("/v1/mailboxes/{id}/poll-now");
         self.post(&path, &json!({})).await?;
         Ok(())
     }
 
     /// Registers a receiver of webhooks for every event; its id and its secret.
     pub async fn create_endpoint(&self, url: &str) -> anyhow::Result<(String, String)> {
-        let answer = self.post("/v1/webhook-endpoints", &json!({ "url": url, "events": ["*"] })).await?;
+        let answer = self.post("/v1/webhook-endpoints", &json!({ "url": url })).await?;
         Ok((answer.text("id")?, answer.text("secret")?))
     }
 
