@@ -1,24 +1,23 @@
 #![doc = include_str!("../README.md")]
 
-use daimon_domain::{
-    bounce::{Envelope, Kind, Report},
-    origin::Origin,
-};
+mod forms;
+mod judge;
+mod mime;
+mod notice;
+mod origin;
+mod read;
+mod received;
+mod recognise;
+mod report;
+mod rules;
+mod status;
+mod text;
 
-/// What a message says of a delivery, and of each recipient. Never fails: what cannot be read is a note.
+use daimon_domain::bounce::Report;
+
+/// What a message says of a delivery, and of each recipient.
+///
+/// Never fails: what cannot be read is a note in the answer. LF, CRLF and CR line ends give the same answer.
 pub fn read(message: &[u8]) -> Report {
-    let _ = message;
-    Report {
-        kind: Kind::NotBounce,
-        reporting_mta: None,
-        arrival_date: None,
-        received_from_mta: None,
-        original_envelope_id: None,
-        feedback_type: None,
-        provider_notice: None,
-        recipients: Vec::new(),
-        origin: Origin::default(),
-        envelope: Envelope::default(),
-        notes: Vec::new(),
-    }
+    read::read(&text::normalise_line_ends(message))
 }

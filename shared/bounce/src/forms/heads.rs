@@ -1,0 +1,156 @@
+//! An address at the head of a paragraph, the reason behind it or below it.
+//!
+//! Postfix and qmail write `<user@host>: reason`, Exim indents `user@host` and the reason below it, Exchange writes
+//! `user@host on DATE` or the address alone.
+
+use super::Found;
+use crate::text;
+
+/// Lines of reason that belong to one address.
+const MAX_LINES: usize = 40;
+
+/// What may stand before the address.
+const LABELS: &[&str] = &[
+    "to:",
+    "recipient:",
+    "recipients:",
+    "user:",
+    "address:",
+    "recipient address:",
+    "final recipient:",
+    "original recipient:",
+    "the user(s)",
+    "failed recipient:",
+    "unknown user:",
+    "user unknown:",
+    "unknown local user:",
+    "no such user:",
+    "invalid recipient",
+    "intended recipient:",
+    "undeliverable to",
+    "undeliverable address:",
+    "undelivered to",
+    "mailbox full:",
+    "deliver to:",
+    "delivery to:",
+    "rcpt to:",
+    "email address:",
+    "smtp;",
+    "rfc822;",
+    "error sending to",
+    "could not deliver to",
+    "for:",
+    "mail to",
+    "message to",
+    "failure sending mail to",
+    "failed addresses follow:",
+    "no such user as",
+];
+
+pub(super) fn read(lines: &[&str]) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    let (mut taken, mut blanks) = (MAX_LINES, 0);
+    for (at, line) in lines.iter().enumerate() {
+        // "To:" above "Subject:" describes the mail; it says nothing of the address.
+        let next = lines.get(at + 1).map(|next| next.trim_start().to_lowercase()).unwrap_or_default();
+        if let Some((address, rest)) = head(line).filter(|_| !next.starts_with("subject:")) {
+            if let Some(known) = found.iter_mut().rev().take(50).find(|known| known.address == address) {
+                known.text.push(' ');
+                known.text.push_str(rest);
+                taken = MAX_LINES;
+                continue;
+            }
+            found.push(Found { address, text: rest.to_owned(), original: generated_from(rest), ..Found::default() });
+            (taken, blanks) = (0, 0);
+        } else if let Some(last) = found.last_mut() {
+            let line = line.trim();
+            if line.is_empty() {
+                blanks += 1;
+            } else if taken < MAX_LINES && blanks < 3 {
+                taken += 1;
+                last.text.push(' ');
+                last.text.push_str(line);
+            }
+        }
+    }
+    // Several addresses above one reason share it.
+    let mut reason = String::new();
+    for recipient in found.iter_mut().rev() {
+        if recipient.text.trim_matches([':', ' ', '>']).is_empty() {
+            recipient.text.clone_from(&reason);
+        } else {
+            reason.clone_from(&recipient.text);
+        }
+    }
+    found
+}
+
+/// The address that a line begins with, and the rest of the line.
+pub(super) fn head(line: &str) -> Option<(String, &str)> {
+    if line.starts_with('>') || line.len() > 2_000 {
+        return None;
+    }
+    let mut rest = line.trim();
+    let lower = rest.to_lowercase();
+    if let Some(label) = LABELS.iter().find(|label| lower.starts_with(**label)) {
+        rest = rest.get(label.len()..)?.trim_start();
+    }
+    rest = rest.trim_start_matches(['*', '-', '•', ' ', '\t']);
+    let rest = rest.strip_prefix("smtp:").or_else(|| rest.strip_prefix("rfc822;")).unwrap_or(rest);
+    let at = rest.find('@')?;
+    // Nothing but the local part may stand before the @.
+    let before = rest.get(..at)?.trim_start_matches(['<', '\'', '(', '[']);
+    if before.contains([' ', '\t', '(', ',']) && !before.starts_with('"') {
+        return None;
+    }
+    let end = rest
+        .get(at..)?
+        .find(|c: char| {
+            c.is_whitespace() || matches!(c, '>' | ',' | ';' | '(' | '\'' | ')' | ']' | '<' | ':' | '"' | '。')
+        })
+        .map_or(rest.len(), |end| at + end);
+    let token = rest.get(..end)?;
+    let address = text::addresses(token).into_iter().next()?;
+    let after = rest.get(end..)?.trim_start_matches(['>', '\'', ')', ']', '"']);
+    let after = after.trim_start_matches("<mailto:").trim_start();
+    let starts_reason = after.is_empty()
+        || after.starts_with([':', ',', ';', '(', '-', '.', '<'])
+        || after.starts_with("on ")
+        || after.starts_with("...")
+        || token.contains("...")
+        || after.starts_with(|c: char| c.is_ascii_digit())
+        || ["unknown", "not ", "is ", "does", "user", "mailbox", "no such", "failed", "error", "has "]
+            .iter()
+            .any(|word| after.to_lowercase().starts_with(word));
+    starts_reason.then_some((address, after.trim_start_matches([':', '>', ' '])))
+}
+
+/// Exim: `(generated from alias@host)`; sendmail and Postfix: `(expanded from <alias@host>)`.
+fn generated_from(rest: &str) -> Option<String> {
+    let marker = ["generated from", "expanded from"].iter().find_map(|words| rest.split_once(words))?;
+    text::addresses(marker.1).into_iter().next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_below_an_address_is_about_it() {
+        let found = read(&["<a@example.org>:", "Remote host said: 550 no", "", "<b@example.org>: full", "  quota", ""]);
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].text.trim(), "Remote host said: 550 no");
+        assert_eq!(found[1].text, "full quota");
+    }
+
+    #[test]
+    fn addresses_above_one_reason_share_it() {
+        let found = read(&["  a@example.org", "  b@example.org", "    no such user"]);
+        assert_eq!(found[0].text, found[1].text);
+    }
+
+    #[test]
+    fn an_address_within_a_sentence_is_no_head() {
+        assert_eq!(head("please write to help@example.org for more"), None);
+    }
+}

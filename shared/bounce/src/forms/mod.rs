@@ -1,0 +1,147 @@
+//! Reports written for people: what they say of each recipient.
+//!
+//! There is no grammar, but there are habits. Nearly every program puts the address at the head of a paragraph and the
+//! reason below it (`heads`); sendmail shows the conversation (`transcript`); large providers write a sentence
+//! (`sentence`). Each habit is tried where the one before found nothing.
+
+mod heads;
+mod sentence;
+mod transcript;
+
+use chrono::{DateTime, Utc};
+use daimon_domain::{bounce::Action, status::EnhancedStatus};
+
+use crate::mime::field_name_length;
+
+/// What was found of one recipient, before any rule has judged it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Found {
+    pub(crate) address: String,
+    pub(crate) original: Option<String>,
+    pub(crate) status: Option<EnhancedStatus>,
+    pub(crate) action: Option<Action>,
+    /// The words about it.
+    pub(crate) text: String,
+    pub(crate) remote_mta: Option<String>,
+    pub(crate) will_retry_until: Option<DateTime<Utc>>,
+}
+
+/// The most recipients taken from running text.
+const MAX_RECIPIENTS: usize = 2_000;
+
+/// A report's text, with the returned original cut off.
+#[derive(Debug)]
+pub(crate) struct Letter<'a> {
+    pub(crate) lines: Vec<&'a str>,
+    /// The original's header and body, where it follows in the same text.
+    pub(crate) original: Option<&'a str>,
+}
+
+/// What programs write above the copy of the original. Compared in lower case, without leading dashes and spaces.
+const COPY_FOLLOWS: &[&str] = &[
+    "below this line is a copy of the",
+    "this is a copy of the",
+    "this is a copy of your message",
+    "this is a copy of the message's headers",
+    "original message follows",
+    "original message",
+    "message header follows",
+    "message headers follow",
+    "returned message follows",
+    "unsent message follows",
+    "unsent message below",
+    "undelivered message follows",
+    "undeliverable message",
+    "returned message",
+    "returned mail",
+    "the header of the original message",
+    "the headers of the original message",
+    "header of the original message",
+    "included is a copy of the message header",
+    "a copy of the original message",
+    "a copy of the message",
+    "your original message",
+    "original message headers:",
+    "original message header:",
+    "the first 50 lines of the original message",
+    "start of message",
+    "message text follows",
+    "your message follows",
+    "your message reads (in part)",
+    "the following is a copy of",
+    "here is the message",
+    "received headers",
+    "以下のメール",
+];
+
+impl<'a> Letter<'a> {
+    /// Splits a text into the report and the copy of the original.
+    pub(crate) fn read(text: &'a str) -> Self {
+        let (mut lines, mut at) = (Vec::new(), 0);
+        for line in text.split_inclusive('\n') {
+            let next = at + line.len();
+            let trimmed = line.trim();
+            let lower = trimmed.trim_start_matches(['-', '=', '*', '_', '|', '>', ' ']).to_lowercase();
+            let announced = trimmed.len() < 120 && COPY_FOLLOWS.iter().any(|words| lower.starts_with(words));
+            if announced && has_header(text.get(next..).unwrap_or_default(), 6) {
+                return Self { lines, original: text.get(next..).map(str::trim_start) };
+            }
+            let starts_header =
+                ["Received:", "Return-Path:", "Return-path:", "Message-ID:", "Message-Id:", "From:", "DKIM-Signature:"]
+                    .iter()
+                    .any(|name| line.starts_with(name));
+            if starts_header && at > 0 && has_header(text.get(at..).unwrap_or_default(), 0) {
+                return Self { lines, original: text.get(at..) };
+            }
+            lines.push(line.trim_end_matches('\n'));
+            at = next;
+        }
+        Self { lines, original: None }
+    }
+}
+
+/// Whether at least three header fields follow, after at most `skip` other lines.
+fn has_header(text: &str, skip: usize) -> bool {
+    let mut fields = 0;
+    let mut skipped = 0;
+    for line in text.lines().take(60) {
+        if line.starts_with([' ', '\t']) && fields > 0 {
+            continue;
+        }
+        let line = line.trim_start_matches(['>', ' ', '|', '\t']);
+        if field_name_length(line.as_bytes()).is_some_and(|length| length > 1) && !line.starts_with("http") {
+            fields += 1;
+            if fields >= 3 {
+                return true;
+            }
+        } else if fields > 0 || skipped >= skip {
+            return false;
+        } else {
+            skipped += 1;
+        }
+    }
+    false
+}
+
+/// Everything the letter says of its recipients; `own` is the address the report was sent to.
+pub(crate) fn read(letter: &Letter<'_>, own: Option<&str>) -> Vec<Found> {
+    for habit in [transcript::read, heads::read, sentence::read] {
+        let mut found = habit(&letter.lines);
+        found.truncate(MAX_RECIPIENTS);
+        found.retain(|recipient| !is_helper(&recipient.address));
+        // The sender's own address is named in many reports, but it may also be the one that failed.
+        if found.len() > 1 {
+            found.retain(|recipient| Some(recipient.address.as_str()) != own);
+        }
+        if !found.is_empty() {
+            return found;
+        }
+    }
+    Vec::new()
+}
+
+/// Addresses to write to for help.
+fn is_helper(address: &str) -> bool {
+    let local = address.split('@').next().unwrap_or_default();
+    matches!(local, "mailer-daemon" | "abuse" | "support" | "helpdesk" | "hostmaster")
+}

@@ -1,0 +1,88 @@
+//! A sentence that names the address: "Your message wasn't delivered to user@host because …".
+
+use super::Found;
+use crate::text;
+
+/// What such a sentence says, in lower case.
+const FAILS: &[&str] = &[
+    "wasn't delivered to",
+    "couldn't be delivered to",
+    "could not be delivered to",
+    "was not delivered to",
+    "cannot be delivered to",
+    "unable to deliver",
+    "could not deliver",
+    "cannot deliver",
+    "delivery to",
+    "failed to deliver",
+    "can't deliver",
+    "not able to deliver",
+    "problem delivering",
+    "error delivering",
+    "distribuer",
+    "delivre",
+    "did not reach",
+    "can not be delivered",
+    "not found",
+    "unknown",
+    "does not exist",
+    "doesn't exist",
+    "no such",
+    "rejected",
+    "user",
+    "recipient",
+    "mailbox",
+    "address",
+    "returned",
+    "failed",
+    "undeliverable",
+    "to:",
+    "rcpt to",
+    "not delivered",
+    "was not",
+    "full",
+    "quota",
+    "disabled",
+    "account",
+    "不明",
+    "届",
+    "送信",
+    "配信",
+];
+
+pub(super) fn read(lines: &[&str]) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    let mut taken = 0;
+    for (at, line) in lines.iter().enumerate() {
+        let line = line.trim();
+        let is_field = ["from:", "subject:", "date:", "message-id:", "reply-to:", "sender:", "received:", "cc:", "to:"]
+            .iter()
+            .any(|name| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)));
+        let named =
+            if line.starts_with('>') || line.len() > 2_000 || is_field { Vec::new() } else { text::addresses(line) };
+        if named.is_empty() {
+            if let Some(last) = found.last_mut().filter(|_| taken < 20 && !line.is_empty()) {
+                taken += 1;
+                last.text.push(' ');
+                last.text.push_str(line);
+            }
+            continue;
+        }
+        // The sentence may be wrapped just before the address.
+        let before = at.checked_sub(1).and_then(|at| lines.get(at)).copied().unwrap_or_default();
+        let lower = format!("{before} {line}").to_lowercase();
+        if !FAILS.iter().any(|words| lower.contains(words)) {
+            continue;
+        }
+        for address in named {
+            if let Some(known) = found.iter_mut().take(50).find(|known| known.address == address) {
+                known.text.push(' ');
+                known.text.push_str(line);
+            } else if found.len() < 50 {
+                found.push(Found { address, text: format!("{before} {line}"), ..Found::default() });
+                taken = 0;
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,108 @@
+//! sendmail's form: the addresses that failed, then the conversation that went wrong.
+
+use super::{Found, heads};
+use crate::{status, text};
+
+/// Where the list of addresses begins.
+const LISTS: &[&str] = &[
+    "had permanent fatal errors",
+    "had delivery problems",
+    "had transient non-fatal errors",
+    "had permanent delivery errors",
+    "had fatal errors",
+];
+const TRANSCRIPTS: &[&str] =
+    &["transcript of session follows", "transcript of the session follows", "transcript of session"];
+
+pub(super) fn read(lines: &[&str]) -> Vec<Found> {
+    let is_marker = |line: &str, words: &[&str]| {
+        let lower = line.to_lowercase();
+        words.iter().any(|words| lower.contains(words))
+    };
+    let list = lines.iter().position(|line| is_marker(line, LISTS));
+    let transcript = lines.iter().position(|line| is_marker(line, TRANSCRIPTS));
+    if list.is_none() && transcript.is_none() {
+        return Vec::new();
+    }
+    let mut found: Vec<Found> = Vec::new();
+    for line in list.and_then(|start| lines.get(start + 1..)).unwrap_or_default() {
+        if line.trim_start().starts_with("---") {
+            break;
+        }
+        let trimmed = line.trim();
+        if let Some(reason) = trimmed.strip_prefix("(reason:").or_else(|| trimmed.strip_prefix("(reason :")) {
+            if let Some(last) = found.last_mut() {
+                last.text.push_str(reason.trim().trim_end_matches(')'));
+            }
+        } else if let Some(alias) = trimmed.strip_prefix("(expanded from:") {
+            if let Some(last) = found.last_mut() {
+                last.original = text::addresses(alias).into_iter().next();
+            }
+        } else if let Some((address, rest)) = heads::head(trimmed.trim_matches('"')) {
+            found.push(Found { address, text: rest.to_owned(), ..Found::default() });
+        } else if let Some(last) = found.last_mut().filter(|_| !trimmed.is_empty()) {
+            last.text.push(' ');
+            last.text.push_str(trimmed);
+        }
+    }
+    if let Some(conversation) = transcript.and_then(|start| lines.get(start + 1..)) {
+        add_conversation(conversation, &mut found, list.is_some());
+    }
+    found
+}
+
+/// Adds the replies that name a recipient to it, and those that name none to all that have no reason yet.
+fn add_conversation(lines: &[&str], found: &mut Vec<Found>, has_list: bool) {
+    let (mut common, mut asked): (String, Option<String>) = (String::new(), None);
+    let mut host = None;
+    for line in lines.iter().take(2_000) {
+        let trimmed = line.trim();
+        if trimmed.starts_with("-----") {
+            break;
+        }
+        if let Some(name) = trimmed.strip_prefix("... while talking to ") {
+            host = Some(name.trim_end_matches([':', '.']).to_lowercase());
+            continue;
+        }
+        if let Some(command) = trimmed.strip_prefix(">>>").or_else(|| trimmed.strip_prefix("In:")) {
+            asked = text::addresses(command).into_iter().next().filter(|_| command.to_lowercase().contains("rcpt"));
+            continue;
+        }
+        let reply = trimmed.strip_prefix("<<<").or_else(|| trimmed.strip_prefix("Out:")).unwrap_or(trimmed).trim();
+        let lower = reply.to_lowercase();
+        let named = text::addresses(reply).into_iter().next().filter(|_| !lower.contains("from:"));
+        let is_verdict = status::find_reply(reply).is_some() || status::find_status(reply).is_some();
+        if trimmed.is_empty() || (!is_verdict && named.is_none() && common.is_empty()) {
+            continue;
+        }
+        let about = named.or_else(|| asked.clone());
+        let count = found.len();
+        let known = about.as_ref().and_then(|about| found.iter_mut().take(200).find(|known| known.address == *about));
+        match (known, about) {
+            (Some(known), _) => {
+                known.text.push(' ');
+                known.text.push_str(reply);
+                known.remote_mta = known.remote_mta.take().or_else(|| host.clone());
+            }
+            (None, Some(about)) if !has_list && is_verdict && count < 200 => {
+                found.push(Found {
+                    address: about,
+                    text: reply.to_owned(),
+                    remote_mta: host.clone(),
+                    ..Found::default()
+                });
+            }
+            (None, _) => {
+                common.push(' ');
+                common.push_str(reply);
+            }
+        }
+    }
+    for recipient in found.iter_mut() {
+        recipient.remote_mta = recipient.remote_mta.take().or_else(|| host.clone());
+        if recipient.text.trim().is_empty() || status::find_reply(&recipient.text).is_none() {
+            recipient.text.push(' ');
+            recipient.text.push_str(text::cut(&common, 2_000));
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! One Received line, as the many mail servers write it (RFC 5321, 4.4; RFC 3848).
+
+use std::net::IpAddr;
+
+use daimon_domain::origin::Hop;
+
+use crate::text;
+
+/// Reads one unfolded Received field.
+pub(crate) fn read(line: &str) -> Hop {
+    let (trace, at) = match line.rsplit_once(';') {
+        Some((trace, date)) => (trace, text::date(date)),
+        None => (line, None),
+    };
+    let mut hop = Hop { at, ..Hop::default() };
+    let words = tokens(trace);
+    let mut words = words.iter().map(String::as_str).peekable();
+    let mut clause = "";
+    while let Some(word) = words.next() {
+        if let Some(comment) = word.strip_prefix('(') {
+            read_comment(comment.trim_end_matches(')'), clause, &mut hop);
+            continue;
+        }
+        match word.to_ascii_lowercase().as_str() {
+            keyword @ ("from" | "by" | "with" | "id" | "for" | "via") => {
+                clause = match keyword {
+                    "from" => "from",
+                    "by" => "by",
+                    "with" => "with",
+                    _ => "other",
+                };
+                let Some(value) = words.next_if(|next| !next.starts_with('(')) else { continue };
+                match clause {
+                    "from" if hop.helo.is_none() => {
+                        hop.from_ip = hop.from_ip.or_else(|| address(value));
+                        hop.helo = Some(value.trim_matches(['[', ']']).to_lowercase());
+                    }
+                    "by" if hop.by.is_none() => hop.by = Some(value.trim_end_matches(',').to_lowercase()),
+                    "with" if hop.with.is_none() => hop.with = Some(value.to_ascii_uppercase()),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+    let with = hop.with.as_deref().unwrap_or_default();
+    // RFC 3848 and RFC 6531 mark a signed-in session by an A; ASMTP is Exim's older word for it.
+    hop.authenticated |=
+        matches!(with, "ESMTPA" | "ESMTPSA" | "ASMTP" | "UTF8SMTPA" | "UTF8SMTPSA" | "LMTPA" | "LMTPSA" | "SMTPSA");
+    hop.local_submission |= matches!(with, "LOCAL" | "PICKUP") || with.starts_with("LOCAL-");
+    hop
+}
+
+/// Words and whole comments; a comment keeps its opening bracket.
+fn tokens(trace: &str) -> Vec<String> {
+    let (mut found, mut word, mut depth) = (Vec::new(), String::new(), 0_usize);
+    for character in trace.chars() {
+        match character {
+            '(' => {
+                if depth == 0 && !word.is_empty() {
+                    found.push(std::mem::take(&mut word));
+                }
+                if depth == 0 {
+                    word.push('(');
+                } else {
+                    word.push(' ');
+                }
+                depth += 1;
+            }
+            ')' if depth > 0 => {
+                depth -= 1;
+                if depth == 0 {
+                    found.push(std::mem::take(&mut word));
+                }
+            }
+            space if depth == 0 && space.is_whitespace() => {
+                if !word.is_empty() {
+                    found.push(std::mem::take(&mut word));
+                }
+            }
+            other => word.push(other),
+        }
+    }
+    if !word.is_empty() {
+        found.push(word);
+    }
+    found
+}
+
+fn read_comment(comment: &str, clause: &str, hop: &mut Hop) {
+    let lower = comment.to_lowercase();
+    for marker in [
+        "authenticated sender:",
+        "authenticated user=",
+        "authenticated user:",
+        "authenticated as",
+        "auth=",
+        "authenticated_id",
+        "smtp-auth user",
+        "account",
+    ] {
+        if let Some((before, after)) = lower.split_once(marker) {
+            if marker == "account" && !before.is_empty() {
+                continue;
+            }
+            hop.authenticated = true;
+            let name = after
+                .trim_start_matches([':', '=', ' ', '<'])
+                .split([' ', ',', ')', '>', ';'])
+                .next()
+                .unwrap_or_default();
+            if !name.is_empty() && hop.authenticated_as.is_none() {
+                hop.authenticated_as = Some(name.to_owned());
+            }
+            return;
+        }
+    }
+    if lower.starts_with("authenticated") || lower.contains("(authenticated") {
+        hop.authenticated = true; // sendmail: "(authenticated bits=0)"
+    }
+    // Postfix: "(Postfix, from userid 33)"; qmail: "(qmail 1 invoked by uid 33)", "(nullmailer pid 1 invoked by uid 0)".
+    if lower.contains("from userid") || lower.contains("invoked by uid") || lower.contains("by uid ") {
+        hop.local_submission = true;
+    }
+    if clause != "from" {
+        return;
+    }
+    if let Some(helo) = lower.strip_prefix("helo ").or_else(|| lower.split_once("helo=").map(|(_, helo)| helo)) {
+        // What stood after "from" was then the looked-up name.
+        let looked_up = hop.helo.take().filter(|name| name != "unknown" && name.parse::<IpAddr>().is_err());
+        hop.from_host = hop.from_host.take().or(looked_up);
+        hop.helo = helo.split([' ', ')']).next().map(|name| name.trim_matches(['[', ']', '?']).to_owned());
+    }
+    if hop.from_ip.is_none() {
+        hop.from_ip = lower.split([' ', '@', '=']).find_map(address);
+    }
+    let first = lower.split([' ', '[']).next().unwrap_or_default().trim_end_matches('.');
+    if hop.from_host.is_none()
+        && first.contains('.')
+        && first != "unknown"
+        && address(first).is_none()
+        && !first.contains('=')
+    {
+        hop.from_host = Some(first.to_owned());
+    }
+}
+
+/// An address, bare or as `[192.0.2.1]`, `[IPv6:2001:db8::1]`, `192.0.2.1:25`.
+pub(crate) fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim_matches(|c: char| matches!(c, '[' | ']' | '(' | ')' | ',' | ';' | '<' | '>' | ' '));
+    let text = text.strip_prefix("ipv6:").or_else(|| text.strip_prefix("IPv6:")).unwrap_or(text);
+    text.parse().ok().or_else(|| {
+        let inner = text.split(']').next()?.rsplit('[').next()?;
+        let inner = inner.strip_prefix("ipv6:").unwrap_or(inner);
+        inner.parse().ok().or_else(|| text.rsplit_once(':')?.0.trim_end_matches(']').parse().ok())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn postfix_says_who_signed_in() {
+        let hop = read(
+            "from [192.0.2.9] (dsl.example.net [198.51.100.7]) (Authenticated sender: Anna@example.org) by mx.example.org (Postfix) with ESMTPSA id 4X for <b@example.com>; Sat, 3 Jan 2026 01:05:34 +0000",
+        );
+        assert!(hop.authenticated);
+        assert_eq!(hop.authenticated_as.as_deref(), Some("anna@example.org"));
+        assert_eq!(hop.helo.as_deref(), Some("192.0.2.9"));
+        assert_eq!(hop.from_host.as_deref(), Some("dsl.example.net"));
+        assert_eq!(hop.by.as_deref(), Some("mx.example.org"));
+        assert_eq!(hop.with.as_deref(), Some("ESMTPSA"));
+        assert!(hop.at.is_some());
+    }
+
+    #[test]
+    fn a_script_on_the_host_hands_in_locally() {
+        assert!(
+            read("by web.example.org (Postfix, from userid 33) id 4X; Sat, 3 Jan 2026 01:05:34 +0000").local_submission
+        );
+        assert!(read("(qmail 18901 invoked by uid 33); 1 Jul 2014 08:30:40 -0000").local_submission);
+        assert!(read("from www-data by web.example.org with local (Exim 4.96) (envelope-from <x@example.org>) id 1a; Sat, 3 Jan 2026 01:05:34 +0000").local_submission);
+    }
+
+    #[test]
+    fn exim_puts_the_helo_into_brackets() {
+        let hop = read(
+            "from dsl.example.net ([198.51.100.7] helo=laptop) by mx.example.org with esmtpsa (TLS1.3) (Exim 4.96) id 1a; Sat, 3 Jan 2026 01:05:34 +0000",
+        );
+        assert_eq!((hop.helo.as_deref(), hop.from_host.as_deref()), (Some("laptop"), Some("dsl.example.net")));
+        assert_eq!(hop.from_ip, "198.51.100.7".parse().ok());
+        assert!(hop.authenticated);
+    }
+
+    #[test]
+    fn qmail_names_the_address_without_square_brackets() {
+        let hop = read("from unknown (HELO laptop) (198.51.100.7) by 192.0.2.1 with SMTP; 1 Jul 2014 08:30:40 -0000");
+        assert_eq!((hop.helo.as_deref(), hop.from_host.as_deref()), (Some("laptop"), None));
+        assert_eq!(hop.from_ip, "198.51.100.7".parse().ok());
+    }
+}

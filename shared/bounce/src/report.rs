@@ -1,0 +1,100 @@
+//! The machine-readable part (RFC 3464; internationalised by RFC 6533).
+
+use daimon_domain::{bounce::Action, status::EnhancedStatus};
+
+use crate::{forms::Found, mime::Fields, text};
+
+/// What the delivery-status parts of one message say.
+#[derive(Debug, Default)]
+pub(crate) struct Status {
+    pub(crate) reporting_mta: Option<String>,
+    pub(crate) arrival_date: Option<chrono::DateTime<chrono::Utc>>,
+    pub(crate) received_from_mta: Option<String>,
+    pub(crate) original_envelope_id: Option<String>,
+    pub(crate) envelope_from: Option<String>,
+    pub(crate) recipients: Vec<Found>,
+}
+
+/// More recipients than any server reports at once.
+const MAX_RECIPIENTS: usize = 10_000;
+
+impl Status {
+    /// Adds what one part says. Groups of fields stand between empty lines; a group that names a recipient is about it.
+    pub(crate) fn add(&mut self, bytes: &[u8], notes: &mut Vec<String>) {
+        let mut rest = bytes;
+        while !rest.is_empty() && self.recipients.len() < MAX_RECIPIENTS {
+            let (fields, end) = Fields::read(rest);
+            rest = rest.get(end.max(1)..).unwrap_or_default();
+            if !fields.is_empty() {
+                self.add_message_fields(&fields);
+                self.add_recipient(&fields, notes);
+            }
+        }
+    }
+
+    fn add_message_fields(&mut self, fields: &Fields) {
+        let typed =
+            |name: &str| fields.get(name).map(|value| after_type(value).trim_matches(['<', '>', ' ']).to_lowercase());
+        self.reporting_mta = self.reporting_mta.take().or_else(|| typed("reporting-mta"));
+        self.received_from_mta = self.received_from_mta.take().or_else(|| typed("received-from-mta"));
+        self.original_envelope_id =
+            self.original_envelope_id.take().or_else(|| fields.get("original-envelope-id").map(str::to_owned));
+        self.arrival_date = self.arrival_date.or_else(|| fields.get("arrival-date").and_then(text::date));
+        self.envelope_from = self.envelope_from.take().or_else(|| {
+            fields
+                .first_of(&["x-postfix-sender", "x-envelope-from", "x-original-sender", "original-sender"])
+                .and_then(text::first_address)
+        });
+    }
+
+    fn add_recipient(&mut self, fields: &Fields, notes: &mut Vec<String>) {
+        let named = ["final-recipient", "x-actual-recipient", "original-recipient"];
+        if fields.first_of(&named).is_none() && fields.first_of(&["action", "status", "diagnostic-code"]).is_none() {
+            return;
+        }
+        let address =
+            named.iter().filter_map(|name| fields.get(name)).find_map(|value| text::first_address(after_type(value)));
+        let bare =
+            || fields.first_of(&named).map(|value| after_type(value).trim_matches(['<', '>', ' ']).to_lowercase());
+        let Some(address) = address.or_else(bare).filter(|address| !address.is_empty()) else {
+            notes.push("A group of the delivery status names no recipient.".to_owned());
+            return;
+        };
+        let original = fields.get("original-recipient").and_then(|value| text::first_address(after_type(value)));
+        let status = fields.get("status").map(|value| value.split([' ', '(']).next().unwrap_or_default());
+        let parsed = status.and_then(|text| text.parse::<EnhancedStatus>().ok());
+        if parsed.is_none() && status.is_some_and(|text| !text.is_empty()) {
+            notes.push(format!("The status of {address} is not one of RFC 3463."));
+        }
+        let action = fields
+            .get("action")
+            .and_then(|word| word.split([' ', '(', ';']).next()?.to_lowercase().parse::<Action>().ok());
+        // Several servers give the real reply in a second Diagnostic-Code.
+        let diagnostic = fields
+            .all("diagnostic-code")
+            .map(|value| after_type(value).trim())
+            .chain(fields.get("x-supplementary-info"))
+            .filter(|value| !value.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ");
+        self.recipients.push(Found {
+            original: original.filter(|original| *original != address),
+            address,
+            status: parsed,
+            action,
+            text: text::decode_words(&diagnostic),
+            remote_mta: fields.get("remote-mta").map(|value| {
+                after_type(value).split([' ', '(']).find(|word| !word.is_empty()).unwrap_or_default().to_lowercase()
+            }),
+            will_retry_until: fields.get("will-retry-until").and_then(text::date),
+        });
+    }
+}
+
+/// What follows `rfc822;`, `dns;`, `smtp;`.
+fn after_type(value: &str) -> &str {
+    match value.split_once(';') {
+        Some((kind, rest)) if !kind.trim().contains([' ', '@']) => rest.trim(),
+        _ => value.trim(),
+    }
+}

@@ -1,0 +1,76 @@
+//! Status and reply codes in running text.
+
+use daimon_domain::status::{Class, EnhancedStatus};
+
+/// The reply codes of RFC 5321 and those that servers made up and kept.
+const REPLIES: &[u16] = &[
+    421, 422, 430, 431, 432, 441, 442, 450, 451, 452, 453, 454, 455, 458, 471, 500, 501, 502, 503, 504, 510, 511, 512,
+    513, 515, 517, 521, 523, 525, 530, 533, 534, 535, 540, 541, 542, 543, 550, 551, 552, 553, 554, 555, 556, 557, 559,
+    570, 571, 572, 573, 574, 577, 579, 580, 582, 590,
+];
+
+/// The most telling status in the text: the first that says more than `x.0.0`, otherwise the first.
+pub(crate) fn find_status(text: &str) -> Option<EnhancedStatus> {
+    let mut first = None;
+    for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.')) {
+        let word = word.trim_end_matches('.');
+        let Ok(status) = word.parse::<EnhancedStatus>() else { continue };
+        if status.class == Class::Success {
+            continue;
+        }
+        if status.subject != 0 {
+            return Some(status);
+        }
+        first.get_or_insert(status);
+    }
+    first
+}
+
+/// The first SMTP reply code that reports a failure.
+pub(crate) fn find_reply(text: &str) -> Option<u16> {
+    let is_edge =
+        |c: Option<char>| c.is_none_or(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '@' | '/')));
+    let bytes = text.as_bytes();
+    for (at, window) in bytes.windows(3).enumerate() {
+        if !matches!(window.first(), Some(b'4' | b'5')) {
+            continue;
+        }
+        let Some(code) = std::str::from_utf8(window).ok().and_then(|digits| digits.parse::<u16>().ok()) else {
+            continue;
+        };
+        let before = at.checked_sub(1).and_then(|at| bytes.get(at)).map(|byte| char::from(*byte));
+        let after = bytes.get(at + 3).map(|byte| char::from(*byte));
+        // "550." ends a sentence, "550.1" is a number.
+        let dot_ends = after == Some('.') && bytes.get(at + 4).is_none_or(|byte| !byte.is_ascii_digit());
+        let dashed = before == Some('-')
+            || (after == Some('-')
+                && bytes.get(at + 4).is_some_and(u8::is_ascii_alphabetic)
+                && before.is_some_and(|c| c == '-'));
+        if REPLIES.contains(&code) && is_edge(before) && !dashed && (is_edge(after) || dot_ends) {
+            return Some(code);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_found_in_text_and_an_address_is_not_one() {
+        assert_eq!(
+            find_status("host mx[192.0.2.1] said: 550 5.1.1 no").map(|s| s.to_string()).as_deref(),
+            Some("5.1.1")
+        );
+        assert_eq!(find_status("550-5.7.26 x 5.0.0").map(|s| s.to_string()).as_deref(), Some("5.7.26"));
+        assert_eq!(find_status("from 4.5.6.7"), None);
+    }
+
+    #[test]
+    fn a_reply_is_found_in_text_and_a_number_is_not_one() {
+        assert_eq!(find_reply("said: 550 5.1.1 <u5500@x> unknown"), Some(550));
+        assert_eq!(find_reply("550-5.1.1 The email"), Some(550));
+        assert_eq!(find_reply("port 15501 10.550.1.1"), None);
+    }
+}

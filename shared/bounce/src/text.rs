@@ -1,0 +1,203 @@
+//! Bytes to text, and the small things found in text: addresses, dates, hosts.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+
+/// LF, CRLF and CR all end a line; afterwards only LF does.
+pub(crate) fn normalise_line_ends(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'\r', bytes).is_none() {
+        return Cow::Borrowed(bytes);
+    }
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = memchr::memchr(b'\r', rest) {
+        out.extend_from_slice(rest.get(..at).unwrap_or_default());
+        out.push(b'\n');
+        rest = rest.get(at + 1..).unwrap_or_default();
+        rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+    }
+    out.extend_from_slice(rest);
+    Cow::Owned(out)
+}
+
+/// Text in the charset it names, or in the one it seems to be in.
+pub(crate) fn decode_charset(bytes: &[u8], charset: Option<&str>) -> String {
+    let is_iso_2022 = memchr::memmem::find(bytes, b"\x1b$").is_some();
+    let named = charset.and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes()));
+    let encoding = match named {
+        _ if is_iso_2022 => encoding_rs::ISO_2022_JP,
+        Some(encoding) => encoding,
+        None if std::str::from_utf8(bytes).is_ok() => encoding_rs::UTF_8,
+        None => encoding_rs::WINDOWS_1252,
+    };
+    encoding.decode_without_bom_handling(bytes).0.into_owned()
+}
+
+/// Decodes encoded words (RFC 2047); text without any stays as it is.
+pub(crate) fn decode_words(value: &str) -> String {
+    if !value.contains("=?") {
+        return value.to_owned();
+    }
+    let line = format!("{value}\n");
+    let decoded = mail_parser::parsers::MessageStream::new(line.as_bytes()).parse_unstructured();
+    decoded.into_text().map_or_else(|| value.to_owned(), Cow::into_owned)
+}
+
+/// A date as mail programs write it.
+pub(crate) fn date(text: &str) -> Option<DateTime<Utc>> {
+    mail_parser::DateTime::parse_rfc822(text.trim())
+        .filter(mail_parser::DateTime::is_valid)
+        .and_then(|date| DateTime::from_timestamp(date.to_timestamp(), 0))
+}
+
+/// Whether a text that does not say so is HTML.
+pub(crate) fn looks_like_html(text: &str) -> bool {
+    let start: String = text.trim_start().chars().take(14).collect::<String>().to_ascii_lowercase();
+    ["<html", "<!doctype html", "<body", "<head"].iter().any(|tag| start.starts_with(tag))
+}
+
+/// The text a reader of the HTML would see, a line a block.
+pub(crate) fn without_html(html: &str) -> String {
+    let mut out = String::with_capacity(html.len());
+    let mut rest = html;
+    let mut hidden: Option<&'static str> = None;
+    while let Some(at) = rest.find('<') {
+        let (before, tag_on) = (rest.get(..at).unwrap_or_default(), rest.get(at + 1..).unwrap_or_default());
+        if hidden.is_none() {
+            push_unescaped(before, &mut out);
+        }
+        let name: String =
+            tag_on.chars().take(8).take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '!')).collect();
+        let name = name.to_ascii_lowercase();
+        if name.is_empty() || tag_on.starts_with(char::is_whitespace) {
+            out.push('<');
+            rest = tag_on;
+            continue;
+        }
+        // "<user@example.org>" written by a program that forgot to escape.
+        let end = tag_on.find('>').unwrap_or(tag_on.len());
+        let inside = tag_on.get(..end).unwrap_or_default();
+        if hidden.is_none() && inside.contains('@') && !inside.contains([' ', '=', '"']) {
+            out.push('<');
+            out.push_str(inside);
+            out.push('>');
+        }
+        match name.as_str() {
+            "style" | "script" if hidden.is_none() => hidden = Some(if name == "style" { "/style" } else { "/script" }),
+            closing if hidden == Some(closing) => hidden = None,
+            "br" | "p" | "/p" | "div" | "/div" | "tr" | "/tr" | "li" | "/li" | "h1" | "h2" | "h3" | "/h1" | "/h2"
+            | "/h3" | "hr" | "/td" | "/pre" | "pre" | "table" | "/table" | "/title" | "blockquo"
+                if hidden.is_none() =>
+            {
+                out.push('\n');
+            }
+            _ => {}
+        }
+        rest = tag_on.get(end + 1..).unwrap_or_default();
+    }
+    if hidden.is_none() {
+        push_unescaped(rest, &mut out);
+    }
+    out
+}
+
+fn push_unescaped(text: &str, out: &mut String) {
+    let mut rest = text;
+    while let Some(at) = rest.find('&') {
+        out.push_str(rest.get(..at).unwrap_or_default());
+        let after = rest.get(at + 1..).unwrap_or_default();
+        let entity: String = after.chars().take(9).take_while(|c| *c != ';').collect();
+        let number = entity.strip_prefix('#').and_then(|digits| match digits.strip_prefix(['x', 'X']) {
+            Some(hex) => u32::from_str_radix(hex, 16).ok(),
+            None => digits.parse().ok(),
+        });
+        let known = match entity.as_str() {
+            "lt" => Some('<'),
+            "gt" => Some('>'),
+            "amp" => Some('&'),
+            "quot" => Some('"'),
+            "apos" => Some('\''),
+            "nbsp" => Some(' '),
+            _ => number.and_then(char::from_u32),
+        };
+        match known {
+            Some(character) if after.get(entity.len()..).is_some_and(|tail| tail.starts_with(';')) => {
+                out.push(if character == '\u{a0}' { ' ' } else { character });
+                rest = after.get(entity.len() + 1..).unwrap_or_default();
+            }
+            _ => {
+                out.push('&');
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+}
+
+/// The addresses in a line, in lower case, without duplicates.
+pub(crate) fn addresses(line: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(at) = line.get(from..).and_then(|rest| rest.find('@')).map(|at| at + from) {
+        let before = line.get(from..at).unwrap_or_default();
+        let after = line.get(at + 1..).unwrap_or_default();
+        let domain_length =
+            after.find(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))).unwrap_or(after.len());
+        let domain = after.get(..domain_length).unwrap_or_default().trim_end_matches(['.', '-', '_']);
+        let local = local_part(before);
+        if !local.is_empty() && domain.contains('.') && !domain.starts_with('.')
+            || (!local.is_empty() && domain == "localhost")
+        {
+            let address = format!("{local}@{domain}").to_lowercase();
+            if !found.contains(&address) && found.len() < 64 {
+                found.push(address);
+            }
+        }
+        from = at + 1;
+    }
+    found
+}
+
+/// The local part that ends where the text ends.
+fn local_part(before: &str) -> &str {
+    if let Some(open) = before.strip_suffix('"').and_then(|text| text.rfind('"')) {
+        return before.get(open..).unwrap_or_default();
+    }
+    let is_atom = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    let start = before.char_indices().rev().take_while(|(_, c)| is_atom(*c)).last().map_or(before.len(), |(at, _)| at);
+    let local = before.get(start..).unwrap_or_default();
+    if local.starts_with("=?") {
+        return local; // an encoded word where none may stand, kept as it was written
+    }
+    let local = local.trim_start_matches(['\'', '`', '.', '-', '=']);
+    // "rfc822;a@b", "mailto:a@b", "TO=a@b"
+    local.rsplit_once('=').filter(|(name, _)| name.len() <= 4).map_or(local, |(_, value)| value)
+}
+
+/// The one address in a header field or an angle bracket.
+pub(crate) fn first_address(value: &str) -> Option<String> {
+    let inside = value.rfind('<').and_then(|open| value.get(open + 1..)).and_then(|rest| rest.split('>').next());
+    inside.and_then(|inside| addresses(inside).into_iter().next()).or_else(|| addresses(value).into_iter().next())
+}
+
+/// The text in lower case, with single spaces: what rules are compared with.
+pub(crate) fn fold(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(&word.to_lowercase());
+    }
+    out
+}
+
+/// At most `bytes` of the text, cut between characters.
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
