@@ -123,7 +123,7 @@ impl<S: Stream> Wire<S> {
         self.commands += 1;
         let tag = format!("d{}", self.commands);
         connection.get_mut().begin();
-        let by = self.by(&mut connection);
+        let by = self.by(&connection);
         send(&mut connection, &[&tag, " ", lines.next().unwrap_or(&"")], by).await?;
         loop {
             let response = connection.read_response().await.map_err(from_io)?.ok_or(SessionError::Unreachable(None))?;
@@ -151,7 +151,7 @@ impl<S: Stream> Wire<S> {
             };
             if is_continuation {
                 let line = lines.next().ok_or(SessionError::Protocol("the server waits for more than there is"))?;
-                let by = self.by(&mut connection);
+                let by = self.by(&connection);
                 send(&mut connection, &[line], by).await?;
             }
         }
@@ -174,7 +174,12 @@ impl<S: Stream> Wire<S> {
         Ok(Wire::new(Box::new(stream), self.limits))
     }
 
-    fn by(&self, connection: &mut Connection<S>) -> Instant {
+    /// When the session must be over, if there still is one.
+    pub(super) fn ends(&self) -> Option<Instant> {
+        self.connection.as_ref().map(|connection| connection.get_ref().session_ends())
+    }
+
+    fn by(&self, connection: &Connection<S>) -> Instant {
         connection.get_ref().session_ends().min(Instant::now() + self.limits.idle)
     }
 }

@@ -8,6 +8,7 @@ use async_imap::imap_proto::{MailboxDatum, Response, ResponseCode};
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
 use super::checked::{Outcome, Wire};
 use super::checkpoint::{Checkpoint, Selected};
@@ -47,6 +48,7 @@ pub struct Session {
     wire: Wire,
     limits: Limits,
     capabilities: Capabilities,
+    ends: Instant,
 }
 
 impl Session {
@@ -87,10 +89,11 @@ impl Session {
     }
 
     async fn enter(mut wire: Wire, credentials: &Credentials, limits: Limits) -> Result<Self, SessionError> {
+        let ends = wire.ends().ok_or(SessionError::Unreachable(None))?;
         let before = Capabilities::ask(&mut wire).await?;
         sign_in(&mut wire, &before, credentials).await?;
         let capabilities = Capabilities::ask(&mut wire).await?;
-        Ok(Self { wire, limits, capabilities })
+        Ok(Self { wire, limits, capabilities, ends })
     }
 
     /// The folders that can be opened, with what each is for: INBOX first, then Junk, Trash, Sent and the rest.
@@ -297,6 +300,12 @@ impl Session {
             next_uid: through.checked_add(1).filter(|next| *next < selected.uid_next),
             fault: None,
         })
+    }
+
+    /// How long the session may go on. Whoever reads a backlog stops between two batches when little is left: a session
+    /// that is cut off counts as a failure.
+    pub fn time_left(&self) -> Duration {
+        self.ends.saturating_duration_since(Instant::now())
     }
 
     /// Says goodbye, for politeness only: the answer doesn't matter, and is not waited for long.

@@ -69,6 +69,19 @@ async fn reports_are_read_whole_and_in_order() {
 }
 
 #[tokio::test]
+async fn a_session_can_be_held_by_any_thread() {
+    let (mut session, _) = reading(3, |_| None).await;
+    let read = tokio::spawn(async move {
+        let folders = session.folders().await?;
+        assert!(folders.is_empty() && session.time_left() <= Limits::default().session);
+        let batch = session.reports(selected(4), 1).await?;
+        session.close().await;
+        Ok::<_, SessionError>(batch.items.len())
+    });
+    assert_eq!(read.await.unwrap().unwrap(), 3);
+}
+
+#[tokio::test]
 async fn nothing_is_ever_marked_as_seen() {
     let (mut session, heard) =
         reading(3, |command| (command.starts_with("LIST")).then(|| ok("* LIST () \"/\" INBOX\r\n"))).await;
