@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod arrows;
+mod deliver;
 mod reading;
 mod servers;
 mod takeover;

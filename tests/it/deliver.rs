@@ -1,0 +1,300 @@
+//! One delivery after another, against a real Postgres and a real receiver, on a clock that the story moves.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use daimon_domain::clock::{Clock, ManualClock};
+use daimon_domain::delivery::{AttemptFault, Delivery, DeliveryState};
+use daimon_domain::event::{Event, EventType};
+use daimon_domain::id::{DeliveryId, EndpointId, EventId, MspId};
+use daimon_domain::job::JobEnd;
+use daimon_domain::scope::Wall;
+use daimon_egress::{Egress, Settings};
+use daimon_seal::{MasterKey, SystemEntropy, WebhookSecret};
+use daimon_store::attempt::{self, Attempt};
+use daimon_store::endpoint::{self, DisabledReason, Endpoint};
+use daimon_store::{Db, Owner, Page, delivery, event, msp};
+use daimon_tests::catcher::{Answer, Catcher};
+use daimon_tests::place::Place;
+use daimon_tests::servers::shared;
+use daimon_tests::world::{Files, migrate};
+use daimon_worker::deliver::{Deliverer, deliver};
+use secrecy::ExposeSecret;
+
+const BODY: &str = r#"{"type":"incident.opened","timestamp":"2026-11-24T08:00:00Z","data":{"name":"桜"}}"#;
+
+struct Story {
+    db: Db,
+    wall: Wall,
+    clock: Arc<ManualClock>,
+    master: Arc<MasterKey>,
+    catcher: Catcher,
+    deliverer: Deliverer,
+    _place: Place,
+}
+
+impl Story {
+    async fn start() -> Self {
+        static STORIES: AtomicU32 = AtomicU32::new(0);
+        let servers = shared().await.unwrap();
+        let place = Place::temporary().unwrap();
+        let files = Files::in_folder(place.path()).unwrap();
+        let database = format!("deliver_{:x}x{:x}", std::process::id(), STORIES.fetch_add(1, Ordering::Relaxed));
+        let sql = format!("create database {database} owner daimon_owner");
+        servers.postgres.admin("postgres", &sql).await.unwrap();
+        let owner_url = servers.postgres.url("daimon_owner", &database);
+        migrate(&owner_url).await.unwrap();
+
+        let clock = Arc::new(ManualClock::new(DateTime::from_timestamp(1_795_507_200, 0).unwrap()));
+        let owner = Owner::connect(&owner_url).await.unwrap();
+        let wall = Wall::whole(MspId::new(clock.now(), &SystemEntropy));
+        let mut tx = owner.begin(&wall).await.unwrap();
+        msp::create(&mut tx, "Kestrel IT", clock.now()).await.unwrap();
+        tx.commit().await.unwrap();
+
+        let db = Db::connect(&servers.postgres.url("daimon_app", &database), 4).await.unwrap();
+        let egress = Egress::new(&Settings {
+            allow_file: Some(files.allow.clone()),
+            extra_ca_file: Some(PathBuf::from(&servers.authority.ca)),
+            resolve_file: Some(files.hosts.clone()),
+            development: true,
+        })
+        .unwrap();
+        let master = Arc::new(MasterKey::from_hex_file(&files.master_key).unwrap());
+        let told: Arc<dyn Clock> = clock.clone();
+        let deliverer = Deliverer::new(db.clone(), egress, Arc::clone(&master), told, TimeDelta::seconds(60));
+        let catcher = Catcher::start(&servers.authority).await.unwrap();
+        Self { db, wall, clock, master, catcher, deliverer, _place: place }
+    }
+
+    /// An endpoint at the catcher, and the text of its secret.
+    async fn endpoint(&self, types: &[EventType]) -> (EndpointId, String) {
+        let id = EndpointId::new(self.clock.now(), &SystemEntropy);
+        let secret = WebhookSecret::generate(&SystemEntropy);
+        let endpoint = Endpoint {
+            id,
+            url: self.catcher.url(),
+            description: String::new(),
+            types: types.to_vec(),
+            severities: Vec::new(),
+            tenants: Vec::new(),
+            disabled: None,
+            failing_since: None,
+            failures: 0,
+            created_at: self.clock.now(),
+            version: 1,
+        };
+        let sealed = secret.seal(&self.master, self.wall.msp, id).unwrap();
+        let mut tx = self.db.begin(&self.wall).await.unwrap();
+        endpoint::insert(&mut tx, &endpoint, &sealed).await.unwrap();
+        tx.commit().await.unwrap();
+        (id, secret.reveal().expose_secret().to_owned())
+    }
+
+    /// An event that is due at that endpoint.
+    async fn due(&self, endpoint: EndpointId) -> DeliveryId {
+        let now = self.clock.now();
+        let event = EventId::new(now, &SystemEntropy);
+        let id = DeliveryId::new(now, &SystemEntropy);
+        let stored = Event { id: event, kind: EventType::IncidentOpened, occurred_at: now, body: BODY.to_owned() };
+        let due = Delivery {
+            id,
+            event,
+            endpoint,
+            state: DeliveryState::Pending,
+            attempts: 0,
+            next_attempt_at: Some(now),
+            created_at: now,
+        };
+        let mut tx = self.db.begin(&self.wall).await.unwrap();
+        event::insert(&mut tx, &stored, None, None).await.unwrap();
+        delivery::insert_many(&mut tx, None, &[due]).await.unwrap();
+        tx.commit().await.unwrap();
+        id
+    }
+
+    async fn deliver(&self, id: DeliveryId) -> JobEnd {
+        deliver(&self.deliverer, self.wall.msp, id).await.unwrap()
+    }
+
+    /// Moves the clock to when the delivery is due again, and delivers.
+    async fn again(&self, end: JobEnd, id: DeliveryId) -> JobEnd {
+        let JobEnd::Retry { after } = end else { return end };
+        self.clock.set(after);
+        self.deliver(id).await
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Delivery {
+        let mut tx = self.db.begin(&self.wall).await.unwrap();
+        delivery::find(&mut tx, id).await.unwrap().unwrap()
+    }
+
+    async fn found(&self, id: EndpointId) -> Endpoint {
+        let mut tx = self.db.begin(&self.wall).await.unwrap();
+        endpoint::find(&mut tx, id).await.unwrap().unwrap()
+    }
+
+    /// Oldest first.
+    async fn attempts(&self, id: DeliveryId) -> Vec<Attempt> {
+        let mut tx = self.db.begin(&self.wall).await.unwrap();
+        let mut attempts = attempt::list(&mut tx, id, Page::first(50)).await.unwrap().items;
+        attempts.reverse();
+        attempts
+    }
+
+    async fn events(&self) -> Vec<EventType> {
+        let mut tx = self.db.begin(&self.wall).await.unwrap();
+        let events = event::list_after(&mut tx, 0, 100).await.unwrap();
+        events.into_iter().map(|placed| placed.event.kind).collect()
+    }
+
+    fn after(&self, end: JobEnd) -> TimeDelta {
+        let JobEnd::Retry { after } = end else { return TimeDelta::zero() };
+        after - self.clock.now()
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_arrives_once_signed_and_byte_for_byte() {
+    let story = Story::start().await;
+    let (endpoint, secret) = story.endpoint(&[]).await;
+    let id = story.due(endpoint).await;
+    assert_eq!(story.deliver(id).await, JobEnd::Done);
+    assert_eq!(story.deliver(id).await, JobEnd::Done);
+
+    let caught = story.catcher.caught();
+    assert_eq!(caught.len(), 1);
+    assert_eq!(caught[0].body, BODY.as_bytes());
+    assert_eq!(caught[0].header("webhook-id"), story.delivery(id).await.event.to_string());
+    assert_eq!(caught[0].header("webhook-timestamp"), story.now().timestamp().to_string());
+    caught[0].verify(&secret, false).unwrap();
+    assert_eq!(story.delivery(id).await.state, DeliveryState::Delivered);
+    let attempts = story.attempts(id).await;
+    assert_eq!((attempts.len(), attempts[0].status, attempts[0].fault), (1, Some(204), None));
+}
+
+#[tokio::test]
+async fn two_workers_send_one_request() {
+    let story = Story::start().await;
+    let (endpoint, _secret) = story.endpoint(&[]).await;
+    let id = story.due(endpoint).await;
+    tokio::join!(story.deliver(id), story.deliver(id));
+    assert_eq!(story.catcher.caught().len(), 1);
+    assert_eq!(story.delivery(id).await.attempts, 1);
+}
+
+#[tokio::test]
+async fn a_refusal_is_tried_again_on_schedule_and_signed_anew() {
+    let story = Story::start().await;
+    let (endpoint, secret) = story.endpoint(&[]).await;
+    let id = story.due(endpoint).await;
+    story.catcher.answer(Answer::Status(500));
+    let end = story.deliver(id).await;
+    let wait = story.after(end);
+    assert!((4_000..=6_000).contains(&wait.num_milliseconds()), "{wait}");
+    assert_eq!(story.deliver(id).await, JobEnd::Done, "not due yet");
+    assert_eq!(story.catcher.caught().len(), 1);
+
+    story.catcher.answer(Answer::Later(503, 7_200));
+    let end = story.again(end, id).await;
+    assert_eq!(story.after(end), TimeDelta::hours(2));
+    assert_eq!(story.found(endpoint).await.failures, 2);
+
+    story.catcher.answer(Answer::Status(200));
+    assert_eq!(story.again(end, id).await, JobEnd::Done);
+    assert_eq!(story.found(endpoint).await.failing_since, None);
+
+    let caught = story.catcher.caught();
+    let signatures: std::collections::BTreeSet<&str> =
+        caught.iter().map(|one| one.header("webhook-signature")).collect();
+    assert_eq!((caught.len(), signatures.len()), (3, 3));
+    for one in &caught {
+        one.verify(&secret, false).unwrap();
+    }
+    let statuses: Vec<_> = story.attempts(id).await.iter().map(|attempt| attempt.status).collect();
+    assert_eq!(statuses, [Some(500), Some(503), Some(200)]);
+}
+
+#[tokio::test]
+async fn both_secrets_sign_until_the_old_one_ends() {
+    let story = Story::start().await;
+    let (endpoint, old) = story.endpoint(&[]).await;
+    let new = WebhookSecret::generate(&SystemEntropy);
+    let sealed = new.seal(&story.master, story.wall.msp, endpoint).unwrap();
+    let until = story.now() + TimeDelta::hours(24);
+    let mut tx = story.db.begin(&story.wall).await.unwrap();
+    assert_eq!(endpoint::rotate(&mut tx, endpoint, 1, &sealed, until).await.unwrap(), Some(2));
+    tx.commit().await.unwrap();
+    let new = new.reveal().expose_secret().to_owned();
+
+    let id = story.due(endpoint).await;
+    story.deliver(id).await;
+    story.clock.set(until);
+    let id = story.due(endpoint).await;
+    story.deliver(id).await;
+
+    let caught = story.catcher.caught();
+    caught[0].verify(&old, false).unwrap();
+    caught[0].verify(&new, false).unwrap();
+    caught[1].verify(&new, false).unwrap();
+    assert!(caught[1].verify(&old, false).is_err());
+}
+
+#[tokio::test]
+async fn gone_disables_the_endpoint_at_once_and_tells_the_others() {
+    let story = Story::start().await;
+    let (endpoint, _) = story.endpoint(&[]).await;
+    let (other, _) = story.endpoint(&[EventType::EndpointDisabled]).await;
+    let (first, second) = (story.due(endpoint).await, story.due(endpoint).await);
+    story.catcher.answer(Answer::Status(410));
+    assert_eq!(story.deliver(first).await, JobEnd::GiveUp { because: "refused" });
+    assert_eq!(story.deliver(second).await, JobEnd::GiveUp { because: "endpoint_disabled" });
+    assert_eq!(story.catcher.caught().len(), 1);
+
+    assert_eq!(story.found(endpoint).await.disabled, Some((story.now(), DisabledReason::Gone)));
+    assert_eq!(story.delivery(second).await.state, DeliveryState::Failed);
+    assert_eq!(story.events().await.iter().filter(|kind| **kind == EventType::EndpointDisabled).count(), 1);
+    let filter = delivery::DeliveryFilter { endpoint: Some(other), ..delivery::DeliveryFilter::default() };
+    let mut tx = story.db.begin(&story.wall).await.unwrap();
+    let told = delivery::list(&mut tx, &filter, Page::first(50)).await.unwrap().items;
+    assert_eq!(told.len(), 1);
+}
+
+#[tokio::test]
+async fn ten_failures_end_a_delivery_and_warn_once_of_its_endpoint() {
+    let story = Story::start().await;
+    let (endpoint, _) = story.endpoint(&[EventType::IncidentOpened]).await;
+    let id = story.due(endpoint).await;
+    let start = story.now();
+    story.catcher.answer(Answer::HangUp);
+    let mut end = story.deliver(id).await;
+    while matches!(end, JobEnd::Retry { .. }) {
+        end = story.again(end, id).await;
+    }
+    assert_eq!(end, JobEnd::GiveUp { because: "unreachable" });
+    let attempts = story.attempts(id).await;
+    assert_eq!(attempts.len(), 10);
+    assert!(attempts.iter().all(|attempt| attempt.fault == Some(AttemptFault::Unreachable)));
+    let took = story.now() - start;
+    assert!((TimeDelta::hours(60)..=TimeDelta::hours(91)).contains(&took), "{took}");
+    let warnings = story.events().await.into_iter().filter(|kind| *kind == EventType::EndpointFailing).count();
+    assert_eq!(warnings, 1);
+
+    // The breaker lets one through a minute; the other waits and is not counted as tried.
+    let (one, two) = (story.due(endpoint).await, story.due(endpoint).await);
+    story.clock.set(story.now() + TimeDelta::minutes(1));
+    story.deliver(one).await;
+    let waits = story.deliver(two).await;
+    assert_eq!(story.after(waits), TimeDelta::minutes(1));
+    assert_eq!((story.delivery(one).await.attempts, story.delivery(two).await.attempts), (1, 0));
+
+    story.clock.set(start + TimeDelta::days(6));
+    story.deliver(two).await;
+    assert_eq!(story.found(endpoint).await.disabled, Some((story.now(), DisabledReason::Failing)));
+}
