@@ -6,3 +6,4 @@ mod deliver;
 mod reading;
 mod servers;
 mod takeover;
+mod wall;
