@@ -6,6 +6,9 @@ use daimon_domain::mailbox::Checkpoint;
 
 use crate::{MspTx, StoreError, row};
 
+/// How much of a name is kept: the server chose it. A folder with a longer one is read from the start each time.
+pub(crate) const LONGEST_NAME: usize = 500;
+
 /// Every folder that was read so far, by name.
 pub async fn list(tx: &mut MspTx, mailbox: MailboxId) -> Result<Vec<(String, Checkpoint)>, StoreError> {
     let rows = sqlx::query!(
@@ -43,7 +46,7 @@ pub async fn upsert(
         msp,
         tenant.as_uuid(),
         mailbox.as_uuid(),
-        name,
+        row::clean(name, LONGEST_NAME),
         i64::from(checkpoint.uid_validity),
         i64::from(checkpoint.last_uid),
         now

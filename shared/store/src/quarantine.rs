@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use daimon_domain::id::{MailboxId, TenantId};
 
+use crate::folder::LONGEST_NAME;
 use crate::{MspTx, StoreError, row};
 
 /// A message that is not read again.
@@ -34,7 +35,7 @@ pub async fn insert(
         msp,
         tenant.as_uuid(),
         mailbox.as_uuid(),
-        message.folder,
+        row::clean(&message.folder, LONGEST_NAME),
         i64::from(message.uid_validity),
         i64::from(message.uid),
         message.reason,

@@ -123,11 +123,14 @@ async fn what_was_sent_is_remembered_once(pool: PgPool) {
 async fn a_checkpoint_reads_back_as_it_was_written(pool: PgPool) {
     let world = World::new(pool).await;
     let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    let checkpoint = |last_uid| daimon_domain::mailbox::Checkpoint { uid_validity: u32::MAX, last_uid };
+    let hostile = format!("Junk\0{}", "x".repeat(10_000));
+    folder::upsert(&mut tx, world.ours.tenant, world.ours.mailbox, &hostile, checkpoint(1), at(1)).await.unwrap();
     for last_uid in [1, u32::MAX] {
-        let checkpoint = daimon_domain::mailbox::Checkpoint { uid_validity: u32::MAX, last_uid };
+        let checkpoint = checkpoint(last_uid);
         folder::upsert(&mut tx, world.ours.tenant, world.ours.mailbox, "INBOX", checkpoint, at(1)).await.unwrap();
         let folders = folder::list(&mut tx, world.ours.mailbox).await.unwrap();
-        assert_eq!(folders, [("INBOX".to_owned(), checkpoint)]);
+        assert_eq!(folders.first(), Some(&("INBOX".to_owned(), checkpoint)));
     }
 }
 
