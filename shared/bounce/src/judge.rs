@@ -38,12 +38,17 @@ pub(crate) fn judge(found: Found, beside: Option<&str>, whole: &Whole<'_>) -> Re
         .filter(|inner| {
             found.status.is_none_or(|field| is_vague(field) || !is_vague(*inner) && inner.class == field.class)
         })
-        .or(found.status)
-        .or_else(|| beside.and_then(status::find_status));
+        .or(found.status.filter(|field| !is_vague(*field)))
+        .or_else(|| beside.and_then(status::find_status))
+        .or(found.status);
     let reply = status::find_reply(own).or_else(|| beside.and_then(status::find_reply));
     let status = status.or_else(|| status::find_status(whole.letter).filter(|_| own.trim().is_empty()));
-    let folded = text::fold(own);
+    let mut folded = text::fold(own);
     let beside_folded = beside.map(|beside| text::fold(text::cut(beside, MAX_TEXT_BYTES))).unwrap_or_default();
+    // When in the conversation the host refused stands in the letter only.
+    if !folded.is_empty() && ["in reply to data", "end of data"].iter().any(|words| beside_folded.contains(words)) {
+        folded.push_str(" (in reply to data)");
+    }
     let failure =
         |words| Failure { text: words, status, reply, senders: [found.remote_mta.as_deref(), whole.reporting_mta] };
     let letter = text::cut(whole.letter, MAX_TEXT_BYTES);

@@ -205,6 +205,12 @@ fn judge_all(
     let only_text = (letter.len() == 1).then(|| letter.first().map(|found| found.text.clone())).flatten();
     let is_machine = !machine.is_empty();
     let mut all = machine;
+    // A Final-Recipient without a local part is no address; the letter may know better.
+    if let ([only], [named]) = (all.as_mut_slice(), letter.as_slice())
+        && (only.address.starts_with('@') || !only.address.contains('@'))
+    {
+        only.address.clone_from(&named.address);
+    }
     if !is_machine {
         let failed = fields.get("x-failed-recipients").map(text::addresses).unwrap_or_default();
         if failed.is_empty() {

@@ -21,25 +21,21 @@ pub(crate) fn read(line: &str) -> Hop {
             read_comment(comment.trim_end_matches(')'), clause, &mut hop);
             continue;
         }
-        match word.to_ascii_lowercase().as_str() {
-            keyword @ ("from" | "by" | "with" | "id" | "for" | "via") => {
-                clause = match keyword {
-                    "from" => "from",
-                    "by" => "by",
-                    "with" => "with",
-                    _ => "other",
-                };
-                let Some(value) = words.next_if(|next| !next.starts_with('(')) else { continue };
-                match clause {
-                    "from" if hop.helo.is_none() => {
-                        hop.from_ip = hop.from_ip.or_else(|| address(value));
-                        hop.helo = Some(value.trim_matches(['[', ']']).to_lowercase());
-                    }
-                    "by" if hop.by.is_none() => hop.by = Some(value.trim_end_matches(',').to_lowercase()),
-                    "with" if hop.with.is_none() => hop.with = Some(value.to_ascii_uppercase()),
-                    _ => {}
-                }
+        clause = match word.to_ascii_lowercase().as_str() {
+            "from" => "from",
+            "by" => "by",
+            "with" => "with",
+            "id" | "for" | "via" => "other",
+            _ => continue,
+        };
+        let Some(value) = words.next_if(|next| !next.starts_with('(')) else { continue };
+        match clause {
+            "from" if hop.helo.is_none() => {
+                hop.from_ip = hop.from_ip.or_else(|| address(value));
+                hop.helo = Some(value.trim_matches(['[', ']']).to_lowercase());
             }
+            "by" if hop.by.is_none() => hop.by = Some(value.trim_end_matches(',').to_lowercase()),
+            "with" if hop.with.is_none() => hop.with = Some(value.to_ascii_uppercase()),
             _ => {}
         }
     }

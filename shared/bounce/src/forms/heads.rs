@@ -53,11 +53,17 @@ pub(super) fn read(lines: &[&str]) -> Vec<Found> {
     for (at, line) in lines.iter().enumerate() {
         // "To:" above "Subject:" describes the mail; it says nothing of the address.
         let next = lines.get(at + 1).map(|next| next.trim_start().to_lowercase()).unwrap_or_default();
-        if let Some((address, rest)) = head(line).filter(|_| !next.starts_with("subject:")) {
-            if let Some(known) = found.iter_mut().rev().take(50).find(|known| known.address == address) {
-                known.text.push(' ');
-                known.text.push_str(rest);
-                taken = MAX_LINES;
+        let describes_mail = ["subject:", "cc:", "sent:"].iter().any(|name| next.starts_with(name));
+        if let Some((address, rest)) = head(line).filter(|_| !describes_mail) {
+            let recent = found.len().saturating_sub(50);
+            if let Some(at) = found.iter().skip(recent).position(|known| known.address == address).map(|at| at + recent)
+            {
+                // Named again: what follows is about it only if nothing else was named in between.
+                (taken, blanks) = (if at + 1 == found.len() { 0 } else { MAX_LINES }, 0);
+                if let Some(known) = found.get_mut(at) {
+                    known.text.push(' ');
+                    known.text.push_str(rest);
+                }
                 continue;
             }
             found.push(Found { address, text: rest.to_owned(), original: generated_from(rest), ..Found::default() });

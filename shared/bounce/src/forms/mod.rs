@@ -37,6 +37,14 @@ pub(crate) struct Letter<'a> {
     pub(crate) original: Option<&'a str>,
 }
 
+/// These end the report even where no header follows.
+const COPY_ENDS: &[&str] = &[
+    "below this line is a copy of the",
+    "below is a copy of the original message",
+    "below the next line is a copy",
+    "original message follows",
+];
+
 /// What programs write above the copy of the original. Compared in lower case, without leading dashes and spaces.
 const COPY_FOLLOWS: &[&str] = &[
     "below this line is a copy of the",
@@ -83,6 +91,9 @@ impl<'a> Letter<'a> {
             let trimmed = line.trim();
             let lower = trimmed.trim_start_matches(['-', '=', '*', '_', '|', '>', ' ']).to_lowercase();
             let announced = trimmed.len() < 120 && COPY_FOLLOWS.iter().any(|words| lower.starts_with(words));
+            if COPY_ENDS.iter().any(|words| lower.starts_with(words)) {
+                return Self { lines, original: text.get(next..).map(str::trim_start).filter(|rest| !rest.is_empty()) };
+            }
             if announced && has_header(text.get(next..).unwrap_or_default(), 6) {
                 return Self { lines, original: text.get(next..).map(str::trim_start) };
             }

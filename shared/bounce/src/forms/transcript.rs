@@ -3,6 +3,9 @@
 use super::{Found, heads};
 use crate::{status, text};
 
+/// What Postfix says in words and sendmail by the order of lines: the address itself had been taken.
+const AFTER_DATA: &str = " (in reply to DATA)";
+
 /// Where the list of addresses begins.
 const LISTS: &[&str] = &[
     "had permanent fatal errors",
@@ -54,7 +57,7 @@ pub(super) fn read(lines: &[&str]) -> Vec<Found> {
 /// Adds the replies that name a recipient to it, and those that name none to all that have no reason yet.
 fn add_conversation(lines: &[&str], found: &mut Vec<Found>, has_list: bool) {
     let (mut common, mut asked): (String, Option<String>) = (String::new(), None);
-    let mut host = None;
+    let (mut host, mut after_data) = (None, false);
     for line in lines.iter().take(2_000) {
         let trimmed = line.trim();
         if trimmed.starts_with("-----") {
@@ -65,6 +68,7 @@ fn add_conversation(lines: &[&str], found: &mut Vec<Found>, has_list: bool) {
             continue;
         }
         if let Some(command) = trimmed.strip_prefix(">>>").or_else(|| trimmed.strip_prefix("In:")) {
+            after_data = command.trim().eq_ignore_ascii_case("data");
             asked = text::addresses(command).into_iter().next().filter(|_| command.to_lowercase().contains("rcpt"));
             continue;
         }
@@ -82,6 +86,7 @@ fn add_conversation(lines: &[&str], found: &mut Vec<Found>, has_list: bool) {
             (Some(known), _) => {
                 known.text.push(' ');
                 known.text.push_str(reply);
+                known.text.push_str(if after_data { AFTER_DATA } else { "" });
                 known.remote_mta = known.remote_mta.take().or_else(|| host.clone());
             }
             (None, Some(about)) if !has_list && is_verdict && count < 200 => {
@@ -95,6 +100,7 @@ fn add_conversation(lines: &[&str], found: &mut Vec<Found>, has_list: bool) {
             (None, _) => {
                 common.push(' ');
                 common.push_str(reply);
+                common.push_str(if after_data { AFTER_DATA } else { "" });
             }
         }
     }

@@ -1,0 +1,85 @@
+//! Whatever the bytes are, there is an answer, and it does not depend on the line ends.
+
+use std::time::Instant;
+
+use proptest::prelude::*;
+
+/// Pieces that bounces are made of, in any order, so that chance reaches the inner rooms.
+fn piece() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        proptest::sample::select(vec![
+            "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n",
+            "Content-Type: message/delivery-status\n",
+            "Content-Type: text/html; charset=iso-2022-jp\n",
+            "Content-Transfer-Encoding: base64\n",
+            "From: MAILER-DAEMON@example.org\n",
+            "Subject: =?utf-8?B?w7?= Undelivered\n",
+            "Received: from a (b [192.0.2.1]) (Authenticated sender: x) by c with ESMTPA; now\n",
+            "\n",
+            "--b\n",
+            "--b--\n",
+            " ",
+            "<a@b.example>:",
+            "\u{1b}$B",
+            "<p>&#x110000;&lt;",
+            "=C3=",
+            "550 5.1.1 ",
+            "Final-Recipient: rfc822; \"a b\"@c.example\n",
+            "Action: failed\n",
+            "Status: 5.1.1\n",
+            "Diagnostic-Code: smtp; 5",
+            "   ----- Transcript of session follows -----\n",
+            ">>> RCPT To:<a@b.example>\n",
+            "<<< 550 no\n",
+            "--- Below this line is a copy of the message.\n",
+        ])
+        .prop_map(|text| text.as_bytes().to_vec()),
+        proptest::collection::vec(any::<u8>(), 0..40),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn it_never_panics_on_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
+        let _report = daimon_bounce::read(&bytes);
+    }
+
+    #[test]
+    fn it_never_panics_on_shuffled_pieces(pieces in proptest::collection::vec(piece(), 0..60)) {
+        let bytes = pieces.concat();
+        let report = daimon_bounce::read(&bytes);
+        let lf: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != b'\r').collect();
+        let cr: Vec<u8> = lf.iter().map(|byte| if *byte == b'\n' { b'\r' } else { *byte }).collect();
+        prop_assert_eq!(daimon_bounce::read(&lf), daimon_bounce::read(&cr));
+        prop_assert!(report.recipients.len() <= 20_000);
+    }
+}
+
+#[test]
+fn twice_the_bytes_take_about_twice_the_time() {
+    let mail = |lines: usize| {
+        let mut mail = b"From: MAILER-DAEMON@example.org\nSubject: failure notice\n\n".to_vec();
+        for line in 0..lines {
+            mail.extend_from_slice(format!("<a{line}@example.org>: 550 5.1.1 User unknown (@ & < said\n").as_bytes());
+        }
+        mail
+    };
+    let time = |mail: &[u8]| {
+        let start = Instant::now();
+        let _report = daimon_bounce::read(mail);
+        start.elapsed()
+    };
+    let (small, large) = (mail(20_000), mail(160_000));
+    time(&small);
+    let (small, large) = (time(&small), time(&large));
+    assert!(large < small * 40, "eight times the bytes took {large:?} after {small:?}");
+}
+
+#[test]
+fn deep_and_wide_messages_end() {
+    let mut deep = b"Content-Type: multipart/mixed; boundary=b\n\n".to_vec();
+    for _ in 0..5_000 {
+        deep.extend_from_slice(b"--b\nContent-Type: multipart/mixed; boundary=b\n\n");
+    }
+    assert!(daimon_bounce::read(&deep).recipients.is_empty());
+}
