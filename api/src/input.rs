@@ -9,6 +9,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Ready, ready};
 use garde::Validate;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 
@@ -19,7 +20,12 @@ pub const MAX_BODY: usize = 1_048_576;
 
 /// A JSON body that was understood.
 #[derive(Debug)]
-pub struct Body<T>(pub T);
+pub struct Body<T> {
+    /// What it says.
+    pub value: T,
+    /// How it was written.
+    pub bytes: Bytes,
+}
 
 /// A message as it came over SMTP (`message/rfc822`).
 #[derive(Debug)]
@@ -40,7 +46,8 @@ impl<T: DeserializeOwned + Validate<Context = ()> + 'static> FromRequest for Bod
             if !is_json {
                 return Err(Problem::UnsupportedMediaType("application/json"));
             }
-            read(&whole.await?).map(Self)
+            let bytes = whole.await?;
+            Ok(Self { value: read(&bytes)?, bytes })
         }
         .boxed_local()
     }
@@ -117,6 +124,30 @@ fn read_query<T: DeserializeOwned + Validate<Context = ()>>(text: &str) -> Resul
         Problem::Invalid(report.iter().map(|(path, error)| FieldError::of(path.to_string(), error.message())).collect())
     })?;
     Ok(value)
+}
+
+/// For `deserialize_with`: text that the domain reads.
+pub fn text<'de, T, D>(from: D) -> Result<T, D::Error>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+    D: serde::Deserializer<'de>,
+{
+    let text = String::deserialize(from)?;
+    text.parse().map_err(serde::de::Error::custom)
+}
+
+/// The same for a field that may be left out; `null` is no text.
+pub fn maybe_text<'de, T, D>(from: D) -> Result<Option<T>, D::Error>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+    D: serde::Deserializer<'de>,
+{
+    text(from).map(Some)
+}
+
+/// For `garde(custom)`: text that can be stored and shown, without control characters.
+pub fn is_plain(text: &str, _context: &()) -> garde::Result {
+    if text.chars().any(char::is_control) { Err(garde::Error::new("has control characters")) } else { Ok(()) }
 }
 
 fn pointer(path: &Path) -> String {

@@ -6,8 +6,11 @@ mod etag;
 mod input;
 mod page;
 mod problem;
+mod path;
+mod caller;
+mod idempotency;
 mod service;
 mod spec;
 mod words;
 
-pub use service::Sources;
+pub use service::{Service, Sources};

@@ -5,16 +5,17 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use daimon_domain::id::KeyId;
 use daimon_seal::KeyedHash;
+use daimon_store::Listed;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::caller::Caller;
 use crate::problem::{FieldError, Problem};
 
 /// How many rows a page has when nothing is said.
-pub const DEFAULT_LIMIT: u32 = 50;
+pub const DEFAULT_LIMIT: u16 = 50;
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,18 +31,18 @@ const MAC_LEN: usize = 16;
 /// Writes and reads the cursors of one caller's walk through one list.
 pub struct Cursors {
     hash: KeyedHash,
-    key: KeyId,
+    caller: Uuid,
     walk: String,
 }
 
 impl Cursors {
     /// Cursors for this list with these filters.
-    pub fn new(hash: KeyedHash, key: KeyId, list: &str, filters: &impl std::fmt::Debug) -> Self {
-        Self { hash, key, walk: format!("{list} {filters:?}") }
+    pub fn new(hash: KeyedHash, caller: Uuid, list: &str, filters: &impl std::fmt::Debug) -> Self {
+        Self { hash, caller, walk: format!("{list} {filters:?}") }
     }
 
     fn mac(&self, last: Uuid) -> [u8; MAC_LEN] {
-        let full = self.hash.hash(&[b"cursor", self.key.as_uuid().as_bytes(), self.walk.as_bytes(), last.as_bytes()]);
+        let full = self.hash.hash(&[b"cursor", self.caller.as_bytes(), self.walk.as_bytes(), last.as_bytes()]);
         full.first_chunk().copied().unwrap_or_default()
     }
 
@@ -63,20 +64,39 @@ impl Cursors {
         // A forged cursor would reach no row that the wall doesn't show anyway, so the comparison may take its time.
         if mac == self.mac(last) { Ok(Some(last)) } else { Err(refused()) }
     }
+}
 
-    /// A page out of up to `limit + 1` rows: the one too many says that there is more.
-    pub fn page<R, T>(
-        &self,
-        mut rows: Vec<R>,
-        limit: u32,
-        id: impl Fn(&R) -> Uuid,
-        view: impl FnMut(R) -> T,
-    ) -> Page<T> {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let is_last = rows.len() <= limit;
-        rows.truncate(limit);
-        let next = if is_last { None } else { rows.last().map(|row| self.after(id(row))) };
-        Page { items: rows.into_iter().map(view).collect(), next }
+/// A walk through one list: where this page begins and how the next one will.
+pub struct Walk {
+    cursors: Cursors,
+    limit: u16,
+    before: Option<Uuid>,
+}
+
+impl Walk {
+    /// A walk by this caller through this list with these filters.
+    pub fn new<P>(
+        caller: &Caller<P>,
+        list: &str,
+        filters: &impl std::fmt::Debug,
+        cursor: Option<&str>,
+        limit: Option<u16>,
+    ) -> Result<Self, Problem> {
+        let hash = caller.service.master.keyed_hash(caller.msp);
+        let cursors = Cursors::new(hash, caller.key.as_uuid(), list, filters);
+        let before = cursors.read(cursor)?;
+        Ok(Self { cursors, limit: limit.unwrap_or(DEFAULT_LIMIT), before })
+    }
+
+    /// What the store is asked for.
+    pub fn page<I>(&self, id: impl FnOnce(Uuid) -> I) -> daimon_store::Page<I> {
+        daimon_store::Page { limit: self.limit, before: self.before.map(id) }
+    }
+
+    /// What the client is answered.
+    pub fn answer<R, T>(&self, listed: Listed<R>, id: impl Fn(&R) -> Uuid, view: impl FnMut(R) -> T) -> Page<T> {
+        let next = listed.items.last().filter(|_last| listed.more).map(|last| self.cursors.after(id(last)));
+        Page { items: listed.items.into_iter().map(view).collect(), next }
     }
 }
 
@@ -89,11 +109,11 @@ mod tests {
 
     use super::*;
 
-    fn cursors(key: u64, filters: &str) -> Cursors {
+    fn cursors(key: u128, filters: &str) -> Cursors {
         let at = DateTime::UNIX_EPOCH;
         let master = MasterKey::from_hex(&"ab".repeat(32)).ok().unwrap();
         let hash = master.keyed_hash(MspId::new(at, &SeededEntropy::new(1)));
-        Cursors::new(hash, KeyId::new(at, &SeededEntropy::new(key)), "tenants", &filters)
+        Cursors::new(hash, Uuid::from_u128(key), "tenants", &filters)
     }
 
     #[test]
@@ -111,15 +131,5 @@ mod tests {
         for text in ["", "x", "AAAA", &"A".repeat(43), &"A".repeat(200)] {
             assert!(cursors(1, "a").read(Some(text)).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn only_the_last_page_has_no_next_one() {
-        let ids = |count: u128| (1..=count).map(Uuid::from_u128).collect::<Vec<_>>();
-        let cursors = cursors(1, "a");
-        let page = cursors.page(ids(3), 2, |id| *id, |id| id);
-        assert_eq!(page.items, ids(2));
-        assert_eq!(cursors.read(page.next.as_deref()), Ok(Some(Uuid::from_u128(2))));
-        assert_eq!(cursors.page(ids(2), 2, |id| *id, |id| id).next, None);
     }
 }

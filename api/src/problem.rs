@@ -8,6 +8,8 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use daimon_domain::scope::Permission;
 use daimon_domain::words;
+use daimon_seal::SealError;
+use daimon_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -165,7 +167,7 @@ pub enum Problem {
     #[error("This needs the permission {0}.")]
     Forbidden(Permission),
     /// A key can't hand out more than it has.
-    #[error("A key can't give another key more than it has itself.")]
+    #[error("This reaches further than your API key does.")]
     Overreach,
     /// The noun that does not exist.
     #[error("There is no such {0}.")]
@@ -289,6 +291,36 @@ impl Problem {
             other if other.is_client_error() => Self::MalformedRequest("The request can't be read."),
             _server_error => Self::Internal,
         }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict { constraint } => match constraint.as_str() {
+                "mailbox_address_once" => Self::Conflict("This tenant has a mailbox with this address already."),
+                "idempotency_pk" => Self::IdempotencyKeyInUse,
+                _ => Self::Conflict("There is one already."),
+            },
+            // The row-level policies refuse what the caller's own wall would hide.
+            StoreError::Refused(_) => Self::Overreach,
+            StoreError::Unavailable(_) => {
+                tracing::warn!(error = %error, "a request found no database");
+                Self::Unavailable
+            }
+            StoreError::Missing { .. }
+            | StoreError::Invalid { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::Unwalled { .. }
+            | StoreError::Migration(_)
+            | StoreError::Statement(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<SealError> for Problem {
+    fn from(error: SealError) -> Self {
+        Self::internal(&error)
     }
 }
 

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use daimon_domain::clock::{Clock, Entropy};
 use daimon_domain::id::uuid_v7;
+use daimon_egress::Guard;
+use daimon_seal::{MasterKey, TokenIssuer};
+use daimon_store::Db;
 use uuid::Uuid;
 
 /// Time and randomness.
@@ -36,4 +39,18 @@ impl Sources {
         self.entropy.fill(&mut random);
         uuid_v7(self.now(), random)
     }
+}
+
+/// Everything that lasts longer than a request.
+pub struct Service {
+    /// Postgres, behind the wall.
+    pub db: Db,
+    /// Seals what is secret.
+    pub master: MasterKey,
+    /// Issues and verifies tokens.
+    pub tokens: TokenIssuer,
+    /// Which webhook URLs are acceptable.
+    pub guard: Guard,
+    /// Time and randomness.
+    pub sources: Sources,
 }

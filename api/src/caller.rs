@@ -1,0 +1,148 @@
+//! Who calls, for which MSP and tenants, and whether they may.
+//!
+//! A handler that takes a `Caller<P>` runs only for a token that holds, whose key is still live and has the permission
+//! `P`. The permission is checked before anything else is looked up, so that who lacks it learns nothing about ids. The
+//! caller brings the one transaction of the request, behind the wall of its MSP and tenants.
+
+use std::marker::PhantomData;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+use chrono::{DateTime, Utc};
+use daimon_domain::id::{AuditId, KeyId, MspId, TenantId};
+use daimon_domain::scope::{Permission, Tenants, Wall};
+use daimon_seal::TokenError;
+use daimon_store::{MspTx, api_key, audit};
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+
+use crate::problem::Problem;
+use crate::service::Service;
+
+/// A permission, as a type.
+pub trait Permit {
+    /// Which one.
+    const PERMISSION: Permission;
+}
+
+macro_rules! permits {
+    ($($name:ident,)+) => {$(
+        #[doc = concat!("[`Permission::", stringify!($name), "`].")]
+        #[derive(Debug)]
+        pub enum $name {}
+
+        impl Permit for $name {
+            const PERMISSION: Permission = Permission::$name;
+        }
+    )+};
+}
+
+permits! {
+    TenantsRead,
+    TenantsWrite,
+    MailboxesRead,
+    MailboxesWrite,
+    BouncesRead,
+    IncidentsRead,
+    IncidentsWrite,
+    WebhooksRead,
+    WebhooksWrite,
+    EventsRead,
+    KeysWrite,
+    AuditRead,
+}
+
+/// Somebody who may do `P`.
+pub struct Caller<P> {
+    /// The request's transaction. Nothing is kept unless it is committed.
+    pub tx: MspTx,
+    /// The MSP.
+    pub msp: MspId,
+    /// The API key behind the token.
+    pub key: KeyId,
+    /// The tenants within reach.
+    pub tenants: Tenants,
+    /// What the key may do.
+    pub permissions: Vec<Permission>,
+    /// When the request came.
+    pub now: DateTime<Utc>,
+    /// What lasts longer than the request.
+    pub service: Data<Service>,
+    permit: PhantomData<P>,
+}
+
+impl<P> Caller<P> {
+    /// Writes down who did what, in the transaction of its effect.
+    pub async fn audit(
+        &mut self,
+        action: &str,
+        subject: impl ToString,
+        tenant: Option<TenantId>,
+        detail: serde_json::Value,
+    ) -> Result<(), Problem> {
+        let entry = audit::NewEntry {
+            id: AuditId::new(self.now, self.service.sources.entropy()),
+            tenant,
+            at: self.now,
+            actor: self.key.to_string(),
+            action: action.to_owned(),
+            subject: subject.to_string(),
+            detail,
+        };
+        audit::append(&mut self.tx, &entry).await?;
+        Ok(())
+    }
+
+    /// Keeps what was done.
+    pub async fn commit(self) -> Result<(), Problem> {
+        Ok(self.tx.commit().await?)
+    }
+}
+
+impl<P: Permit + 'static> FromRequest for Caller<P> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _body: &mut Payload) -> Self::Future {
+        let service = request.app_data::<Data<Service>>().cloned();
+        let token = bearer(request).map(ToOwned::to_owned);
+        async move {
+            let service = service.ok_or(Problem::Internal)?;
+            let token = token.ok_or(Problem::Unauthenticated("Send a token as Authorization: Bearer."))?;
+            let now = service.sources.now();
+            let claims = service.tokens.verify(&token, now).map_err(|error| match error {
+                TokenError::Expired => Problem::Unauthenticated("This token has expired."),
+                TokenError::Forged | TokenError::Key => {
+                    Problem::Unauthenticated("This is no token of ours. Exchange your API key at POST /v1/auth/token.")
+                }
+            })?;
+            let mut tx = service.db.begin(&Wall { msp: claims.msp, tenants: claims.tenants.clone() }).await?;
+            let live = api_key::find(&mut tx, claims.key).await?.is_some_and(|(key, _hash)| key.is_live(now));
+            if !live {
+                return Err(Problem::Unauthenticated("The API key of this token was revoked or has expired."));
+            }
+            if !claims.permissions.contains(&P::PERMISSION) {
+                return Err(Problem::Forbidden(P::PERMISSION));
+            }
+            Ok(Self {
+                tx,
+                msp: claims.msp,
+                key: claims.key,
+                tenants: claims.tenants,
+                permissions: claims.permissions,
+                now,
+                service,
+                permit: PhantomData,
+            })
+        }
+        .boxed_local()
+    }
+}
+
+/// The credential of `Authorization: Bearer`.
+pub fn bearer(request: &HttpRequest) -> Option<&str> {
+    let (scheme, credential) = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(credential.trim())
+}

@@ -1,0 +1,64 @@
+//! Ids in paths. A malformed id is answered like an absent one.
+
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::problem::Problem;
+
+macro_rules! paths {
+    ($($path:ident { $field:ident: $id:ident } = $noun:literal, $schema:ident;)+) => {$(
+        #[doc = concat!("Names one ", $noun, ".")]
+        #[derive(Debug, Deserialize, IntoParams)]
+        #[into_params(parameter_in = Path)]
+        pub struct $path {
+            #[doc = concat!("Which ", $noun, ".")]
+            #[param(schema_with = crate::words::$schema)]
+            pub $field: String,
+        }
+
+        impl $path {
+            /// The id.
+            pub fn id(&self) -> Result<daimon_domain::id::$id, Problem> {
+                self.$field.parse().map_err(|_malformed| Self::absent())
+            }
+
+            /// What a path to nothing is answered.
+            pub const fn absent() -> Problem {
+                Problem::NotFound($noun)
+            }
+        }
+    )+};
+}
+
+paths! {
+    TenantPath { tenant_id: TenantId } = "tenant", tenant_id;
+    MailboxPath { mailbox_id: MailboxId } = "mailbox", mailbox_id;
+    BouncePath { bounce_id: BounceId } = "bounce", bounce_id;
+    IncidentPath { incident_id: IncidentId } = "incident", incident_id;
+    EndpointPath { endpoint_id: EndpointId } = "webhook endpoint", endpoint_id;
+    DeliveryPath { delivery_id: DeliveryId } = "delivery", delivery_id;
+    KeyPath { key_id: KeyId } = "API key", key_id;
+}
+
+/// The header that a change must carry.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only describes the header; `etag::IfMatch` reads it")]
+pub struct IfMatchHeader {
+    /// The `ETag` that you read. Without it the answer is 428, with an old one 412.
+    #[serde(rename = "If-Match")]
+    #[param(example = "\"1\"")]
+    if_match: String,
+}
+
+/// The header that makes it safe to repeat a creation.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only describes the header; `idempotency::IdempotencyKey` reads it")]
+pub struct IdempotencyKeyHeader {
+    /// A text of your own, new for each request. Repeat the request with the same one, and nothing happens twice: you
+    /// get the first answer, for 24 hours.
+    #[serde(rename = "Idempotency-Key")]
+    #[param(required = false, example = "7c5f6f2e-onboarding-42")]
+    idempotency_key: Option<String>,
+}
