@@ -4,13 +4,19 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use serde::Serialize;
 
 use crate::problem::Problem;
 
 /// The strong `ETag` of a version.
 pub fn etag(version: i64) -> (header::HeaderName, String) {
     (header::ETAG, format!("\"{version}\""))
+}
+
+/// One resource with its `ETag`.
+pub fn tagged<T: Serialize>(version: i64, view: &T) -> HttpResponse {
+    HttpResponse::Ok().insert_header(etag(version)).json(view)
 }
 
 /// `If-Match`, which a change must carry.

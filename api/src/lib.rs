@@ -1,6 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod auth;
+mod keys;
+mod mailboxes;
+mod tenants;
 mod docs;
 mod etag;
 mod input;

@@ -10,7 +10,7 @@ use daimon_domain::reason::{Fault, Permanence, Reason};
 use daimon_domain::scope::Permission;
 use daimon_domain::tenant::Language;
 use daimon_domain::verdict::{Severity, Tier, Verdict};
-use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
 
 fn string_of(description: &str, words: Vec<&'static str>) -> Object {
     ObjectBuilder::new()
@@ -19,6 +19,15 @@ fn string_of(description: &str, words: Vec<&'static str>) -> Object {
         .examples(words.first().map(|word| serde_json::json!(word)))
         .enum_values(Some(words))
         .build()
+}
+
+/// The same, where there may be none.
+fn or_null(mut words: Object) -> Object {
+    words.schema_type = SchemaType::from_iter([Type::String, Type::Null]);
+    if let Some(known) = &mut words.enum_values {
+        known.push(serde_json::Value::Null);
+    }
+    words
 }
 
 macro_rules! words_schemas {
@@ -49,6 +58,32 @@ words_schemas! {
     event_type: EventType = "What happened.";
     delivery_state: DeliveryState = "Where the delivery stands.";
     attempt_fault: AttemptFault = "Why the attempt failed.";
+}
+
+macro_rules! nullable {
+    ($($name:ident = $words:ident;)+) => {$(
+        pub(crate) fn $name() -> Object { or_null($words()) }
+    )+};
+}
+
+nullable! {
+    connection_fault_or_null = connection_fault;
+}
+
+/// A list of permissions.
+pub(crate) fn permissions() -> Array {
+    ArrayBuilder::new().items(permission()).build()
+}
+
+/// A list of tenants.
+pub(crate) fn tenant_ids() -> Array {
+    ArrayBuilder::new().items(tenant_id()).build()
+}
+
+/// A list of tenants, or none that limits.
+pub(crate) fn tenant_ids_or_null() -> Array {
+    let types = SchemaType::from_iter([Type::Array, Type::Null]);
+    ArrayBuilder::new().schema_type(types).items(tenant_id()).build()
 }
 
 /// An id on the wire.

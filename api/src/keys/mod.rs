@@ -1,0 +1,12 @@
+//! API keys: who may call, and what for.
+
+mod create;
+mod list;
+mod revoke;
+mod view;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(create::create_api_key).service(list::list_api_keys).service(revoke::revoke_api_key);
+}

@@ -1,0 +1,72 @@
+//! Pausing, resuming, and reading out of turn. Each may be repeated: the second time changes nothing.
+
+use actix_web::web::Path;
+use actix_web::{HttpResponse, post};
+use daimon_domain::id::MailboxId;
+use daimon_store::mailbox;
+use serde_json::json;
+
+use super::view::MailboxView;
+use crate::caller::{Caller, MailboxesWrite};
+use crate::etag::tagged;
+use crate::path::MailboxPath;
+use crate::problem::Problem;
+
+/// Pause a mailbox
+///
+/// Stops reading until somebody resumes it. A session that runs at the moment still ends by itself.
+#[utoipa::path(operation_id = "pauseMailbox", tag = "Mailboxes", params(MailboxPath), responses(
+    (status = 200, description = "The mailbox as it is now", body = MailboxView, headers(("ETag", description = "Its version")))))]
+#[post("/v1/mailboxes/{mailbox_id}/pause")]
+pub(super) async fn pause_mailbox(
+    mut caller: Caller<MailboxesWrite>,
+    path: Path<MailboxPath>,
+) -> Result<HttpResponse, Problem> {
+    let (id, now) = (path.id()?, caller.now);
+    let is_there = mailbox::pause(&mut caller.tx, id, now).await?;
+    changed(caller, id, is_there, "mailbox.paused").await
+}
+
+/// Resume a mailbox
+///
+/// Reads it again, at once and from then on. What came in the meantime is read too.
+#[utoipa::path(operation_id = "resumeMailbox", tag = "Mailboxes", params(MailboxPath), responses(
+    (status = 200, description = "The mailbox as it is now", body = MailboxView, headers(("ETag", description = "Its version")))))]
+#[post("/v1/mailboxes/{mailbox_id}/resume")]
+pub(super) async fn resume_mailbox(
+    mut caller: Caller<MailboxesWrite>,
+    path: Path<MailboxPath>,
+) -> Result<HttpResponse, Problem> {
+    let (id, now) = (path.id()?, caller.now);
+    let is_there = mailbox::resume(&mut caller.tx, id, now).await?;
+    changed(caller, id, is_there, "mailbox.resumed").await
+}
+
+/// Read a mailbox now
+///
+/// Makes the mailbox due at once instead of at its next turn. One that is paused, or whose password was refused, stays
+/// as it is.
+#[utoipa::path(operation_id = "pollMailbox", tag = "Mailboxes", params(MailboxPath), responses(
+    (status = 200, description = "The mailbox as it is now", body = MailboxView, headers(("ETag", description = "Its version")))))]
+#[post("/v1/mailboxes/{mailbox_id}/poll-now")]
+pub(super) async fn poll_mailbox(
+    mut caller: Caller<MailboxesWrite>,
+    path: Path<MailboxPath>,
+) -> Result<HttpResponse, Problem> {
+    let (id, now) = (path.id()?, caller.now);
+    let is_there = mailbox::poll_now(&mut caller.tx, id, now).await?;
+    changed(caller, id, is_there, "mailbox.poll_requested").await
+}
+
+async fn changed(
+    mut caller: Caller<MailboxesWrite>,
+    id: MailboxId,
+    is_there: bool,
+    action: &str,
+) -> Result<HttpResponse, Problem> {
+    let found = if is_there { mailbox::find(&mut caller.tx, id).await? } else { None };
+    let mailbox = found.ok_or_else(MailboxPath::absent)?;
+    caller.audit(action, id, Some(mailbox.tenant), json!({})).await?;
+    caller.commit().await?;
+    Ok(tagged(mailbox.version, &MailboxView::from(mailbox)))
+}

@@ -1,0 +1,305 @@
+//! Wire shapes of mailboxes. What goes in and what comes out are different types: the password is in one of them only.
+
+use chrono::{DateTime, Utc};
+use daimon_domain::id::{MailboxId, TenantId};
+use daimon_domain::mailbox::{Address, Connection, ConnectionFault, HostName, ImapServer, Mailbox, Polling, TlsMode};
+use garde::Validate;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::input::is_plain;
+
+/// Where an IMAP server is.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewImapServer, example = json!({"host": "imap.sakura.example", "port": 993, "tls": "implicit"}))]
+pub(crate) struct NewImapServer {
+    /// Its name, which its certificate must carry. Addresses are not accepted.
+    #[garde(skip)]
+    #[schema(value_type = String, format = Hostname)]
+    pub(crate) host: HostName,
+    /// Its port: 993 when left out, 143 with STARTTLS.
+    #[serde(default)]
+    #[garde(range(min = 1, max = 65_535))]
+    #[schema(value_type = Option<u16>, nullable = false, minimum = 1, maximum = 65_535)]
+    pub(crate) port: Option<u16>,
+    /// How TLS begins: from the first byte when left out.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(schema_with = crate::words::tls)]
+    pub(crate) tls: Option<TlsMode>,
+}
+
+impl From<NewImapServer> for ImapServer {
+    fn from(new: NewImapServer) -> Self {
+        let tls = new.tls.unwrap_or(TlsMode::Implicit);
+        let usual = match tls {
+            TlsMode::Implicit => 993,
+            TlsMode::StartTls => 143,
+        };
+        Self { host: new.host, port: new.port.unwrap_or(usual), tls }
+    }
+}
+
+/// A mailbox to be read.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewMailbox, example = json!({
+    "tenant_id": "tnt_019ab1c2d3e47f508192a3b4c5d6e7f8", "address": "sato@sakura.example",
+    "imap": {"host": "imap.sakura.example", "port": 993, "tls": "implicit"}, "password": "correct horse battery staple",
+    "poll_interval_s": 300
+}))]
+pub(crate) struct NewMailbox {
+    /// Whose it is. May be left out by a key that is limited to one tenant.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(schema_with = crate::words::tenant_id)]
+    pub(crate) tenant_id: Option<TenantId>,
+    /// The mail address that people write to.
+    #[serde(deserialize_with = "crate::input::text")]
+    #[garde(skip)]
+    #[schema(value_type = String, format = Email)]
+    pub(crate) address: Address,
+    /// Where its IMAP server is.
+    #[garde(dive)]
+    pub(crate) imap: NewImapServer,
+    /// The name to sign in with: the address when left out.
+    #[serde(default)]
+    #[garde(inner(length(chars, min = 1, max = 320), custom(is_plain)))]
+    #[schema(nullable = false, min_length = 1, max_length = 320)]
+    pub(crate) username: Option<String>,
+    /// The password to sign in with. It is sealed and never shown again.
+    #[garde(custom(is_password))]
+    #[schema(value_type = String, format = Password, write_only, min_length = 1, max_length = 1_024)]
+    pub(crate) password: SecretString,
+    /// How often it is read, in seconds: 300 when left out.
+    #[serde(default)]
+    #[garde(range(min = 60, max = 900))]
+    #[schema(value_type = Option<u32>, nullable = false, minimum = 60, maximum = 900)]
+    pub(crate) poll_interval_s: Option<u32>,
+}
+
+/// What to change of a mailbox. What is left out stays.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = MailboxChange, example = json!({"poll_interval_s": 120}))]
+pub(crate) struct MailboxChange {
+    /// The mail address that people write to.
+    #[serde(default, deserialize_with = "crate::input::maybe_text")]
+    #[garde(skip)]
+    #[schema(value_type = Option<String>, nullable = false, format = Email)]
+    pub(crate) address: Option<Address>,
+    /// The name to sign in with. Another one begins anew.
+    #[serde(default)]
+    #[garde(inner(length(chars, min = 1, max = 320), custom(is_plain)))]
+    #[schema(nullable = false, min_length = 1, max_length = 320)]
+    pub(crate) username: Option<String>,
+    /// How often it is read, in seconds.
+    #[serde(default)]
+    #[garde(range(min = 60, max = 900))]
+    #[schema(value_type = Option<u32>, nullable = false, minimum = 60, maximum = 900)]
+    pub(crate) poll_interval_s: Option<u32>,
+}
+
+/// A password in place of the one before.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewCredential, example = json!({"password": "correct horse battery staple"}))]
+pub(crate) struct NewCredential {
+    /// The password to sign in with. It is sealed and never shown again.
+    #[garde(custom(is_password))]
+    #[schema(value_type = String, format = Password, write_only, min_length = 1, max_length = 1_024)]
+    pub(crate) password: SecretString,
+    /// Another server. A password never follows a mailbox to a new server, so both come together.
+    #[serde(default)]
+    #[garde(dive)]
+    #[schema(value_type = Option<NewImapServer>, nullable = false)]
+    pub(crate) imap: Option<NewImapServer>,
+}
+
+/// IMAP can't quote NUL (RFC 9051, 9), and a line break would begin another command.
+fn is_password(password: &SecretString, _context: &()) -> garde::Result {
+    let text = password.expose_secret();
+    if !matches!(text.len(), 1..=1_024) || text.contains(['\0', '\r', '\n']) {
+        return Err(garde::Error::new("has not 1 to 1,024 bytes, or a NUL or a line break"));
+    }
+    Ok(())
+}
+
+/// An IMAP account of a tenant.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Mailbox, example = json!({
+    "id": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8", "tenant_id": "tnt_019ab1c2d3e47f508192a3b4c5d6e7f8",
+    "address": "sato@sakura.example", "imap": {"host": "imap.sakura.example", "port": 993, "tls": "implicit"},
+    "username": "sato@sakura.example", "polling": "active", "paused_since": null,
+    "connection": {"state": "connected", "since": "2026-11-24T07:05:00Z", "fault": null, "failures": 0},
+    "poll_interval_s": 300, "next_poll_at": "2026-11-24T07:15:00Z", "last_polled_at": "2026-11-24T07:10:00Z",
+    "created_at": "2026-11-24T07:00:00Z"
+}))]
+pub(crate) struct MailboxView {
+    /// Its id.
+    #[schema(schema_with = crate::words::mailbox_id)]
+    pub(crate) id: MailboxId,
+    /// Whose it is.
+    #[schema(schema_with = crate::words::tenant_id)]
+    pub(crate) tenant_id: TenantId,
+    /// The mail address that people write to.
+    pub(crate) address: String,
+    /// Where its IMAP server is.
+    pub(crate) imap: ImapServerView,
+    /// The name to sign in with.
+    pub(crate) username: String,
+    /// `active`, or `paused` until somebody resumes it.
+    #[schema(example = "active")]
+    pub(crate) polling: &'static str,
+    /// Since when it is paused.
+    #[schema(required = true)]
+    pub(crate) paused_since: Option<DateTime<Utc>>,
+    /// How reading goes.
+    pub(crate) connection: ConnectionView,
+    /// How often it is read, in seconds.
+    pub(crate) poll_interval_s: u32,
+    /// When it will be read next.
+    pub(crate) next_poll_at: DateTime<Utc>,
+    /// When it was last read to the end.
+    #[schema(required = true)]
+    pub(crate) last_polled_at: Option<DateTime<Utc>>,
+    /// When it was created.
+    pub(crate) created_at: DateTime<Utc>,
+}
+
+/// Where an IMAP server is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ImapServer)]
+pub(crate) struct ImapServerView {
+    /// Its name.
+    #[schema(value_type = String)]
+    host: HostName,
+    /// Its port.
+    port: u16,
+    /// How TLS begins.
+    #[schema(schema_with = crate::words::tls)]
+    tls: TlsMode,
+}
+
+/// How reading a mailbox goes.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Connection)]
+pub(crate) struct ConnectionView {
+    /// `new`, `connected`, `unreachable` (tried again, later and later) or `credential_refused` (not tried again until
+    /// the password is replaced).
+    #[schema(example = "connected")]
+    state: &'static str,
+    /// Since when.
+    #[schema(required = true)]
+    since: Option<DateTime<Utc>>,
+    /// What is in the way.
+    #[schema(schema_with = crate::words::connection_fault_or_null)]
+    fault: Option<ConnectionFault>,
+    /// Failures in a row.
+    failures: u32,
+}
+
+impl From<Connection> for ConnectionView {
+    fn from(connection: Connection) -> Self {
+        match connection {
+            Connection::New => Self { state: "new", since: None, fault: None, failures: 0 },
+            Connection::Connected { since } => Self { state: "connected", since: Some(since), fault: None, failures: 0 },
+            Connection::Unreachable { code, since, failures } => {
+                Self { state: "unreachable", since: Some(since), fault: Some(code), failures }
+            }
+            Connection::CredentialRefused { since } => Self {
+                state: "credential_refused",
+                since: Some(since),
+                fault: Some(ConnectionFault::CredentialRefused),
+                failures: daimon_domain::mailbox::MAX_REFUSED_LOGINS,
+            },
+        }
+    }
+}
+
+impl From<Mailbox> for MailboxView {
+    fn from(mailbox: Mailbox) -> Self {
+        let (polling, paused_since) = match mailbox.polling {
+            Polling::Active => ("active", None),
+            Polling::Paused { since } => ("paused", Some(since)),
+        };
+        Self {
+            id: mailbox.id,
+            tenant_id: mailbox.tenant,
+            address: mailbox.address.to_string(),
+            imap: ImapServerView { host: mailbox.server.host, port: mailbox.server.port, tls: mailbox.server.tls },
+            username: mailbox.username,
+            polling,
+            paused_since,
+            connection: mailbox.connection.into(),
+            poll_interval_s: mailbox.poll_interval_s,
+            next_poll_at: mailbox.next_poll_at,
+            last_polled_at: mailbox.last_polled_at,
+            created_at: mailbox.created_at,
+        }
+    }
+}
+
+/// Which mailboxes, and which page.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListMailboxes {
+    /// Of this tenant only.
+    #[garde(skip)]
+    #[param(schema_with = crate::words::tenant_id, required = false)]
+    pub(crate) tenant_id: Option<TenantId>,
+    /// With this address only.
+    #[serde(default, deserialize_with = "crate::input::maybe_text")]
+    #[garde(skip)]
+    #[param(value_type = Option<String>)]
+    pub(crate) address: Option<Address>,
+    /// `next` of the page before.
+    #[garde(skip)]
+    pub(crate) cursor: Option<String>,
+    /// How many at most: 50 when left out.
+    #[garde(range(min = 1, max = 200))]
+    #[param(minimum = 1, maximum = 200)]
+    pub(crate) limit: Option<u16>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<NewMailbox, String> {
+        let mailbox: NewMailbox = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        mailbox.validate().map_err(|report| report.to_string())?;
+        Ok(mailbox)
+    }
+
+    #[test]
+    fn what_is_left_out_is_the_usual() {
+        let text = r#"{"address": "A@B.example", "imap": {"host": "imap.b.example"}, "password": "x"}"#;
+        let mailbox = read(text).unwrap();
+        let server = ImapServer::from(mailbox.imap);
+        assert_eq!((server.port, server.tls), (993, TlsMode::Implicit));
+        assert_eq!(mailbox.address.as_str(), "a@b.example");
+        assert!(!format!("{:?}", mailbox.password).contains('x'));
+    }
+
+    #[test]
+    fn a_password_can_not_begin_another_imap_command() {
+        let with = |password: &str| {
+            let imap = serde_json::json!({"host": "imap.b.example"});
+            read(&serde_json::json!({"address": "a@b.example", "imap": imap, "password": password}).to_string())
+        };
+        assert!(with("a\r\nb").is_err() && with("a\0").is_err() && with("").is_err());
+        assert!(with("pass phrase, with anything else: \"\\{}é").is_ok());
+    }
+
+    #[test]
+    fn a_server_is_named_and_not_numbered() {
+        for host in ["127.0.0.1", "[::1]", "localhost:993", "a b", ""] {
+            let text = format!(r#"{{"address": "a@b.example", "imap": {{"host": "{host}"}}, "password": "x"}}"#);
+            assert!(read(&text).is_err(), "{host}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Tenants: the client companies.
+
+mod create;
+mod delete;
+mod get;
+mod list;
+mod update;
+mod view;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(create::create_tenant)
+        .service(list::list_tenants)
+        .service(get::get_tenant)
+        .service(update::update_tenant)
+        .service(delete::delete_tenant);
+}

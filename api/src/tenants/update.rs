@@ -1,0 +1,39 @@
+//! Changing a tenant.
+
+use actix_web::web::Path;
+use actix_web::{HttpResponse, patch};
+use daimon_store::tenant;
+use serde_json::json;
+
+use super::view::{TenantChange, TenantView};
+use crate::caller::{Caller, TenantsWrite};
+use crate::etag::{IfMatch, tagged};
+use crate::input::Body;
+use crate::path::{IfMatchHeader, TenantPath};
+use crate::problem::Problem;
+
+/// Change a tenant
+///
+/// Changes what the body has and leaves the rest. Needs the `ETag` that you read, so that no change is lost.
+#[utoipa::path(operation_id = "updateTenant", tag = "Tenants", params(TenantPath, IfMatchHeader), request_body = TenantChange, responses(
+    (status = 200, description = "The tenant as it is now", body = TenantView, headers(("ETag", description = "Its new version"))),
+    (status = 412, description = "Somebody changed it in the meantime"),
+    (status = 428, description = "If-Match is missing")))]
+#[patch("/v1/tenants/{tenant_id}")]
+pub(super) async fn update_tenant(
+    mut caller: Caller<TenantsWrite>,
+    path: Path<TenantPath>,
+    expected: IfMatch,
+    body: Body<TenantChange>,
+) -> Result<HttpResponse, Problem> {
+    let mut tenant = tenant::find(&mut caller.tx, path.id()?).await?.ok_or_else(TenantPath::absent)?;
+    expected.check(tenant.version)?;
+    let change = body.value;
+    tenant.name = change.name.unwrap_or(tenant.name);
+    tenant.language = change.language.unwrap_or(tenant.language);
+    tenant.external_refs = change.external_refs.unwrap_or(tenant.external_refs);
+    tenant.version = tenant::update(&mut caller.tx, &tenant).await?.ok_or(Problem::PreconditionFailed)?;
+    caller.audit("tenant.changed", tenant.id, Some(tenant.id), json!({})).await?;
+    caller.commit().await?;
+    Ok(tagged(tenant.version, &TenantView::from(tenant)))
+}
