@@ -141,6 +141,28 @@ impl<P: Permit + 'static> FromRequest for Caller<P> {
     }
 }
 
+/// A caller who may do `P`, and what the request says.
+///
+/// The rest of a request is judged only after its caller was: whoever lacks the permission does not learn what is wrong
+/// with a body.
+pub struct Permitted<P, T>(pub Caller<P>, pub T);
+
+impl<P: Permit + 'static, T: FromRequest + 'static> FromRequest for Permitted<P, T> {
+    type Error = actix_web::Error;
+    type Future = LocalBoxFuture<'static, Result<Self, actix_web::Error>>;
+
+    fn from_request(request: &HttpRequest, body: &mut Payload) -> Self::Future {
+        let caller = Caller::from_request(request, body);
+        let rest = T::from_request(request, body);
+        async move {
+            let caller = caller.await?;
+            let rest = rest.await.map_err(Into::into)?;
+            Ok(Self(caller, rest))
+        }
+        .boxed_local()
+    }
+}
+
 /// The credential of `Authorization: Bearer`.
 pub fn bearer(request: &HttpRequest) -> Option<&str> {
     let (scheme, credential) = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;

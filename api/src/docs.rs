@@ -29,6 +29,29 @@ impl Document {
         let json = openapi.to_json().unwrap_or_default();
         Self { openapi, json }
     }
+
+    /// The methods of a path; none where there is no such path.
+    pub fn methods(&self, path: &str) -> Vec<&'static str> {
+        if ["/openapi.json", "/docs", "/docs/problems"].contains(&path) || path.starts_with("/docs/") {
+            return vec!["GET"];
+        }
+        let found = self.openapi.paths.paths.iter().find(|(template, _)| fits(template, path));
+        found.map_or_else(Vec::new, |(_, item)| {
+            let methods = [
+                ("GET", &item.get),
+                ("PUT", &item.put),
+                ("POST", &item.post),
+                ("PATCH", &item.patch),
+                ("DELETE", &item.delete),
+            ];
+            methods.into_iter().filter(|(_, operation)| operation.is_some()).map(|(method, _)| method).collect()
+        })
+    }
+}
+
+fn fits(template: &str, path: &str) -> bool {
+    template.split('/').count() == path.split('/').count()
+        && template.split('/').zip(path.split('/')).all(|(asked, given)| asked.starts_with('{') || asked == given)
 }
 
 #[get("/openapi.json")]

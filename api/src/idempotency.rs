@@ -76,7 +76,8 @@ impl IdempotencyKey {
             Some(kept) if kept.fingerprint != fingerprint => Err(Problem::IdempotencyKeyReused),
             Some(kept) => {
                 let body = caller.service.master.open(&Aad::kept_answer(caller.msp, caller.key), &kept.body)?;
-                let mut response = HttpResponse::build(StatusCode::from_u16(kept.status).unwrap_or(StatusCode::CREATED));
+                let mut response =
+                    HttpResponse::build(StatusCode::from_u16(kept.status).unwrap_or(StatusCode::CREATED));
                 if let Some(location) = kept.location {
                     response.insert_header((header::LOCATION, location));
                 }
@@ -91,7 +92,11 @@ impl IdempotencyKey {
 
 impl Once {
     /// Keeps the answer and what was done, and answers 201.
-    pub async fn created<P, T: Serialize>(self, mut caller: Caller<P>, made: Created<T>) -> Result<HttpResponse, Problem> {
+    pub async fn created<P, T: Serialize>(
+        self,
+        mut caller: Caller<P>,
+        made: Created<T>,
+    ) -> Result<HttpResponse, Problem> {
         let body = serde_json::to_vec(&made.view).map_err(|error| Problem::internal(&error))?;
         let etag = made.version.map(|version| crate::etag::etag(version).1);
         if let Some(key) = self.key {

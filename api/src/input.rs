@@ -150,6 +150,12 @@ pub fn is_plain(text: &str, _context: &()) -> garde::Result {
     if text.chars().any(char::is_control) { Err(garde::Error::new("has control characters")) } else { Ok(()) }
 }
 
+/// The same for text of several lines.
+pub fn is_plain_text(text: &str, _context: &()) -> garde::Result {
+    let is_odd = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
+    if text.chars().any(is_odd) { Err(garde::Error::new("has control characters")) } else { Ok(()) }
+}
+
 fn pointer(path: &Path) -> String {
     let mut pointer = String::new();
     for segment in path {

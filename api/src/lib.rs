@@ -1,20 +1,28 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod audit;
 mod auth;
+mod bounces;
+mod caller;
+mod deliveries;
+mod docs;
+mod endpoints;
+mod etag;
+mod events;
+mod idempotency;
+mod incidents;
+mod input;
 mod keys;
 mod mailboxes;
-mod tenants;
-mod docs;
-mod etag;
-mod input;
 mod page;
-mod problem;
 mod path;
-mod caller;
-mod idempotency;
+mod problem;
+mod routes;
 mod service;
 mod spec;
+mod tenants;
 mod words;
 
+pub use routes::{app, document_json};
 pub use service::{Service, Sources};

@@ -5,6 +5,9 @@ use utoipa::IntoParams;
 
 use crate::problem::Problem;
 
+/// What a path names. (An alias, because utoipa's macro stumbles over a `Path` inside a tuple.)
+pub type At<T> = actix_web::web::Path<T>;
+
 macro_rules! paths {
     ($($path:ident { $field:ident: $id:ident } = $noun:literal, $schema:ident;)+) => {$(
         #[doc = concat!("Names one ", $noun, ".")]
@@ -38,6 +41,18 @@ paths! {
     EndpointPath { endpoint_id: EndpointId } = "webhook endpoint", endpoint_id;
     DeliveryPath { delivery_id: DeliveryId } = "delivery", delivery_id;
     KeyPath { key_id: KeyId } = "API key", key_id;
+}
+
+/// Names one step of an incident's playbook.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct StepPath {
+    /// Which incident.
+    #[param(schema_with = crate::words::incident_id)]
+    pub incident_id: String,
+    /// Which step.
+    #[param(example = "C01")]
+    pub step: String,
 }
 
 /// The header that a change must carry.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use daimon_domain::clock::{Clock, Entropy};
-use daimon_domain::id::uuid_v7;
+use daimon_domain::id::{MailboxId, MspId, TenantId, uuid_v7};
 use daimon_egress::Guard;
+use daimon_queue::{Kind, Queue};
 use daimon_seal::{MasterKey, TokenIssuer};
 use daimon_store::Db;
 use uuid::Uuid;
@@ -51,6 +52,19 @@ pub struct Service {
     pub tokens: TokenIssuer,
     /// Which webhook URLs are acceptable.
     pub guard: Guard,
+    /// Where to say that there is work. Without it the work is found a little later.
+    pub queue: Option<Queue>,
     /// Time and randomness.
     pub sources: Sources,
+}
+
+impl Service {
+    /// Says that a mailbox is due. Postgres knows already, so a hint that is lost costs seconds and nothing else.
+    pub async fn hint_poll(&self, msp: MspId, tenant: TenantId, mailbox: MailboxId) {
+        if let Some(queue) = &self.queue
+            && let Err(error) = queue.push(Kind::Poll, tenant, msp, mailbox.as_uuid()).await
+        {
+            tracing::warn!(error = %error, mailbox.id = %mailbox, "no hint for mailbox {mailbox}: it is found by the sweep");
+        }
+    }
 }

@@ -57,6 +57,8 @@ words_schemas! {
     fault: Fault = "Whose matter the failure is.";
     event_type: EventType = "What happened.";
     delivery_state: DeliveryState = "Where the delivery stands.";
+    disabled_reason: daimon_store::endpoint::DisabledReason = "Why the endpoint is not called any more.";
+    step_state: daimon_store::incident::StepState = "Where the step stands.";
     attempt_fault: AttemptFault = "Why the attempt failed.";
 }
 
@@ -68,11 +70,26 @@ macro_rules! nullable {
 
 nullable! {
     connection_fault_or_null = connection_fault;
+    attempt_fault_or_null = attempt_fault;
+    disabled_reason_or_null = disabled_reason;
+    verdict_or_null = verdict;
+    incident_id_or_null = incident_id;
+    tenant_id_or_null = tenant_id;
 }
 
 /// A list of permissions.
 pub(crate) fn permissions() -> Array {
     ArrayBuilder::new().items(permission()).build()
+}
+
+/// A list of types of events.
+pub(crate) fn event_types() -> Array {
+    ArrayBuilder::new().items(event_type()).build()
+}
+
+/// A list of severities.
+pub(crate) fn severities() -> Array {
+    ArrayBuilder::new().items(severity()).build()
 }
 
 /// A list of tenants.

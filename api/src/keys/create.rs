@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::view::{CreatedApiKeyView, NewApiKey};
-use crate::caller::{Caller, KeysWrite};
+use crate::caller::{KeysWrite, Permitted};
 use crate::idempotency::{Created, IdempotencyKey};
 use crate::input::Body;
 use crate::path::IdempotencyKeyHeader;
@@ -24,10 +24,9 @@ use crate::problem::Problem;
     (status = 409, description = "A request with this Idempotency-Key is being answered right now")))]
 #[post("/v1/api-keys")]
 pub(super) async fn create_api_key(
-    mut caller: Caller<KeysWrite>,
-    once: IdempotencyKey,
-    body: Body<NewApiKey>,
+    asked: Permitted<KeysWrite, (IdempotencyKey, Body<NewApiKey>)>,
 ) -> Result<HttpResponse, Problem> {
+    let Permitted(mut caller, (once, body)) = asked;
     let once = match once.begin(&mut caller, &body.bytes).await? {
         Ok(once) => once,
         Err(answer) => return Ok(answer),

@@ -6,7 +6,7 @@ use daimon_domain::id::KeyId;
 use daimon_store::api_key;
 
 use super::view::{ApiKeyView, ListApiKeys};
-use crate::caller::{Caller, KeysWrite};
+use crate::caller::{KeysWrite, Permitted};
 use crate::input::Query;
 use crate::page::{Page, Walk};
 use crate::problem::Problem;
@@ -18,9 +18,9 @@ use crate::problem::Problem;
     (status = 200, description = "A page of keys", body = Page<ApiKeyView>)))]
 #[get("/v1/api-keys")]
 pub(super) async fn list_api_keys(
-    mut caller: Caller<KeysWrite>,
-    query: Query<ListApiKeys>,
+    asked: Permitted<KeysWrite, Query<ListApiKeys>>,
 ) -> Result<Json<Page<ApiKeyView>>, Problem> {
+    let Permitted(mut caller, query) = asked;
     let walk = Walk::new(&caller, "api_keys", &(), query.0.cursor.as_deref(), query.0.limit)?;
     let listed = api_key::list(&mut caller.tx, walk.page(KeyId::from_uuid)).await?;
     Ok(Json(walk.answer(listed, |key| key.id.as_uuid(), ApiKeyView::from)))

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::secret;
 use super::view::{MailboxView, NewMailbox};
-use crate::caller::{Caller, MailboxesWrite};
+use crate::caller::{MailboxesWrite, Permitted};
 use crate::idempotency::{Created, IdempotencyKey};
 use crate::input::Body;
 use crate::path::IdempotencyKeyHeader;
@@ -24,10 +24,9 @@ use crate::problem::Problem;
     (status = 409, description = "This tenant has a mailbox with this address already, or a request with this Idempotency-Key is being answered right now")))]
 #[post("/v1/mailboxes")]
 pub(super) async fn create_mailbox(
-    mut caller: Caller<MailboxesWrite>,
-    once: IdempotencyKey,
-    body: Body<NewMailbox>,
+    asked: Permitted<MailboxesWrite, (IdempotencyKey, Body<NewMailbox>)>,
 ) -> Result<HttpResponse, Problem> {
+    let Permitted(mut caller, (once, body)) = asked;
     let once = match once.begin(&mut caller, &body.bytes).await? {
         Ok(once) => once,
         Err(answer) => return Ok(answer),
@@ -35,9 +34,7 @@ pub(super) async fn create_mailbox(
     let new = body.value;
     let tenant = match (new.tenant_id, &caller.tenants) {
         (Some(tenant), _) => tenant,
-        (None, Tenants::Only(tenants)) if tenants.len() == 1 => {
-            tenants.first().copied().ok_or(Problem::Internal)?
-        }
+        (None, Tenants::Only(tenants)) if tenants.len() == 1 => tenants.first().copied().ok_or(Problem::Internal)?,
         (None, Tenants::All | Tenants::Only(_)) => return Err(Problem::invalid("/tenant_id", "is missing")),
     };
     let id = MailboxId::new(caller.now, caller.service.sources.entropy());
@@ -61,5 +58,9 @@ pub(super) async fn create_mailbox(
     mailbox::insert(&mut caller.tx, &mailbox, &sealed).await?;
     caller.audit("mailbox.created", id, Some(tenant), json!({ "host": mailbox.server.host })).await?;
     let location = format!("/v1/mailboxes/{id}");
-    once.created(caller, Created { location, version: Some(mailbox.version), view: MailboxView::from(mailbox) }).await
+    let (service, msp) = (caller.service.clone(), caller.msp);
+    let made = Created { location, version: Some(mailbox.version), view: MailboxView::from(mailbox) };
+    let response = once.created(caller, made).await?;
+    service.hint_poll(msp, tenant, id).await;
+    Ok(response)
 }

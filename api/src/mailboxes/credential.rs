@@ -1,16 +1,15 @@
 //! A new password, and with it, where needed, a new server.
 
-use actix_web::web::Path;
 use actix_web::{HttpResponse, put};
 use daimon_store::mailbox;
 use serde_json::json;
 
 use super::secret;
 use super::view::{MailboxView, NewCredential};
-use crate::caller::{Caller, MailboxesWrite};
+use crate::caller::{MailboxesWrite, Permitted};
 use crate::etag::{IfMatch, tagged};
 use crate::input::Body;
-use crate::path::{IfMatchHeader, MailboxPath};
+use crate::path::{At, IfMatchHeader, MailboxPath};
 use crate::problem::Problem;
 
 /// Replace a mailbox's credential
@@ -23,11 +22,9 @@ use crate::problem::Problem;
     (status = 428, description = "If-Match is missing")))]
 #[put("/v1/mailboxes/{mailbox_id}/credential")]
 pub(super) async fn replace_credential(
-    mut caller: Caller<MailboxesWrite>,
-    path: Path<MailboxPath>,
-    expected: IfMatch,
-    body: Body<NewCredential>,
+    asked: Permitted<MailboxesWrite, (At<MailboxPath>, IfMatch, Body<NewCredential>)>,
 ) -> Result<HttpResponse, Problem> {
+    let Permitted(mut caller, (path, expected, body)) = asked;
     let mut mailbox = mailbox::find(&mut caller.tx, path.id()?).await?.ok_or_else(MailboxPath::absent)?;
     expected.check(mailbox.version)?;
     let now = caller.now;
@@ -43,6 +40,8 @@ pub(super) async fn replace_credential(
         .ok_or(Problem::PreconditionFailed)?;
     let mailbox = mailbox::find(&mut caller.tx, mailbox.id).await?.ok_or_else(MailboxPath::absent)?;
     caller.audit("mailbox.credential_replaced", mailbox.id, Some(mailbox.tenant), json!({})).await?;
+    let (service, msp) = (caller.service.clone(), caller.msp);
     caller.commit().await?;
+    service.hint_poll(msp, mailbox.tenant, mailbox.id).await;
     Ok(tagged(mailbox.version, &MailboxView::from(mailbox)))
 }

@@ -1,13 +1,12 @@
 //! Reading a mailbox no more, and forgetting it.
 
-use actix_web::web::Path;
 use actix_web::{HttpResponse, delete};
 use daimon_store::mailbox;
 use serde_json::json;
 
-use crate::caller::{Caller, MailboxesWrite};
+use crate::caller::{MailboxesWrite, Permitted};
 use crate::etag::IfMatch;
-use crate::path::{IfMatchHeader, MailboxPath};
+use crate::path::{At, IfMatchHeader, MailboxPath};
 use crate::problem::Problem;
 
 /// Delete a mailbox
@@ -20,10 +19,9 @@ use crate::problem::Problem;
     (status = 428, description = "If-Match is missing")))]
 #[delete("/v1/mailboxes/{mailbox_id}")]
 pub(super) async fn delete_mailbox(
-    mut caller: Caller<MailboxesWrite>,
-    path: Path<MailboxPath>,
-    expected: IfMatch,
+    asked: Permitted<MailboxesWrite, (At<MailboxPath>, IfMatch)>,
 ) -> Result<HttpResponse, Problem> {
+    let Permitted(mut caller, (path, expected)) = asked;
     let mailbox = mailbox::find(&mut caller.tx, path.id()?).await?.ok_or_else(MailboxPath::absent)?;
     expected.check(mailbox.version)?;
     if !mailbox::delete(&mut caller.tx, mailbox.id, mailbox.version).await? {

@@ -1,13 +1,12 @@
 //! Reading one mailbox.
 
-use actix_web::web::Path;
 use actix_web::{HttpResponse, get};
 use daimon_store::mailbox;
 
 use super::view::MailboxView;
-use crate::caller::{Caller, MailboxesRead};
+use crate::caller::{MailboxesRead, Permitted};
 use crate::etag::tagged;
-use crate::path::MailboxPath;
+use crate::path::{At, MailboxPath};
 use crate::problem::Problem;
 
 /// Read a mailbox
@@ -16,7 +15,8 @@ use crate::problem::Problem;
 #[utoipa::path(operation_id = "getMailbox", tag = "Mailboxes", params(MailboxPath), responses(
     (status = 200, description = "The mailbox", body = MailboxView, headers(("ETag", description = "Its version")))))]
 #[get("/v1/mailboxes/{mailbox_id}")]
-pub(super) async fn get_mailbox(mut caller: Caller<MailboxesRead>, path: Path<MailboxPath>) -> Result<HttpResponse, Problem> {
+pub(super) async fn get_mailbox(asked: Permitted<MailboxesRead, At<MailboxPath>>) -> Result<HttpResponse, Problem> {
+    let Permitted(mut caller, path) = asked;
     let mailbox = mailbox::find(&mut caller.tx, path.id()?).await?.ok_or_else(MailboxPath::absent)?;
     Ok(tagged(mailbox.version, &MailboxView::from(mailbox)))
 }

@@ -6,7 +6,7 @@ use daimon_domain::id::MailboxId;
 use daimon_store::mailbox::{self, MailboxFilter};
 
 use super::view::{ListMailboxes, MailboxView};
-use crate::caller::{Caller, MailboxesRead};
+use crate::caller::{MailboxesRead, Permitted};
 use crate::input::Query;
 use crate::page::{Page, Walk};
 use crate::problem::Problem;
@@ -18,13 +18,14 @@ use crate::problem::Problem;
     (status = 200, description = "A page of mailboxes", body = Page<MailboxView>)))]
 #[get("/v1/mailboxes")]
 pub(super) async fn list_mailboxes(
-    mut caller: Caller<MailboxesRead>,
-    query: Query<ListMailboxes>,
+    asked: Permitted<MailboxesRead, Query<ListMailboxes>>,
 ) -> Result<Json<Page<MailboxView>>, Problem> {
+    let Permitted(mut caller, query) = asked;
     let query = query.0;
     let filter =
         MailboxFilter { tenant: query.tenant_id, address: query.address.map(|address| address.as_str().to_owned()) };
-    let walk = Walk::new(&caller, "mailboxes", &(filter.tenant, &filter.address), query.cursor.as_deref(), query.limit)?;
+    let walk =
+        Walk::new(&caller, "mailboxes", &(filter.tenant, &filter.address), query.cursor.as_deref(), query.limit)?;
     let listed = mailbox::list(&mut caller.tx, &filter, walk.page(MailboxId::from_uuid)).await?;
     Ok(Json(walk.answer(listed, |mailbox| mailbox.id.as_uuid(), MailboxView::from)))
 }

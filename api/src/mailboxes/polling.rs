@@ -1,15 +1,15 @@
 //! Pausing, resuming, and reading out of turn. Each may be repeated: the second time changes nothing.
 
-use actix_web::web::Path;
 use actix_web::{HttpResponse, post};
 use daimon_domain::id::MailboxId;
+use daimon_domain::mailbox::Polling;
 use daimon_store::mailbox;
 use serde_json::json;
 
 use super::view::MailboxView;
-use crate::caller::{Caller, MailboxesWrite};
+use crate::caller::{Caller, MailboxesWrite, Permitted};
 use crate::etag::tagged;
-use crate::path::MailboxPath;
+use crate::path::{At, MailboxPath};
 use crate::problem::Problem;
 
 /// Pause a mailbox
@@ -18,10 +18,8 @@ use crate::problem::Problem;
 #[utoipa::path(operation_id = "pauseMailbox", tag = "Mailboxes", params(MailboxPath), responses(
     (status = 200, description = "The mailbox as it is now", body = MailboxView, headers(("ETag", description = "Its version")))))]
 #[post("/v1/mailboxes/{mailbox_id}/pause")]
-pub(super) async fn pause_mailbox(
-    mut caller: Caller<MailboxesWrite>,
-    path: Path<MailboxPath>,
-) -> Result<HttpResponse, Problem> {
+pub(super) async fn pause_mailbox(asked: Permitted<MailboxesWrite, At<MailboxPath>>) -> Result<HttpResponse, Problem> {
+    let Permitted(mut caller, path) = asked;
     let (id, now) = (path.id()?, caller.now);
     let is_there = mailbox::pause(&mut caller.tx, id, now).await?;
     changed(caller, id, is_there, "mailbox.paused").await
@@ -33,10 +31,8 @@ pub(super) async fn pause_mailbox(
 #[utoipa::path(operation_id = "resumeMailbox", tag = "Mailboxes", params(MailboxPath), responses(
     (status = 200, description = "The mailbox as it is now", body = MailboxView, headers(("ETag", description = "Its version")))))]
 #[post("/v1/mailboxes/{mailbox_id}/resume")]
-pub(super) async fn resume_mailbox(
-    mut caller: Caller<MailboxesWrite>,
-    path: Path<MailboxPath>,
-) -> Result<HttpResponse, Problem> {
+pub(super) async fn resume_mailbox(asked: Permitted<MailboxesWrite, At<MailboxPath>>) -> Result<HttpResponse, Problem> {
+    let Permitted(mut caller, path) = asked;
     let (id, now) = (path.id()?, caller.now);
     let is_there = mailbox::resume(&mut caller.tx, id, now).await?;
     changed(caller, id, is_there, "mailbox.resumed").await
@@ -49,10 +45,8 @@ pub(super) async fn resume_mailbox(
 #[utoipa::path(operation_id = "pollMailbox", tag = "Mailboxes", params(MailboxPath), responses(
     (status = 200, description = "The mailbox as it is now", body = MailboxView, headers(("ETag", description = "Its version")))))]
 #[post("/v1/mailboxes/{mailbox_id}/poll-now")]
-pub(super) async fn poll_mailbox(
-    mut caller: Caller<MailboxesWrite>,
-    path: Path<MailboxPath>,
-) -> Result<HttpResponse, Problem> {
+pub(super) async fn poll_mailbox(asked: Permitted<MailboxesWrite, At<MailboxPath>>) -> Result<HttpResponse, Problem> {
+    let Permitted(mut caller, path) = asked;
     let (id, now) = (path.id()?, caller.now);
     let is_there = mailbox::poll_now(&mut caller.tx, id, now).await?;
     changed(caller, id, is_there, "mailbox.poll_requested").await
@@ -67,6 +61,10 @@ async fn changed(
     let found = if is_there { mailbox::find(&mut caller.tx, id).await? } else { None };
     let mailbox = found.ok_or_else(MailboxPath::absent)?;
     caller.audit(action, id, Some(mailbox.tenant), json!({})).await?;
+    let (service, msp) = (caller.service.clone(), caller.msp);
     caller.commit().await?;
+    if mailbox.polling == Polling::Active {
+        service.hint_poll(msp, mailbox.tenant, id).await;
+    }
     Ok(tagged(mailbox.version, &MailboxView::from(mailbox)))
 }

@@ -1,15 +1,14 @@
 //! Changing a mailbox.
 
-use actix_web::web::Path;
 use actix_web::{HttpResponse, patch};
 use daimon_store::mailbox;
 use serde_json::json;
 
 use super::view::{MailboxChange, MailboxView};
-use crate::caller::{Caller, MailboxesWrite};
+use crate::caller::{MailboxesWrite, Permitted};
 use crate::etag::{IfMatch, tagged};
 use crate::input::Body;
-use crate::path::{IfMatchHeader, MailboxPath};
+use crate::path::{At, IfMatchHeader, MailboxPath};
 use crate::problem::Problem;
 
 /// Change a mailbox
@@ -23,11 +22,9 @@ use crate::problem::Problem;
     (status = 428, description = "If-Match is missing")))]
 #[patch("/v1/mailboxes/{mailbox_id}")]
 pub(super) async fn update_mailbox(
-    mut caller: Caller<MailboxesWrite>,
-    path: Path<MailboxPath>,
-    expected: IfMatch,
-    body: Body<MailboxChange>,
+    asked: Permitted<MailboxesWrite, (At<MailboxPath>, IfMatch, Body<MailboxChange>)>,
 ) -> Result<HttpResponse, Problem> {
+    let Permitted(mut caller, (path, expected, body)) = asked;
     let mut mailbox = mailbox::find(&mut caller.tx, path.id()?).await?.ok_or_else(MailboxPath::absent)?;
     expected.check(mailbox.version)?;
     let change = body.value;

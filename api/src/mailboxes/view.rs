@@ -205,7 +205,9 @@ impl From<Connection> for ConnectionView {
     fn from(connection: Connection) -> Self {
         match connection {
             Connection::New => Self { state: "new", since: None, fault: None, failures: 0 },
-            Connection::Connected { since } => Self { state: "connected", since: Some(since), fault: None, failures: 0 },
+            Connection::Connected { since } => {
+                Self { state: "connected", since: Some(since), fault: None, failures: 0 }
+            }
             Connection::Unreachable { code, since, failures } => {
                 Self { state: "unreachable", since: Some(since), fault: Some(code), failures }
             }

@@ -9,7 +9,7 @@ use daimon_store::tenant;
 use serde_json::json;
 
 use super::view::{NewTenant, TenantView};
-use crate::caller::{Caller, TenantsWrite};
+use crate::caller::{Permitted, TenantsWrite};
 use crate::idempotency::{Created, IdempotencyKey};
 use crate::input::Body;
 use crate::path::IdempotencyKeyHeader;
@@ -24,10 +24,9 @@ use crate::problem::Problem;
     (status = 409, description = "A request with this Idempotency-Key is being answered right now")))]
 #[post("/v1/tenants")]
 pub(super) async fn create_tenant(
-    mut caller: Caller<TenantsWrite>,
-    once: IdempotencyKey,
-    body: Body<NewTenant>,
+    asked: Permitted<TenantsWrite, (IdempotencyKey, Body<NewTenant>)>,
 ) -> Result<HttpResponse, Problem> {
+    let Permitted(mut caller, (once, body)) = asked;
     if caller.tenants != Tenants::All {
         return Err(Problem::Overreach);
     }

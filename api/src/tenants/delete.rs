@@ -1,13 +1,12 @@
 //! Letting a client company go.
 
-use actix_web::web::Path;
 use actix_web::{HttpResponse, delete};
 use daimon_store::tenant;
 use serde_json::json;
 
-use crate::caller::{Caller, TenantsWrite};
+use crate::caller::{Permitted, TenantsWrite};
 use crate::etag::IfMatch;
-use crate::path::{IfMatchHeader, TenantPath};
+use crate::path::{At, IfMatchHeader, TenantPath};
 use crate::problem::Problem;
 
 /// Delete a tenant
@@ -20,10 +19,9 @@ use crate::problem::Problem;
     (status = 428, description = "If-Match is missing")))]
 #[delete("/v1/tenants/{tenant_id}")]
 pub(super) async fn delete_tenant(
-    mut caller: Caller<TenantsWrite>,
-    path: Path<TenantPath>,
-    expected: IfMatch,
+    asked: Permitted<TenantsWrite, (At<TenantPath>, IfMatch)>,
 ) -> Result<HttpResponse, Problem> {
+    let Permitted(mut caller, (path, expected)) = asked;
     let tenant = tenant::find(&mut caller.tx, path.id()?).await?.ok_or_else(TenantPath::absent)?;
     expected.check(tenant.version)?;
     if !tenant::delete(&mut caller.tx, tenant.id, tenant.version).await? {

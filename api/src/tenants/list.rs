@@ -6,7 +6,7 @@ use daimon_domain::id::TenantId;
 use daimon_store::tenant;
 
 use super::view::{ListTenants, TenantView};
-use crate::caller::{Caller, TenantsRead};
+use crate::caller::{Permitted, TenantsRead};
 use crate::input::Query;
 use crate::page::{Page, Walk};
 use crate::problem::Problem;
@@ -18,9 +18,9 @@ use crate::problem::Problem;
     (status = 200, description = "A page of tenants", body = Page<TenantView>)))]
 #[get("/v1/tenants")]
 pub(super) async fn list_tenants(
-    mut caller: Caller<TenantsRead>,
-    query: Query<ListTenants>,
+    asked: Permitted<TenantsRead, Query<ListTenants>>,
 ) -> Result<Json<Page<TenantView>>, Problem> {
+    let Permitted(mut caller, query) = asked;
     let walk = Walk::new(&caller, "tenants", &(), query.0.cursor.as_deref(), query.0.limit)?;
     let listed = tenant::list(&mut caller.tx, walk.page(TenantId::from_uuid)).await?;
     Ok(Json(walk.answer(listed, |tenant| tenant.id.as_uuid(), TenantView::from)))

@@ -1,15 +1,14 @@
 //! Changing a tenant.
 
-use actix_web::web::Path;
 use actix_web::{HttpResponse, patch};
 use daimon_store::tenant;
 use serde_json::json;
 
 use super::view::{TenantChange, TenantView};
-use crate::caller::{Caller, TenantsWrite};
+use crate::caller::{Permitted, TenantsWrite};
 use crate::etag::{IfMatch, tagged};
 use crate::input::Body;
-use crate::path::{IfMatchHeader, TenantPath};
+use crate::path::{At, IfMatchHeader, TenantPath};
 use crate::problem::Problem;
 
 /// Change a tenant
@@ -21,11 +20,9 @@ use crate::problem::Problem;
     (status = 428, description = "If-Match is missing")))]
 #[patch("/v1/tenants/{tenant_id}")]
 pub(super) async fn update_tenant(
-    mut caller: Caller<TenantsWrite>,
-    path: Path<TenantPath>,
-    expected: IfMatch,
-    body: Body<TenantChange>,
+    asked: Permitted<TenantsWrite, (At<TenantPath>, IfMatch, Body<TenantChange>)>,
 ) -> Result<HttpResponse, Problem> {
+    let Permitted(mut caller, (path, expected, body)) = asked;
     let mut tenant = tenant::find(&mut caller.tx, path.id()?).await?.ok_or_else(TenantPath::absent)?;
     expected.check(tenant.version)?;
     let change = body.value;

@@ -1,0 +1,259 @@
+//! Wire shapes of bounces. Third parties' addresses are not among them: we keep their domain and a hash.
+
+use chrono::{DateTime, Utc};
+use daimon_domain::bounce::{Action, Kind, ProviderNotice, Recipient, Report};
+use daimon_domain::id::{BounceId, IncidentId, MailboxId, TenantId};
+use daimon_domain::reason::{Fault, Permanence, Reason};
+use daimon_domain::verdict::Verdict;
+use daimon_store::bounce::Bounce;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// What one report says of one recipient.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Bounce, example = json!({
+    "id": "bnc_019ab1c2d3e47f508192a3b4c5d6e7f8", "tenant_id": "tnt_019ab1c2d3e47f508192a3b4c5d6e7f8",
+    "mailbox_id": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8", "folder": "INBOX", "received_at": "2026-11-24T07:00:00Z",
+    "kind": "bounce", "reason": "user_unknown", "status": "5.1.1", "reply": 550, "action": "failed", "permanence": "permanent",
+    "fault": "recipient", "rule": "enhanced_status", "diagnostic": "550 5.1.1 User unknown", "reporting_mta": "mx.host.example",
+    "remote_mta": "mx.other.example", "recipient_domain": "other.example", "verdict": "account_takeover",
+    "incident_id": "inc_019ab1c2d3e47f508192a3b4c5d6e7f8"
+}))]
+pub(crate) struct BounceView {
+    /// Its id: the same however often the report is read.
+    #[schema(schema_with = crate::words::bounce_id)]
+    id: BounceId,
+    /// Of which tenant.
+    #[schema(schema_with = crate::words::tenant_id)]
+    tenant_id: TenantId,
+    /// In which mailbox.
+    #[schema(schema_with = crate::words::mailbox_id)]
+    mailbox_id: MailboxId,
+    /// In which folder it was found.
+    folder: String,
+    /// When the report arrived.
+    received_at: DateTime<Utc>,
+    /// What the message is.
+    #[schema(schema_with = crate::words::bounce_kind)]
+    kind: Kind,
+    /// Why the delivery failed.
+    #[schema(schema_with = crate::words::reason)]
+    reason: Reason,
+    /// The enhanced status code (RFC 3463).
+    #[schema(required = true, example = "5.1.1")]
+    status: Option<String>,
+    /// The SMTP reply code.
+    #[schema(required = true)]
+    reply: Option<u16>,
+    /// What the reporting server did.
+    #[schema(schema_with = crate::words::action)]
+    action: Action,
+    /// Whether trying again can help.
+    #[schema(schema_with = crate::words::permanence)]
+    permanence: Permanence,
+    /// Whose matter it is.
+    #[schema(schema_with = crate::words::fault)]
+    fault: Fault,
+    /// The rule that decided the reason.
+    rule: String,
+    /// The line that decided.
+    #[schema(required = true)]
+    diagnostic: Option<String>,
+    /// Who wrote the report.
+    #[schema(required = true)]
+    reporting_mta: Option<String>,
+    /// Who refused.
+    #[schema(required = true)]
+    remote_mta: Option<String>,
+    /// Where the recipient is.
+    recipient_domain: String,
+    /// The cause that explains it.
+    #[schema(schema_with = crate::words::verdict_or_null)]
+    verdict: Option<Verdict>,
+    /// The incident that it belongs to.
+    #[schema(schema_with = crate::words::incident_id_or_null)]
+    incident_id: Option<IncidentId>,
+}
+
+/// A bounce with what was seen on it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BounceWithEvidence, example = json!({
+    "id": "bnc_019ab1c2d3e47f508192a3b4c5d6e7f8", "tenant_id": "tnt_019ab1c2d3e47f508192a3b4c5d6e7f8",
+    "mailbox_id": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8", "folder": "INBOX", "received_at": "2026-11-24T07:00:00Z",
+    "kind": "bounce", "reason": "user_unknown", "status": "5.1.1", "reply": 550, "action": "failed", "permanence": "permanent",
+    "fault": "recipient", "rule": "enhanced_status", "diagnostic": "550 5.1.1 User unknown", "reporting_mta": "mx.host.example",
+    "remote_mta": "mx.other.example", "recipient_domain": "other.example", "verdict": "account_takeover",
+    "incident_id": "inc_019ab1c2d3e47f508192a3b4c5d6e7f8", "evidence": {"clues": ["gen_site:own_provider", "sent_copy:missing"]}
+}))]
+pub(crate) struct BounceWithEvidenceView {
+    #[serde(flatten)]
+    bounce: BounceView,
+    /// What was seen on it and weighed. Its members may change.
+    #[schema(value_type = Object)]
+    evidence: serde_json::Value,
+}
+
+impl From<Bounce> for BounceView {
+    fn from(bounce: Bounce) -> Self {
+        Self {
+            id: bounce.id,
+            tenant_id: bounce.tenant,
+            mailbox_id: bounce.mailbox,
+            folder: bounce.folder,
+            received_at: bounce.received_at,
+            kind: bounce.kind,
+            reason: bounce.reason,
+            status: bounce.status.map(|status| status.to_string()),
+            reply: bounce.reply,
+            action: bounce.action,
+            permanence: bounce.permanence,
+            fault: bounce.fault,
+            rule: bounce.rule,
+            diagnostic: bounce.diagnostic,
+            reporting_mta: bounce.reporting_mta,
+            remote_mta: bounce.remote_mta,
+            recipient_domain: bounce.recipient_domain,
+            verdict: bounce.verdict,
+            incident_id: bounce.incident,
+        }
+    }
+}
+
+impl From<Bounce> for BounceWithEvidenceView {
+    fn from(mut bounce: Bounce) -> Self {
+        let evidence = bounce.observation.take();
+        Self { bounce: bounce.into(), evidence }
+    }
+}
+
+/// A message as it was understood. Nothing of it is kept.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Classified, example = json!({
+    "kind": "bounce", "reporting_mta": "mx.host.example", "provider_notice": null, "notes": [],
+    "recipients": [{"address": "nobody@other.example", "reason": "user_unknown", "status": "5.1.1", "reply": 550,
+        "action": "failed", "permanence": "permanent", "fault": "recipient", "diagnostic": "550 5.1.1 User unknown",
+        "remote_mta": "mx.other.example", "rule": "enhanced_status"}]
+}))]
+pub(crate) struct ClassifiedView {
+    /// What the message is.
+    #[schema(schema_with = crate::words::bounce_kind)]
+    kind: Kind,
+    /// Who wrote the report.
+    #[schema(required = true)]
+    reporting_mta: Option<String>,
+    /// The provider itself says that the account was throttled or blocked.
+    #[schema(value_type = Option<Object>, required = true)]
+    provider_notice: Option<ProviderNotice>,
+    /// What it says of each recipient.
+    recipients: Vec<ClassifiedRecipientView>,
+    /// What could not be read and was skipped.
+    notes: Vec<String>,
+}
+
+/// What it says of one recipient.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ClassifiedRecipient)]
+pub(crate) struct ClassifiedRecipientView {
+    /// The address that failed.
+    address: String,
+    /// Why.
+    #[schema(schema_with = crate::words::reason)]
+    reason: Reason,
+    /// The enhanced status code (RFC 3463).
+    #[schema(required = true)]
+    status: Option<String>,
+    /// The SMTP reply code.
+    #[schema(required = true)]
+    reply: Option<u16>,
+    /// What the reporting server did.
+    #[schema(schema_with = crate::words::action)]
+    action: Action,
+    /// Whether trying again can help.
+    #[schema(schema_with = crate::words::permanence)]
+    permanence: Permanence,
+    /// Whose matter it is.
+    #[schema(schema_with = crate::words::fault)]
+    fault: Fault,
+    /// The line that decided.
+    #[schema(required = true)]
+    diagnostic: Option<String>,
+    /// Who refused.
+    #[schema(required = true)]
+    remote_mta: Option<String>,
+    /// The rule that decided the reason.
+    rule: String,
+}
+
+impl From<Report> for ClassifiedView {
+    fn from(report: Report) -> Self {
+        Self {
+            kind: report.kind,
+            reporting_mta: report.reporting_mta,
+            provider_notice: report.provider_notice,
+            recipients: report.recipients.into_iter().map(ClassifiedRecipientView::from).collect(),
+            notes: report.notes,
+        }
+    }
+}
+
+impl From<Recipient> for ClassifiedRecipientView {
+    fn from(recipient: Recipient) -> Self {
+        Self {
+            address: recipient.address,
+            reason: recipient.reason,
+            status: recipient.status.map(|status| status.to_string()),
+            reply: recipient.reply,
+            action: recipient.action,
+            permanence: recipient.permanence,
+            fault: recipient.fault,
+            diagnostic: recipient.diagnostic,
+            remote_mta: recipient.remote_mta,
+            rule: recipient.rule,
+        }
+    }
+}
+
+/// Which bounces, and which page.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListBounces {
+    /// Of this tenant only.
+    #[garde(skip)]
+    #[param(schema_with = crate::words::tenant_id, required = false)]
+    pub(crate) tenant_id: Option<TenantId>,
+    /// In this mailbox only.
+    #[garde(skip)]
+    #[param(schema_with = crate::words::mailbox_id, required = false)]
+    pub(crate) mailbox_id: Option<MailboxId>,
+    /// Of this incident only.
+    #[garde(skip)]
+    #[param(schema_with = crate::words::incident_id, required = false)]
+    pub(crate) incident_id: Option<IncidentId>,
+    /// For this reason only.
+    #[garde(skip)]
+    #[param(schema_with = crate::words::reason, required = false)]
+    pub(crate) reason: Option<Reason>,
+    /// With this verdict only.
+    #[garde(skip)]
+    #[param(schema_with = crate::words::verdict, required = false)]
+    pub(crate) verdict: Option<Verdict>,
+    /// To recipients at this domain only.
+    #[garde(inner(length(max = 253), custom(crate::input::is_plain)))]
+    #[param(max_length = 253)]
+    pub(crate) recipient_domain: Option<String>,
+    /// Received then or later.
+    #[garde(skip)]
+    pub(crate) from: Option<DateTime<Utc>>,
+    /// Received before.
+    #[garde(skip)]
+    pub(crate) to: Option<DateTime<Utc>>,
+    /// `next` of the page before.
+    #[garde(skip)]
+    pub(crate) cursor: Option<String>,
+    /// How many at most: 50 when left out.
+    #[garde(range(min = 1, max = 200))]
+    #[param(minimum = 1, maximum = 200)]
+    pub(crate) limit: Option<u16>,
+}

@@ -1,0 +1,128 @@
+//! What the program can be asked to do.
+
+use std::sync::Arc;
+
+use actix_web::HttpServer;
+use actix_web::web::Data;
+use anyhow::{Context, bail, ensure};
+use daimon_api::{Service, Sources};
+use daimon_boot::internal::Check;
+use daimon_boot::settings::{Api, Environment, Owner};
+use daimon_boot::shutdown::Signal;
+use daimon_boot::time::Time;
+use daimon_boot::{internal, logging, metrics};
+use daimon_domain::clock::{Clock, SystemClock};
+use daimon_domain::id::{KeyId, MspId};
+use daimon_domain::scope::{Permission, Tenants, Wall};
+use daimon_egress::Guard;
+use daimon_queue::Queue;
+use daimon_seal::{MasterKey, SystemEntropy, TokenIssuer};
+use daimon_store::{Db, api_key, msp};
+use secrecy::ExposeSecret;
+
+/// How many requests can hold a transaction at once.
+const CONNECTIONS: u32 = 20;
+
+#[expect(clippy::print_stdout, reason = "the answer of the program, not a log line")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+/// Serves until it is asked to stop.
+pub(crate) async fn serve(api: Api) -> anyhow::Result<()> {
+    let common = &api.common;
+    common.check().unwrap_or_else(|error| daimon_boot::settings::refuse(&error));
+    logging::init(&common.surroundings.log)?;
+    let measured = metrics::install()?;
+    let stop = Signal::watch()?;
+    let (time, mut drains) = Time::start(common.surroundings.clock.as_deref(), "api").await?;
+    // The API has no work of its own: whoever waits for it to be idle need not wait.
+    tokio::spawn(async move {
+        loop {
+            drains.next().await.done(0);
+        }
+    });
+
+    let is_development = common.surroundings.environment == Environment::Development;
+    let master = MasterKey::from_hex_file(&common.master_key_file)?;
+    let db = Db::connect(common.database_url.expose(), CONNECTIONS).await?;
+    let queue = Queue::connect(common.redis_url.expose(), &common.redis_prefix)?;
+    let sources = Sources::new(Arc::new(time), Arc::new(SystemEntropy));
+    let service = Data::new(Service {
+        db: db.clone(),
+        tokens: TokenIssuer::new(&master)?,
+        master,
+        guard: Guard::new(common.egress.egress_allow_file.as_deref(), is_development)?,
+        queue: Some(queue),
+        sources: sources.clone(),
+    });
+    let asked = db.clone();
+    let postgres = Check::new("postgres", move || {
+        let db = asked.clone();
+        async move { db.ping().await.is_ok() }
+    });
+    let internal = internal::serve(api.internal_listen, vec![postgres], measured)?;
+
+    let sources = Data::new(sources);
+    let server = HttpServer::new(move || daimon_api::app(sources.clone(), Some(service.clone())))
+        .disable_signals()
+        .shutdown_timeout(20)
+        .bind(api.listen)
+        .with_context(|| format!("DAIMON_LISTEN {} can't be used", api.listen))?;
+    let address = server.addrs().first().copied().unwrap_or(api.listen);
+    let running = server.run();
+    let handle = running.handle();
+    let serving = tokio::spawn(running);
+    say(&format!("ready api={address} internal={}", internal.address));
+    stop.cancelled().await;
+    handle.stop(true).await;
+    serving.await??;
+    internal.stop().await;
+    db.close().await;
+    Ok(())
+}
+
+/// Creates an MSP and its first key.
+pub(crate) async fn bootstrap(owner: &Owner, name: &str, another: bool) -> anyhow::Result<()> {
+    let length = name.chars().count();
+    ensure!((1..=200).contains(&length) && !name.chars().any(char::is_control), "--name has 1 to 200 characters");
+    let owner = daimon_store::Owner::connect(owner.database_owner_url.expose()).await?;
+    owner.migrate().await.context("DATABASE_OWNER_URL: the database could not be brought to this version")?;
+    if !another && owner.any_msp_exists().await? {
+        bail!("there is an MSP already, so nothing was changed; --another creates one more");
+    }
+    let (now, entropy) = (SystemClock.now(), SystemEntropy);
+    owner.ensure_partitions(now).await?;
+    let msp = MspId::new(now, &entropy);
+    let id = KeyId::new(now, &entropy);
+    let (text, hash) = daimon_seal::ApiKey::generate(msp, id, &entropy);
+    let key = api_key::ApiKey {
+        id,
+        name: "bootstrap".to_owned(),
+        permissions: Permission::ALL.to_vec(),
+        tenants: Tenants::All,
+        created_at: now,
+        expires_at: None,
+        revoked_at: None,
+    };
+    let mut tx = owner.begin(&Wall::whole(msp)).await?;
+    msp::create(&mut tx, name, now).await?;
+    api_key::insert(&mut tx, &key, &hash).await?;
+    tx.commit().await?;
+    say(text.expose_secret());
+    Ok(())
+}
+
+/// Brings the database to this version.
+pub(crate) async fn migrate(owner: &Owner) -> anyhow::Result<()> {
+    let owner = daimon_store::Owner::connect(owner.database_owner_url.expose()).await?;
+    owner.migrate().await?;
+    owner.ensure_partitions(SystemClock.now()).await?;
+    Ok(())
+}
+
+/// Prints the document.
+pub(crate) fn openapi() -> anyhow::Result<()> {
+    say(daimon_api::document_json()?.trim_end());
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! Wire shapes of events.
+
+use chrono::{DateTime, Utc};
+use daimon_domain::event::EventType;
+use daimon_domain::id::EventId;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
+
+/// Something that happened.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Event, example = json!({
+    "id": "evt_019ab1c2d3e47f508192a3b4c5d6e7f8", "type": "incident.opened", "occurred_at": "2026-11-24T07:00:00Z",
+    "cursor": "AAAA", "body": {"type": "incident.opened", "timestamp": "2026-11-24T07:00:00Z", "data": {}}
+}))]
+pub(crate) struct EventView {
+    /// Its id, which is also the `webhook-id`.
+    #[schema(schema_with = crate::words::event_id)]
+    pub(crate) id: EventId,
+    /// What happened.
+    #[schema(schema_with = crate::words::event_type)]
+    pub(crate) r#type: EventType,
+    /// When.
+    pub(crate) occurred_at: DateTime<Utc>,
+    /// To be sent as `after` for what follows.
+    pub(crate) cursor: String,
+    /// What endpoints get, byte for byte.
+    #[schema(value_type = Object)]
+    pub(crate) body: Box<RawValue>,
+}
+
+/// Where to go on.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListEvents {
+    /// The `cursor` of the last event that you have, or `next`; from the beginning when left out.
+    #[garde(skip)]
+    pub(crate) after: Option<String>,
+    /// How many at most: 50 when left out.
+    #[garde(range(min = 1, max = 200))]
+    #[param(minimum = 1, maximum = 200)]
+    pub(crate) limit: Option<u16>,
+}

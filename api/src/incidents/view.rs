@@ -1,0 +1,308 @@
+//! Wire shapes of incidents. What people read is in the tenant's language.
+
+use chrono::{DateTime, Utc};
+use daimon_domain::id::{IncidentId, MailboxId, TenantId};
+use daimon_domain::incident::{Incident, IncidentState};
+use daimon_domain::playbook::{Phase, Step, Who};
+use daimon_domain::tenant::Language;
+use daimon_domain::verdict::{EvidenceLine, Severity, Tier, Verdict};
+use daimon_store::incident::{Entry, StepDone, StepState};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::sentence;
+use crate::input::is_plain_text;
+
+/// What a technician works on, in short.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Incident, example = json!({
+    "id": "inc_019ab1c2d3e47f508192a3b4c5d6e7f8", "tenant_id": "tnt_019ab1c2d3e47f508192a3b4c5d6e7f8",
+    "mailbox_id": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8", "verdict": "account_takeover", "tier": "probable",
+    "severity": "critical", "state": "open", "score_db": 57.5, "bounces": 14, "unexpected_recipients": 12,
+    "dedup_key": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8:account_takeover", "sequence": 3, "opened_at": "2026-11-24T07:00:00Z",
+    "updated_at": "2026-11-24T07:20:00Z", "first_bounce_at": "2026-11-24T06:50:00Z", "last_bounce_at": "2026-11-24T07:19:00Z"
+}))]
+pub(crate) struct IncidentView {
+    /// Its id.
+    #[schema(schema_with = crate::words::incident_id)]
+    id: IncidentId,
+    /// Of which tenant.
+    #[schema(schema_with = crate::words::tenant_id)]
+    tenant_id: TenantId,
+    /// Of which mailbox.
+    #[schema(schema_with = crate::words::mailbox_id)]
+    mailbox_id: MailboxId,
+    /// The cause, as far as known.
+    #[schema(schema_with = crate::words::verdict)]
+    verdict: Verdict,
+    /// How sure.
+    #[schema(schema_with = crate::words::tier)]
+    tier: Tier,
+    /// How urgent.
+    #[schema(schema_with = crate::words::severity)]
+    severity: Severity,
+    /// Where it stands.
+    #[schema(schema_with = crate::words::incident_state)]
+    state: IncidentState,
+    /// How far the verdict is ahead of the next, in decibans: +10 is ten times likelier.
+    score_db: f64,
+    /// How many bounces belong to it.
+    bounces: u32,
+    /// How many different recipients nobody here ever wrote to.
+    unexpected_recipients: u32,
+    /// The same for the same mailbox and cause: file tickets under it.
+    dedup_key: String,
+    /// Grows with every event about it: drop what is older than what you have.
+    sequence: i64,
+    /// When it opened.
+    opened_at: DateTime<Utc>,
+    /// When it last changed.
+    updated_at: DateTime<Utc>,
+    /// Its oldest bounce.
+    first_bounce_at: DateTime<Utc>,
+    /// Its newest bounce.
+    last_bounce_at: DateTime<Utc>,
+}
+
+/// What a technician works on, with the evidence, the playbook and the story so far.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = IncidentWithEvidence, example = json!({
+    "id": "inc_019ab1c2d3e47f508192a3b4c5d6e7f8", "tenant_id": "tnt_019ab1c2d3e47f508192a3b4c5d6e7f8",
+    "mailbox_id": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8", "verdict": "account_takeover", "tier": "probable",
+    "severity": "critical", "state": "open", "score_db": 57.5, "bounces": 14, "unexpected_recipients": 12,
+    "dedup_key": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8:account_takeover", "sequence": 3, "opened_at": "2026-11-24T07:00:00Z",
+    "updated_at": "2026-11-24T07:20:00Z", "first_bounce_at": "2026-11-24T06:50:00Z", "last_bounce_at": "2026-11-24T07:19:00Z",
+    "language": "en", "evidence": [{"item": "gen_site", "value": "own_provider", "db": 12.0, "count": 14,
+        "sentence": "The mailbox's own provider wrote the bounce (14 times): makes account_takeover 12 dB more likely."}],
+    "playbook": [{"id": "C01", "phase": "contain", "who": "provider_admin", "gate": "contained", "title": "Set a new password",
+        "why": "The old one is known.", "evidence": "When, and by whom.", "state": "open", "by": null, "at": null, "note": null}],
+    "acknowledged_at": null, "acknowledged_by": null, "timeline": []
+}))]
+pub(crate) struct IncidentWithEvidenceView {
+    #[serde(flatten)]
+    incident: IncidentView,
+    /// The language of what follows: the tenant's.
+    #[schema(schema_with = crate::words::language)]
+    language: Language,
+    /// What speaks for the verdict, strongest first.
+    evidence: Vec<EvidenceView>,
+    /// What to do, in this order.
+    playbook: Vec<StepView>,
+    /// When somebody said that they are on it.
+    #[schema(required = true)]
+    acknowledged_at: Option<DateTime<Utc>>,
+    /// Who: an API key's id.
+    #[schema(required = true)]
+    acknowledged_by: Option<String>,
+    /// What happened to it, oldest first.
+    timeline: Vec<EntryView>,
+}
+
+/// One line of the explanation.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Evidence)]
+pub(crate) struct EvidenceView {
+    /// What was looked at.
+    item: String,
+    /// What was seen.
+    value: String,
+    /// Which way and how much it weighs for the verdict against its closest rival, in decibans.
+    db: f64,
+    /// On how many bounces, or in how many windows, it was seen.
+    count: u32,
+    /// The same for people.
+    sentence: String,
+}
+
+/// One step of the playbook.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlaybookStep, example = json!({
+    "id": "C01", "phase": "contain", "who": "provider_admin", "gate": "contained", "title": "Set a new password",
+    "why": "The old one is known.", "evidence": "When, and by whom.", "state": "done",
+    "by": "key_019ab1c2d3e47f508192a3b4c5d6e7f8", "at": "2026-11-24T07:30:00Z", "note": "By phone with the owner."
+}))]
+pub(crate) struct StepView {
+    /// Its id.
+    id: String,
+    /// When in the incident's life it is due.
+    #[schema(schema_with = crate::words::phase)]
+    phase: Phase,
+    /// Who does it.
+    #[schema(schema_with = crate::words::who)]
+    who: Who,
+    /// The state that it must be done for.
+    #[schema(required = true)]
+    gate: Option<String>,
+    /// What to do.
+    title: String,
+    /// Why.
+    why: String,
+    /// What to write down.
+    evidence: String,
+    /// Where it stands.
+    #[schema(schema_with = crate::words::step_state)]
+    state: StepState,
+    /// Who said so: an API key's id.
+    #[schema(required = true)]
+    by: Option<String>,
+    /// When.
+    #[schema(required = true)]
+    at: Option<DateTime<Utc>>,
+    /// What they wrote down.
+    #[schema(required = true)]
+    note: Option<String>,
+}
+
+/// A line of an incident's story.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TimelineEntry)]
+pub(crate) struct EntryView {
+    /// When.
+    at: DateTime<Utc>,
+    /// What happened.
+    what: String,
+    /// Who did it: an API key's id, or `daimon`.
+    who: String,
+    /// In their words.
+    #[schema(required = true)]
+    note: Option<String>,
+}
+
+impl StepView {
+    /// A step as it stands on an incident.
+    pub(super) fn new(step: &Step, done: Option<StepDone>, language: Language) -> Self {
+        let (state, by, at, note) = match done {
+            None => (StepState::Open, None, None, None),
+            Some(done) => (done.state, Some(done.by), Some(done.at), done.note),
+        };
+        Self {
+            id: step.id.clone(),
+            phase: step.phase,
+            who: step.who,
+            gate: step.gate.clone(),
+            title: step.title.in_language(language).to_owned(),
+            why: step.why.in_language(language).to_owned(),
+            evidence: step.evidence.clone(),
+            state,
+            by,
+            at,
+            note,
+        }
+    }
+}
+
+impl EvidenceView {
+    fn new(line: EvidenceLine, verdict: Verdict, language: Language) -> Self {
+        let sentence = sentence::of(&line, verdict, language);
+        Self { item: line.item, value: line.value, db: line.db, count: line.count, sentence }
+    }
+}
+
+impl IncidentWithEvidenceView {
+    /// An incident as a person reads it.
+    pub(super) fn new(
+        mut incident: Incident,
+        language: Language,
+        mut done: Vec<StepDone>,
+        acknowledged: Option<(DateTime<Utc>, String)>,
+        timeline: Vec<Entry>,
+    ) -> Self {
+        let verdict = incident.verdict;
+        let evidence = std::mem::take(&mut incident.evidence);
+        let playbook = daimon_verdict::playbook::steps_for(verdict)
+            .into_iter()
+            .map(|step| {
+                let at = done.iter().position(|done| done.step == step.id);
+                StepView::new(step, at.map(|at| done.swap_remove(at)), language)
+            })
+            .collect();
+        let (acknowledged_at, acknowledged_by) = acknowledged.unzip();
+        Self {
+            incident: incident.into(),
+            language,
+            evidence: evidence.into_iter().map(|line| EvidenceView::new(line, verdict, language)).collect(),
+            playbook,
+            acknowledged_at,
+            acknowledged_by,
+            timeline: timeline
+                .into_iter()
+                .map(|entry| EntryView { at: entry.at, what: entry.what, who: entry.who, note: entry.note })
+                .collect(),
+        }
+    }
+}
+
+impl From<Incident> for IncidentView {
+    fn from(incident: Incident) -> Self {
+        Self {
+            id: incident.id,
+            tenant_id: incident.tenant,
+            mailbox_id: incident.mailbox,
+            verdict: incident.verdict,
+            tier: incident.tier,
+            severity: incident.severity,
+            state: incident.state,
+            score_db: incident.score_db,
+            bounces: incident.bounces,
+            unexpected_recipients: incident.unexpected_recipients,
+            dedup_key: incident.dedup_key,
+            sequence: incident.sequence,
+            opened_at: incident.opened_at,
+            updated_at: incident.updated_at,
+            first_bounce_at: incident.first_bounce_at,
+            last_bounce_at: incident.last_bounce_at,
+        }
+    }
+}
+
+/// Where a step stands now.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = StepChange, example = json!({"state": "done", "note": "By phone with the owner."}))]
+pub(crate) struct StepChange {
+    /// Where it stands. `skipped`, which means that it does not apply here, needs a note that says why.
+    #[garde(skip)]
+    #[schema(schema_with = crate::words::step_state)]
+    pub(crate) state: StepState,
+    /// What to write down.
+    #[serde(default)]
+    #[garde(inner(length(chars, min = 1, max = 2_000), custom(is_plain_text)))]
+    #[schema(nullable = false, min_length = 1, max_length = 2_000)]
+    pub(crate) note: Option<String>,
+}
+
+/// Which incidents, and which page.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListIncidents {
+    /// Of this tenant only.
+    #[garde(skip)]
+    #[param(schema_with = crate::words::tenant_id, required = false)]
+    pub(crate) tenant_id: Option<TenantId>,
+    /// Of this mailbox only.
+    #[garde(skip)]
+    #[param(schema_with = crate::words::mailbox_id, required = false)]
+    pub(crate) mailbox_id: Option<MailboxId>,
+    /// With this verdict only.
+    #[garde(skip)]
+    #[param(schema_with = crate::words::verdict, required = false)]
+    pub(crate) verdict: Option<Verdict>,
+    /// In this state only.
+    #[garde(skip)]
+    #[param(schema_with = crate::words::incident_state, required = false)]
+    pub(crate) state: Option<IncidentState>,
+    /// `true`: without those that are closed or dismissed.
+    #[serde(default)]
+    #[garde(skip)]
+    #[param(required = false)]
+    pub(crate) live: bool,
+    /// `next` of the page before.
+    #[garde(skip)]
+    pub(crate) cursor: Option<String>,
+    /// How many at most: 50 when left out.
+    #[garde(range(min = 1, max = 200))]
+    #[param(minimum = 1, maximum = 200)]
+    pub(crate) limit: Option<u16>,
+}
