@@ -19,11 +19,11 @@ use crate::problem::{MEDIA_TYPE, Problem};
 use crate::service::Sources;
 
 /// `X-Request-Id`.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Names a request, in headers, bodies and logs.
 #[derive(Clone, Debug)]
-pub struct RequestId(pub String);
+pub(crate) struct RequestId(pub(crate) String);
 
 impl RequestId {
     /// The client's own, when it is 1 to 128 plain characters: it goes into logs.
@@ -66,7 +66,7 @@ fn text(problem: &Problem, request_id: &str, instance: &str) -> String {
 }
 
 /// The outermost layer.
-pub async fn finish(
+pub(crate) async fn finish(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {

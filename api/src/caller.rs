@@ -22,7 +22,7 @@ use crate::problem::Problem;
 use crate::service::Service;
 
 /// A permission, as a type.
-pub trait Permit {
+pub(crate) trait Permit {
     /// Which one.
     const PERMISSION: Permission;
 }
@@ -31,7 +31,7 @@ macro_rules! permits {
     ($($name:ident,)+) => {$(
         #[doc = concat!("[`Permission::", stringify!($name), "`].")]
         #[derive(Debug)]
-        pub enum $name {}
+        pub(crate) enum $name {}
 
         impl Permit for $name {
             const PERMISSION: Permission = Permission::$name;
@@ -55,27 +55,27 @@ permits! {
 }
 
 /// Somebody who may do `P`.
-pub struct Caller<P> {
+pub(crate) struct Caller<P> {
     /// The request's transaction. Nothing is kept unless it is committed.
-    pub tx: MspTx,
+    pub(crate) tx: MspTx,
     /// The MSP.
-    pub msp: MspId,
+    pub(crate) msp: MspId,
     /// The API key behind the token.
-    pub key: KeyId,
+    pub(crate) key: KeyId,
     /// The tenants within reach.
-    pub tenants: Tenants,
+    pub(crate) tenants: Tenants,
     /// What the key may do.
-    pub permissions: Vec<Permission>,
+    pub(crate) permissions: Vec<Permission>,
     /// When the request came.
-    pub now: DateTime<Utc>,
+    pub(crate) now: DateTime<Utc>,
     /// What lasts longer than the request.
-    pub service: Data<Service>,
+    pub(crate) service: Data<Service>,
     permit: PhantomData<P>,
 }
 
 impl<P> Caller<P> {
     /// Writes down who did what, in the transaction of its effect.
-    pub async fn audit(
+    pub(crate) async fn audit(
         &mut self,
         action: &str,
         subject: impl ToString,
@@ -96,7 +96,7 @@ impl<P> Caller<P> {
     }
 
     /// Keeps what was done.
-    pub async fn commit(self) -> Result<(), Problem> {
+    pub(crate) async fn commit(self) -> Result<(), Problem> {
         Ok(self.tx.commit().await?)
     }
 }
@@ -145,7 +145,7 @@ impl<P: Permit + 'static> FromRequest for Caller<P> {
 ///
 /// The rest of a request is judged only after its caller was: whoever lacks the permission does not learn what is wrong
 /// with a body.
-pub struct Permitted<P, T>(pub Caller<P>, pub T);
+pub(crate) struct Permitted<P, T>(pub(crate) Caller<P>, pub(crate) T);
 
 impl<P: Permit + 'static, T: FromRequest + 'static> FromRequest for Permitted<P, T> {
     type Error = actix_web::Error;
@@ -164,7 +164,7 @@ impl<P: Permit + 'static, T: FromRequest + 'static> FromRequest for Permitted<P,
 }
 
 /// The credential of `Authorization: Bearer`.
-pub fn bearer(request: &HttpRequest) -> Option<&str> {
+pub(crate) fn bearer(request: &HttpRequest) -> Option<&str> {
     let (scheme, credential) = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(credential.trim())
 }

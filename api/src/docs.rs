@@ -17,21 +17,21 @@ const POLICY: &str =
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
 
 /// The document as it is served.
-pub struct Document {
+pub(crate) struct Document {
     /// What there is.
-    pub openapi: OpenApi,
+    pub(crate) openapi: OpenApi,
     json: String,
 }
 
 impl Document {
     /// Renders it once.
-    pub fn new(openapi: OpenApi) -> Self {
+    pub(crate) fn new(openapi: OpenApi) -> Self {
         let json = openapi.to_json().unwrap_or_default();
         Self { openapi, json }
     }
 
     /// The methods of a path; none where there is no such path.
-    pub fn methods(&self, path: &str) -> Vec<&'static str> {
+    pub(crate) fn methods(&self, path: &str) -> Vec<&'static str> {
         if ["/openapi.json", "/docs", "/docs/problems"].contains(&path) || path.starts_with("/docs/") {
             return vec!["GET"];
         }
@@ -67,17 +67,11 @@ pub(crate) async fn docs() -> HttpResponse {
 /// Where every problem's `type` leads.
 #[get("/docs/problems")]
 pub(crate) async fn problems() -> HttpResponse {
-    let list: String = Code::ALL
-        .iter()
-        .map(|code| {
-            format!(
-                "<h2 id=\"{code}\">{title}</h2><p><code>{code}</code>, status {status}. {advice}</p>\n",
-                title = code.title(),
-                status = code.status().as_u16(),
-                advice = code.advice()
-            )
-        })
-        .collect();
+    let entry = |code: &Code| {
+        let (title, status, advice) = (code.title(), code.status().as_u16(), code.advice());
+        format!("<h2 id=\"{code}\">{title}</h2><p><code>{code}</code>, status {status}. {advice}</p>")
+    };
+    let list = Code::ALL.iter().map(entry).collect::<Vec<_>>().join("\n");
     HttpResponse::Ok().insert_header((header::CONTENT_SECURITY_POLICY, POLICY)).content_type("text/html; charset=utf-8").body(
         format!(
             "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Daimon: problems</title>\n\

@@ -10,18 +10,18 @@ use serde::Serialize;
 use crate::problem::Problem;
 
 /// The strong `ETag` of a version.
-pub fn etag(version: i64) -> (header::HeaderName, String) {
+pub(crate) fn etag(version: i64) -> (header::HeaderName, String) {
     (header::ETAG, format!("\"{version}\""))
 }
 
 /// One resource with its `ETag`.
-pub fn tagged<T: Serialize>(version: i64, view: &T) -> HttpResponse {
+pub(crate) fn tagged<T: Serialize>(version: i64, view: &T) -> HttpResponse {
     HttpResponse::Ok().insert_header(etag(version)).json(view)
 }
 
 /// `If-Match`, which a change must carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IfMatch {
+pub(crate) enum IfMatch {
     /// `*`: whatever is there.
     Any,
     /// This version.
@@ -30,7 +30,7 @@ pub enum IfMatch {
 
 impl IfMatch {
     /// Refuses a change that was made from another version.
-    pub fn check(self, version: i64) -> Result<(), Problem> {
+    pub(crate) fn check(self, version: i64) -> Result<(), Problem> {
         match self {
             Self::Version(expected) if expected != version => Err(Problem::PreconditionFailed),
             Self::Any | Self::Version(_) => Ok(()),

@@ -21,7 +21,7 @@ const KEPT: TimeDelta = TimeDelta::hours(24);
 
 /// The request's `Idempotency-Key`, if it has one, and what it asks for.
 #[derive(Debug)]
-pub struct IdempotencyKey {
+pub(crate) struct IdempotencyKey {
     key: Option<String>,
     target: String,
 }
@@ -42,24 +42,28 @@ impl FromRequest for IdempotencyKey {
 }
 
 /// A request that is answered for the first time.
-pub struct Once {
+pub(crate) struct Once {
     key: Option<String>,
     fingerprint: [u8; 32],
 }
 
 /// What was made.
-pub struct Created<T> {
+pub(crate) struct Created<T> {
     /// Where it is read.
-    pub location: String,
+    pub(crate) location: String,
     /// Its version, where it has one.
-    pub version: Option<i64>,
+    pub(crate) version: Option<i64>,
     /// The body of the answer.
-    pub view: T,
+    pub(crate) view: T,
 }
 
 impl IdempotencyKey {
     /// Either the answer that was given before, or permission to go on.
-    pub async fn begin<P>(self, caller: &mut Caller<P>, body: &Bytes) -> Result<Result<Once, HttpResponse>, Problem> {
+    pub(crate) async fn begin<P>(
+        self,
+        caller: &mut Caller<P>,
+        body: &Bytes,
+    ) -> Result<Result<Once, HttpResponse>, Problem> {
         let hash = caller.service.master.keyed_hash(caller.msp);
         let fingerprint = hash.hash(&[b"request", self.target.as_bytes(), body]);
         let Some(key) = self.key else { return Ok(Ok(Once { key: None, fingerprint })) };
@@ -92,7 +96,7 @@ impl IdempotencyKey {
 
 impl Once {
     /// Keeps the answer and what was done, and answers 201.
-    pub async fn created<P, T: Serialize>(
+    pub(crate) async fn created<P, T: Serialize>(
         self,
         mut caller: Caller<P>,
         made: Created<T>,

@@ -16,24 +16,24 @@ use serde_path_to_error::{Path, Segment};
 use crate::problem::{FieldError, Problem};
 
 /// What a body may have: 1 MiB.
-pub const MAX_BODY: usize = 1_048_576;
+pub(crate) const MAX_BODY: usize = 1_048_576;
 
 /// A JSON body that was understood.
 #[derive(Debug)]
-pub struct Body<T> {
+pub(crate) struct Body<T> {
     /// What it says.
-    pub value: T,
+    pub(crate) value: T,
     /// How it was written.
-    pub bytes: Bytes,
+    pub(crate) bytes: Bytes,
 }
 
 /// A message as it came over SMTP (`message/rfc822`).
 #[derive(Debug)]
-pub struct RawMessage(pub Bytes);
+pub(crate) struct RawMessage(pub(crate) Bytes);
 
 /// A query that was understood.
 #[derive(Debug)]
-pub struct Query<T>(pub T);
+pub(crate) struct Query<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Validate<Context = ()> + 'static> FromRequest for Body<T> {
     type Error = Problem;
@@ -127,7 +127,7 @@ fn read_query<T: DeserializeOwned + Validate<Context = ()>>(text: &str) -> Resul
 }
 
 /// For `deserialize_with`: text that the domain reads.
-pub fn text<'de, T, D>(from: D) -> Result<T, D::Error>
+pub(crate) fn text<'de, T, D>(from: D) -> Result<T, D::Error>
 where
     T: std::str::FromStr<Err: std::fmt::Display>,
     D: serde::Deserializer<'de>,
@@ -137,7 +137,7 @@ where
 }
 
 /// The same for a field that may be left out; `null` is no text.
-pub fn maybe_text<'de, T, D>(from: D) -> Result<Option<T>, D::Error>
+pub(crate) fn maybe_text<'de, T, D>(from: D) -> Result<Option<T>, D::Error>
 where
     T: std::str::FromStr<Err: std::fmt::Display>,
     D: serde::Deserializer<'de>,
@@ -146,12 +146,14 @@ where
 }
 
 /// For `garde(custom)`: text that can be stored and shown, without control characters.
-pub fn is_plain(text: &str, _context: &()) -> garde::Result {
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as garde calls it")]
+pub(crate) fn is_plain(text: &str, _context: &()) -> garde::Result {
     if text.chars().any(char::is_control) { Err(garde::Error::new("has control characters")) } else { Ok(()) }
 }
 
 /// The same for text of several lines.
-pub fn is_plain_text(text: &str, _context: &()) -> garde::Result {
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as garde calls it")]
+pub(crate) fn is_plain_text(text: &str, _context: &()) -> garde::Result {
     let is_odd = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
     if text.chars().any(is_odd) { Err(garde::Error::new("has control characters")) } else { Ok(()) }
 }
@@ -160,7 +162,7 @@ fn pointer(path: &Path) -> String {
     let mut pointer = String::new();
     for segment in path {
         match segment {
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Seq { index } => push(&mut pointer, &index.to_string()),
             Segment::Map { key } | Segment::Enum { variant: key } => push(&mut pointer, key),
             Segment::Unknown => {}
         }

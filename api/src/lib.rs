@@ -21,6 +21,8 @@ mod problem;
 mod routes;
 mod service;
 mod spec;
+#[cfg(test)]
+mod spec_tests;
 mod tenants;
 mod words;
 

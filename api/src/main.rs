@@ -29,7 +29,7 @@ enum Command {
     Bootstrap(Bootstrap),
     /// Brings the database to this version.
     Migrate(Owner),
-    /// Prints the OpenAPI document. Needs no settings.
+    /// Prints the `OpenAPI` document. Needs no settings.
     Openapi,
 }
 

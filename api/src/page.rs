@@ -15,21 +15,21 @@ use crate::caller::Caller;
 use crate::problem::{FieldError, Problem};
 
 /// How many rows a page has when nothing is said.
-pub const DEFAULT_LIMIT: u16 = 50;
+pub(crate) const DEFAULT_LIMIT: u16 = 50;
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Page<T> {
+pub(crate) struct Page<T> {
     /// What is on it, newest first.
-    pub items: Vec<T>,
+    pub(crate) items: Vec<T>,
     /// What to send as `cursor` for the next page. `null` means that this was the last one, and nothing else does.
-    pub next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 const MAC_LEN: usize = 16;
 
 /// Writes and reads the cursors of one caller's walk through one list.
-pub struct Cursors {
+pub(crate) struct Cursors {
     hash: KeyedHash,
     caller: Uuid,
     walk: String,
@@ -37,7 +37,7 @@ pub struct Cursors {
 
 impl Cursors {
     /// Cursors for this list with these filters.
-    pub fn new(hash: KeyedHash, caller: Uuid, list: &str, filters: &impl std::fmt::Debug) -> Self {
+    pub(crate) fn new(hash: KeyedHash, caller: Uuid, list: &str, filters: &impl std::fmt::Debug) -> Self {
         Self { hash, caller, walk: format!("{list} {filters:?}") }
     }
 
@@ -47,14 +47,14 @@ impl Cursors {
     }
 
     /// The cursor that goes on after `last`.
-    pub fn after(&self, last: Uuid) -> String {
+    pub(crate) fn after(&self, last: Uuid) -> String {
         let mut bytes = last.as_bytes().to_vec();
         bytes.extend_from_slice(&self.mac(last));
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
     }
 
     /// Where a cursor goes on, `None` without one.
-    pub fn read(&self, cursor: Option<&str>) -> Result<Option<Uuid>, Problem> {
+    pub(crate) fn read(&self, cursor: Option<&str>) -> Result<Option<Uuid>, Problem> {
         let Some(cursor) = cursor else { return Ok(None) };
         let refused =
             || Problem::Invalid(vec![FieldError::of("cursor", "not a cursor of this list with these filters")]);
@@ -67,7 +67,7 @@ impl Cursors {
 }
 
 /// A walk through one list: where this page begins and how the next one will.
-pub struct Walk {
+pub(crate) struct Walk {
     cursors: Cursors,
     limit: u16,
     before: Option<Uuid>,
@@ -75,7 +75,7 @@ pub struct Walk {
 
 impl Walk {
     /// A walk by this caller through this list with these filters.
-    pub fn new<P>(
+    pub(crate) fn new<P>(
         caller: &Caller<P>,
         list: &str,
         filters: &impl std::fmt::Debug,
@@ -89,12 +89,12 @@ impl Walk {
     }
 
     /// What the store is asked for.
-    pub fn page<I>(&self, id: impl FnOnce(Uuid) -> I) -> daimon_store::Page<I> {
+    pub(crate) fn page<I>(&self, id: impl FnOnce(Uuid) -> I) -> daimon_store::Page<I> {
         daimon_store::Page { limit: self.limit, before: self.before.map(id) }
     }
 
     /// What the client is answered.
-    pub fn answer<R, T>(&self, listed: Listed<R>, id: impl Fn(&R) -> Uuid, view: impl FnMut(R) -> T) -> Page<T> {
+    pub(crate) fn answer<R, T>(&self, listed: Listed<R>, id: impl Fn(&R) -> Uuid, view: impl FnMut(R) -> T) -> Page<T> {
         let next = listed.items.last().filter(|_last| listed.more).map(|last| self.cursors.after(id(last)));
         Page { items: listed.items.into_iter().map(view).collect(), next }
     }

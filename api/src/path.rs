@@ -6,27 +6,27 @@ use utoipa::IntoParams;
 use crate::problem::Problem;
 
 /// What a path names. (An alias, because utoipa's macro stumbles over a `Path` inside a tuple.)
-pub type At<T> = actix_web::web::Path<T>;
+pub(crate) type At<T> = actix_web::web::Path<T>;
 
 macro_rules! paths {
     ($($path:ident { $field:ident: $id:ident } = $noun:literal, $schema:ident;)+) => {$(
         #[doc = concat!("Names one ", $noun, ".")]
         #[derive(Debug, Deserialize, IntoParams)]
         #[into_params(parameter_in = Path)]
-        pub struct $path {
+        pub(crate) struct $path {
             #[doc = concat!("Which ", $noun, ".")]
             #[param(schema_with = crate::words::$schema)]
-            pub $field: String,
+            pub(crate) $field: String,
         }
 
         impl $path {
             /// The id.
-            pub fn id(&self) -> Result<daimon_domain::id::$id, Problem> {
+            pub(crate) fn id(&self) -> Result<daimon_domain::id::$id, Problem> {
                 self.$field.parse().map_err(|_malformed| Self::absent())
             }
 
             /// What a path to nothing is answered.
-            pub const fn absent() -> Problem {
+            pub(crate) const fn absent() -> Problem {
                 Problem::NotFound($noun)
             }
         }
@@ -46,20 +46,20 @@ paths! {
 /// Names one step of an incident's playbook.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
-pub struct StepPath {
+pub(crate) struct StepPath {
     /// Which incident.
     #[param(schema_with = crate::words::incident_id)]
-    pub incident_id: String,
+    pub(crate) incident_id: String,
     /// Which step.
     #[param(example = "C01")]
-    pub step: String,
+    pub(crate) step: String,
 }
 
 /// The header that a change must carry.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "only describes the header; `etag::IfMatch` reads it")]
-pub struct IfMatchHeader {
+pub(crate) struct IfMatchHeader {
     /// The `ETag` that you read. Without it the answer is 428, with an old one 412.
     #[serde(rename = "If-Match")]
     #[param(example = "\"1\"")]
@@ -70,7 +70,7 @@ pub struct IfMatchHeader {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "only describes the header; `idempotency::IdempotencyKey` reads it")]
-pub struct IdempotencyKeyHeader {
+pub(crate) struct IdempotencyKeyHeader {
     /// A text of your own, new for each request. Repeat the request with the same one, and nothing happens twice: you
     /// get the first answer, for 24 hours.
     #[serde(rename = "Idempotency-Key")]

@@ -14,7 +14,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// The media type of every failure.
-pub const MEDIA_TYPE: &str = "application/problem+json";
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
 words! {
     /// What went wrong, for programs.
@@ -56,7 +56,7 @@ words! {
 
 impl Code {
     /// The status it is answered with.
-    pub const fn status(self) -> StatusCode {
+    pub(crate) const fn status(self) -> StatusCode {
         match self {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
@@ -75,7 +75,7 @@ impl Code {
     }
 
     /// The same for every problem of the kind.
-    pub const fn title(self) -> &'static str {
+    pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Unauthenticated => "Sign in first",
             Self::Forbidden => "Not permitted",
@@ -97,7 +97,7 @@ impl Code {
     }
 
     /// What a client should do about it: the text of the page that `type` leads to.
-    pub const fn advice(self) -> &'static str {
+    pub(crate) const fn advice(self) -> &'static str {
         match self {
             Self::Unauthenticated => {
                 "Exchange your API key at POST /v1/auth/token and send the token as Authorization: Bearer. Tokens hold \
@@ -131,35 +131,35 @@ impl Code {
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ProblemError)]
-pub struct FieldError {
+pub(crate) struct FieldError {
     /// Where in the body (RFC 6901).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "/imap/host")]
-    pub pointer: Option<String>,
+    pub(crate) pointer: Option<String>,
     /// Which query parameter.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "limit")]
-    pub parameter: Option<String>,
+    pub(crate) parameter: Option<String>,
     /// What is wrong with it.
     #[schema(example = "not a host name")]
-    pub detail: String,
+    pub(crate) detail: String,
 }
 
 impl FieldError {
     /// Something in the body.
-    pub fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(crate) fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { pointer: Some(pointer.into()), parameter: None, detail: detail.into() }
     }
 
     /// Something in the query.
-    pub fn of(parameter: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(crate) fn of(parameter: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { pointer: None, parameter: Some(parameter.into()), detail: detail.into() }
     }
 }
 
 /// What went wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
+pub(crate) enum Problem {
     /// No credential, or one that does not hold; the reason is safe to tell.
     #[error("{0}")]
     Unauthenticated(&'static str),
@@ -215,7 +215,7 @@ pub enum Problem {
 
 impl Problem {
     /// Its kind.
-    pub const fn code(&self) -> Code {
+    pub(crate) const fn code(&self) -> Code {
         match self {
             Self::Unauthenticated(_) => Code::Unauthenticated,
             Self::Forbidden(_) | Self::Overreach => Code::Forbidden,
@@ -237,7 +237,7 @@ impl Problem {
     }
 
     /// Logs what happened, where it stops, and answers with no more than that it is our mistake.
-    pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
+    pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         let causes: Vec<String> =
             std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string).collect();
         tracing::error!(error = %error, causes = causes.join(": "), "a request failed: {error}");
@@ -245,12 +245,12 @@ impl Problem {
     }
 
     /// One thing in the body that can't be accepted.
-    pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(crate) fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError::at(pointer, detail)])
     }
 
     /// What is sent.
-    pub fn body(&self, request_id: &str, instance: &str) -> ProblemBody {
+    pub(crate) fn body(&self, request_id: &str, instance: &str) -> ProblemBody {
         let code = self.code();
         ProblemBody {
             r#type: format!("/docs/problems#{code}"),
@@ -283,7 +283,7 @@ impl Problem {
     }
 
     /// A failure of the framework's own, told like ours.
-    pub fn from_status(status: StatusCode) -> Self {
+    pub(crate) fn from_status(status: StatusCode) -> Self {
         match status {
             StatusCode::NOT_FOUND => Self::NotFound("path"),
             StatusCode::PAYLOAD_TOO_LARGE => Self::BodyTooLarge,
@@ -352,25 +352,25 @@ impl ResponseError for Problem {
     "instance": "/v1/mailboxes/mbx_019ab1c2d3e47f508192a3b4c5d6e7f8", "code": "not_found",
     "request_id": "019ab1c2-d3e4-7f50-8192-a3b4c5d6e7f8"
 }))]
-pub struct ProblemBody {
+pub(crate) struct ProblemBody {
     /// Where this kind of problem is explained.
-    pub r#type: String,
+    pub(crate) r#type: String,
     /// The same for every problem of the kind.
-    pub title: String,
+    pub(crate) title: String,
     /// The HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// What happened this time.
-    pub detail: String,
+    pub(crate) detail: String,
     /// The path that was asked for.
-    pub instance: String,
+    pub(crate) instance: String,
     /// The kind, for programs.
     #[schema(schema_with = crate::words::problem_code)]
-    pub code: String,
+    pub(crate) code: String,
     /// To be told to the operator; the same as in the `X-Request-Id` header.
-    pub request_id: String,
+    pub(crate) request_id: String,
     /// What is wrong, and where.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<FieldError>,
+    pub(crate) errors: Vec<FieldError>,
 }
 
 #[cfg(test)]

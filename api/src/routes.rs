@@ -53,7 +53,7 @@ pub fn app(
 }
 
 /// The document, without a database or anything else.
-pub fn document() -> OpenApi {
+pub(crate) fn document() -> OpenApi {
     let app = App::new().into_utoipa_app().openapi(spec::base()).configure(operations);
     let (_app, document) = app.split_for_parts();
     spec::complete(document)

@@ -1,22 +1,25 @@
-//! The OpenAPI document: what the handlers say of themselves, and what is true of all of them.
+//! The `OpenAPI` document: what the handlers say of themselves, and what is true of all of them.
 //!
 //! Every operation can be refused for the same reasons and every answer carries the same headers. That is written once,
 //! here, from the same facts that the layers work by, instead of in each handler.
 
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     Components, ContactBuilder, Content, Header, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder,
-    Ref, RefOr, Response, ResponseBuilder, SecurityRequirement, schema,
+    Ref, RefOr, Response, ResponseBuilder, Schema, SecurityRequirement, schema,
 };
 
 use crate::problem::{Code, MEDIA_TYPE, Problem, ProblemBody};
 
 /// How a caller proves who it is: the scheme of every operation but the few that are public.
-pub const BEARER: &str = "token";
+pub(crate) const BEARER: &str = "token";
 
 /// The document before any handler added itself.
-pub fn base() -> OpenApi {
+pub(crate) fn base() -> OpenApi {
     let tag = |name: &str, description: &str| {
         utoipa::openapi::tag::TagBuilder::new().name(name).description(Some(description)).build()
     };
@@ -59,9 +62,7 @@ fn components() -> Components {
         .build();
     let mut components = Components::new();
     components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));
-    for schema in [<ProblemBody as utoipa::PartialSchema>::schema] {
-        components.schemas.insert("Problem".to_owned(), schema());
-    }
+    components.schemas.insert("Problem".to_owned(), <ProblemBody as utoipa::PartialSchema>::schema());
     components
         .schemas
         .insert("ProblemError".to_owned(), <crate::problem::FieldError as utoipa::PartialSchema>::schema());
@@ -69,13 +70,20 @@ fn components() -> Components {
 }
 
 /// Adds what is true of every operation.
-pub fn complete(mut document: OpenApi) -> OpenApi {
+pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
+    let examples = document
+        .components
+        .iter()
+        .flat_map(|components| &components.schemas)
+        .filter_map(|(name, schema)| Some((name.clone(), example_of_schema(schema)?)))
+        .collect();
     let paths = std::mem::take(&mut document.paths.paths);
     document.paths.paths = paths
         .into_iter()
         .map(|(path, mut item)| {
             for operation in operations_mut(&mut item) {
                 complete_operation(&path, operation);
+                show_examples(operation, &examples);
             }
             (path, item)
         })
@@ -83,8 +91,36 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
     document
 }
 
+fn example_of_schema(schema: &RefOr<Schema>) -> Option<Value> {
+    serde_json::to_value(schema).ok()?.get("example").cloned()
+}
+
+/// Shows each schema's example wherever the schema is asked for or answered, so that it is written once.
+fn show_examples(operation: &mut Operation, examples: &BTreeMap<String, Value>) {
+    let responses = operation.responses.responses.iter_mut().filter(|(status, _)| status.starts_with('2'));
+    let answered = responses.filter_map(|(_, response)| match response {
+        RefOr::T(response) => Some(response.content.values_mut()),
+        RefOr::Ref(_) => None,
+    });
+    let asked = operation.request_body.iter_mut().map(|body| body.content.values_mut());
+    for content in answered.chain(asked).flatten().filter(|content| content.example.is_none()) {
+        content.example = content.schema.as_ref().and_then(|schema| example_in(schema, examples));
+    }
+}
+
+/// The example of what a schema refers to; for a page, a page of it.
+fn example_in(schema: &RefOr<Schema>, examples: &BTreeMap<String, Value>) -> Option<Value> {
+    let value = serde_json::to_value(schema).ok()?;
+    let reference = value.get("$ref").or_else(|| value.pointer("/oneOf/1/$ref"))?;
+    let name = reference.as_str()?.rsplit('/').next()?;
+    match name.strip_prefix("Page_") {
+        Some(item) => examples.get(item).map(|item| json!({ "items": [item], "next": null })),
+        None => examples.get(name).cloned(),
+    }
+}
+
 /// The methods of a path, in the order of the document.
-pub fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+pub(crate) fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
 }
 
@@ -156,7 +192,7 @@ fn request_id_header() -> Header {
 }
 
 fn problem_response(problem: &Problem, description: &str, path: &str) -> Response {
-    let instance = path.replace('{', "").replace('}', "");
+    let instance = path.replace(['{', '}'], "");
     let example =
         serde_json::to_value(problem.body("019ab1c2-d3e4-7f50-8192-a3b4c5d6e7f8", &instance)).unwrap_or_default();
     let mut content = Content::new(Some(Ref::from_schema_name("Problem")));

@@ -1,4 +1,4 @@
-//! How the closed sets of words appear in the document. The domain knows nothing of OpenAPI, so it is told here.
+//! How the closed sets of words appear in the document. The domain knows nothing of `OpenAPI`, so it is told here.
 
 use daimon_domain::bounce::{Action, Kind};
 use daimon_domain::delivery::{AttemptFault, DeliveryState};

@@ -119,6 +119,7 @@ pub(crate) struct NewCredential {
 }
 
 /// IMAP can't quote NUL (RFC 9051, 9), and a line break would begin another command.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as garde calls it")]
 fn is_password(password: &SecretString, _context: &()) -> garde::Result {
     let text = password.expose_secret();
     if !matches!(text.len(), 1..=1_024) || text.contains(['\0', '\r', '\n']) {

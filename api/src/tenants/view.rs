@@ -98,6 +98,7 @@ impl From<Tenant> for TenantView {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as garde calls it")]
 fn are_references(references: &BTreeMap<String, String>, context: &()) -> garde::Result {
     let is_sound = |text: &String| matches!(text.chars().count(), 1..=200);
     if references.len() > 50 || !references.iter().all(|(system, id)| is_sound(system) && is_sound(id)) {

@@ -1,0 +1,162 @@
+//! What the document promises of every operation, and that the committed one is the one we serve.
+
+use actix_web::http::Method;
+use actix_web::test::{TestRequest, call_service, init_service, read_body};
+use serde_json::Value;
+
+use crate::routes::{app, document_json, test_sources};
+
+fn document() -> Value {
+    serde_json::from_str(&document_json().unwrap()).unwrap()
+}
+
+/// Every operation as (method, path, itself).
+fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            found.push((method.to_uppercase(), path.clone(), operation.clone()));
+        }
+    }
+    assert!(found.len() > 30, "{}", found.len());
+    found
+}
+
+#[test]
+fn the_committed_document_is_fresh() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi/openapi.json");
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        committed == document_json().unwrap(),
+        "openapi/openapi.json is not what the handlers say. If the change is meant, adopt it with: make openapi"
+    );
+}
+
+#[test]
+fn every_operation_says_what_it_does_and_who_may() {
+    let document = document();
+    let mut ids = std::collections::BTreeSet::new();
+    let tags: Vec<&str> = document["tags"].as_array().unwrap().iter().filter_map(|tag| tag["name"].as_str()).collect();
+    for (method, path, operation) in operations(&document) {
+        let name = format!("{method} {path}");
+        assert!(ids.insert(operation["operationId"].as_str().expect(&name).to_owned()), "{name}: an id twice");
+        assert!(tags.contains(&operation["tags"][0].as_str().expect(&name)), "{name}: an unknown tag");
+        assert!(operation["summary"].as_str().expect(&name).len() > 5, "{name}");
+        assert!(operation["description"].as_str().expect(&name).len() >= 40, "{name}: too short a description");
+        assert!(operation["security"].is_array(), "{name}: nothing said about security");
+    }
+}
+
+#[test]
+fn every_operation_shows_examples_and_problem_bodies() {
+    let document = document();
+    for (method, path, operation) in operations(&document) {
+        let name = format!("{method} {path}");
+        let responses = operation["responses"].as_object().unwrap();
+        for (status, response) in responses {
+            let name = format!("{name} {status}");
+            assert!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{name}: no description");
+            assert!(response["headers"]["X-Request-Id"].is_object(), "{name}: no X-Request-Id");
+            if status.starts_with(['4', '5']) {
+                let content = &response["content"]["application/problem+json"];
+                assert_eq!(content["schema"]["$ref"], "#/components/schemas/Problem", "{name}");
+                assert_eq!(content["example"]["status"].to_string(), *status, "{name}");
+            } else if status != "204" {
+                assert!(response["content"]["application/json"]["example"].is_object(), "{name}: no example");
+            }
+        }
+        if operation["security"][0].as_object().is_some_and(|scheme| !scheme.is_empty()) {
+            assert!(responses.contains_key("401") && responses.contains_key("403"), "{name}");
+        }
+        if let Some(body) = operation["requestBody"]["content"].as_object() {
+            assert!(body.values().all(|content| !content["example"].is_null()), "{name}: no example of a request");
+            assert!(responses.contains_key("413") && responses.contains_key("415"), "{name}");
+        }
+        if path.contains('{') {
+            assert!(responses.contains_key("404"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn secrets_go_in_and_never_come_out() {
+    let document = document();
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        if schema["properties"]["password"].is_object() {
+            assert_eq!(schema["properties"]["password"]["writeOnly"], true, "{name}");
+        }
+    }
+    assert!(document["components"]["schemas"]["Mailbox"]["properties"]["password"].is_null());
+}
+
+#[actix_web::test]
+async fn whatever_is_refused_is_refused_as_a_problem() {
+    let app = init_service(app(test_sources(), None)).await;
+    for (method, path, status) in [
+        (Method::GET, "/", 404),
+        (Method::GET, "/v1/nothing", 404),
+        (Method::GET, "/v1/tenants/", 404),
+        (Method::GET, "/v1//tenants", 404),
+        (Method::GET, "/docs/nothing.js", 404),
+        (Method::GET, "/v1/%ff", 404),
+        (Method::DELETE, "/v1/tenants", 405),
+        (Method::POST, "/v1/tenants/tnt_1", 405),
+        (Method::POST, "/openapi.json", 405),
+        (Method::TRACE, "/v1/tenants", 405),
+    ] {
+        let request = TestRequest::with_uri(path).method(method.clone()).insert_header(("X-Request-Id", "mine-1"));
+        let response = call_service(&app, request.to_request()).await;
+        let name = format!("{method} {path}");
+        assert_eq!(response.status().as_u16(), status, "{name}");
+        assert_eq!(response.headers().get("content-type").unwrap(), "application/problem+json", "{name}");
+        assert_eq!(response.headers().get("x-request-id").unwrap(), "mine-1", "{name}");
+        assert_eq!(response.headers().contains_key("allow"), status == 405, "{name}");
+        let body: Value = serde_json::from_slice(&read_body(response).await).unwrap();
+        assert_eq!(
+            (body["status"].as_u64(), &body["request_id"]),
+            (Some(status.into()), &Value::from("mine-1")),
+            "{name}"
+        );
+        assert_eq!(body["instance"], path, "{name}");
+    }
+}
+
+#[actix_web::test]
+async fn a_request_without_a_name_is_given_one_and_an_odd_name_is_not_taken() {
+    let app = init_service(app(test_sources(), None)).await;
+    let mut seen = std::collections::BTreeSet::new();
+    for odd in ["", "a b", "a\tb", "\u{1b}[31m", &"x".repeat(129)] {
+        let request = TestRequest::get().uri("/openapi.json").insert_header(("X-Request-Id", odd)).to_request();
+        let response = call_service(&app, request).await;
+        let id = response.headers().get("x-request-id").unwrap().to_str().unwrap().to_owned();
+        assert_eq!(id.len(), 36, "{id}");
+        assert!(seen.insert(id));
+    }
+}
+
+#[actix_web::test]
+async fn a_handler_that_panics_answers_a_problem_and_the_next_request_is_served() {
+    async fn broken() -> &'static str {
+        panic!("on purpose")
+    }
+    let app = init_service(
+        actix_web::App::new()
+            .app_data(test_sources())
+            .route("/broken", actix_web::web::get().to(broken))
+            .wrap(actix_web::middleware::from_fn(crate::answer::finish)),
+    )
+    .await;
+    for _twice in 0..2 {
+        let request = TestRequest::get().uri("/broken").insert_header(("X-Request-Id", "r2")).to_request();
+        let error = actix_web::dev::Service::call(&app, request).await.err().unwrap();
+        let response = error.error_response();
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers().get("content-type").unwrap(), "application/problem+json");
+        let body = actix_web::body::to_bytes(response.into_body()).await.unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            (&body["code"], &body["request_id"], &body["instance"]),
+            (&"internal".into(), &"r2".into(), &"/broken".into())
+        );
+    }
+}
