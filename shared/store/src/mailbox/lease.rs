@@ -73,6 +73,29 @@ pub async fn renew(tx: &mut MspTx, id: MailboxId, lease: &Lease, until: DateTime
     Ok(done.rows_affected() == 1)
 }
 
+/// Writes what the detector remembers in the transaction of a batch, and keeps the mailbox until `until`. `false`: it is
+/// ours no more, roll back.
+pub async fn progress(
+    tx: &mut MspTx,
+    id: MailboxId,
+    lease: &Lease,
+    until: DateTime<Utc>,
+    state: &DetectorState,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "update mailbox set lease_until = $3, detector_state = $4, detector_version = $5
+        where mailbox_id = $1 and lease_token = $2",
+        id.as_uuid(),
+        lease.token,
+        until,
+        state.bytes,
+        state.version
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Gives a mailbox back, in the transaction of what the session found. `false`: it is ours no more, roll back.
 #[tracing::instrument(name = "store.mailbox.finish", skip_all, fields(mailbox.id = %id))]
 pub async fn finish(tx: &mut MspTx, id: MailboxId, lease: &Lease, end: &MailboxEnd) -> Result<bool, StoreError> {

@@ -70,6 +70,11 @@ async fn a_worker_that_slept_past_its_lease_is_fenced_off(pool: PgPool) {
     let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
     assert!(!mailbox::renew(&mut tx, world.ours.mailbox, &late, at(900)).await.unwrap());
     assert!(mailbox::renew(&mut tx, world.ours.mailbox, &second, at(900)).await.unwrap());
+    let learnt = DetectorState { version: 1, bytes: b"learnt".to_vec() };
+    assert!(!mailbox::progress(&mut tx, world.ours.mailbox, &late, at(900), &learnt).await.unwrap());
+    assert_eq!(mailbox::detector_state(&mut tx, world.ours.mailbox).await.unwrap(), None);
+    assert!(mailbox::progress(&mut tx, world.ours.mailbox, &second, at(900), &learnt).await.unwrap());
+    assert_eq!(mailbox::detector_state(&mut tx, world.ours.mailbox).await.unwrap(), Some(learnt));
     tx.commit().await.unwrap();
     assert!(finish(&world, &second).await);
     assert!(!finish(&world, &second).await, "a lease ends once");
