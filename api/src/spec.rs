@@ -97,13 +97,22 @@ fn example_of_schema(schema: &RefOr<Schema>) -> Option<Value> {
 
 /// Shows each schema's example wherever the schema is asked for or answered, so that it is written once.
 fn show_examples(operation: &mut Operation, examples: &BTreeMap<String, Value>) {
-    let responses = operation.responses.responses.iter_mut().filter(|(status, _)| status.starts_with('2'));
-    let answered = responses.filter_map(|(_, response)| match response {
-        RefOr::T(response) => Some(response.content.values_mut()),
-        RefOr::Ref(_) => None,
-    });
-    let asked = operation.request_body.iter_mut().map(|body| body.content.values_mut());
-    for content in answered.chain(asked).flatten().filter(|content| content.example.is_none()) {
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
+            && status.starts_with('2')
+        {
+            response.content.values_mut().for_each(|content| show_example(content, examples));
+        }
+    }
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        body.content.values_mut().for_each(|content| show_example(content, examples));
+    }
+}
+
+fn show_example(content: &mut RefOr<Content>, examples: &BTreeMap<String, Value>) {
+    if let RefOr::T(content) = content
+        && content.example.is_none()
+    {
         content.example = content.schema.as_ref().and_then(|schema| example_in(schema, examples));
     }
 }
