@@ -1,7 +1,11 @@
-//! What happens without a request.
+#![doc = include_str!("../README.md")]
 
 pub mod classify;
 pub mod deliver;
 pub mod mail_files;
 pub mod poll;
+mod pool;
+pub mod read;
+pub mod run;
 pub mod scan;
+mod upkeep;

@@ -1,0 +1,144 @@
+//! One session, from lease to record.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::TimeDelta;
+use daimon_boot::time::Time;
+use daimon_domain::clock::Clock;
+use daimon_domain::id::{DeliveryId, MailboxId, MspId};
+use daimon_domain::job::JobEnd;
+use daimon_domain::mailbox::ConnectionFault;
+use daimon_domain::scope::Wall;
+use daimon_egress::{DialError, Egress};
+use daimon_queue::{Kind, Queue};
+use daimon_seal::{MasterKey, SystemEntropy};
+use daimon_store::{Db, StoreError, mailbox};
+use tokio_util::sync::CancellationToken;
+
+use super::outcome;
+use super::session;
+use super::work::Work;
+use crate::poll::SessionError;
+
+/// What every session needs.
+pub struct Reader {
+    /// The database.
+    pub db: Db,
+    /// The way out.
+    pub egress: Egress,
+    /// What secrets are sealed under.
+    pub master: Arc<MasterKey>,
+    /// Where hints go.
+    pub queue: Queue,
+    /// The time.
+    pub time: Time,
+    /// Randomness for ids and jitter.
+    pub entropy: SystemEntropy,
+    /// How long a lease holds.
+    pub lease: TimeDelta,
+    /// Finish the batch at hand and stop.
+    pub stop: CancellationToken,
+    /// Stop now.
+    pub hurry: CancellationToken,
+}
+
+/// Why a session did not read to the end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PollError {
+    #[error("no connection")]
+    Dial(#[from] DialError),
+    #[error("the session failed")]
+    Session(#[from] SessionError),
+    #[error("the database failed")]
+    Store(#[from] StoreError),
+    #[error("the mailbox is in other hands")]
+    FencedOff,
+    #[error("the program is stopping")]
+    Stopped,
+    #[error("the password can't be opened")]
+    Sealed,
+}
+
+impl PollError {
+    /// What is wrong with the mailbox, where it is the mailbox.
+    pub(super) fn fault(&self) -> Option<ConnectionFault> {
+        match self {
+            Self::Dial(error) => Some(error.into()),
+            Self::Session(error) => Some(error.code()),
+            Self::Store(_) | Self::FencedOff | Self::Stopped | Self::Sealed => None,
+        }
+    }
+}
+
+impl Reader {
+    /// Says that deliveries wait. Without Redis they are found in Postgres.
+    pub(super) async fn hint_deliveries(&self, work: &Work, deliveries: &[DeliveryId]) {
+        let ids: Vec<_> = deliveries.iter().map(|id| id.as_uuid()).collect();
+        if let Err(error) = self.queue.push_many(Kind::Deliver, work.tenant.id, work.wall.msp, &ids).await {
+            tracing::debug!(error = %error, "deliveries were not hinted");
+        }
+    }
+}
+
+/// Reads one mailbox. The second time, or with a hint that is stale, it does nothing: `None`.
+#[tracing::instrument(name = "poll", skip_all, fields(msp.id = %msp, mailbox.id = %id))]
+pub async fn poll(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<JobEnd>, StoreError> {
+    let Some(mut work) = take(ctx, msp, id).await? else { return Ok(None) };
+    let began = Instant::now();
+    let lateness_ms = (ctx.time.now() - work.mailbox.next_poll_at).num_milliseconds().max(0);
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of lateness")]
+    metrics::histogram!("daimon_poll_lateness_seconds").record(lateness_ms as f64 / 1_000.0);
+    let (wall, lease) = (work.wall.clone(), work.lease);
+    let ended = match work.credentials(&ctx.master) {
+        None => Err(PollError::Sealed),
+        Some(credentials) => tokio::select! {
+            ended = Box::pin(session::read(ctx, &mut work, &credentials)) => ended,
+            lost = keep(ctx, &wall, id, &lease) => Err(lost),
+            () = ctx.hurry.cancelled() => Err(PollError::Stopped),
+        },
+    };
+    let outcome = match &ended {
+        Ok(()) => "read",
+        Err(PollError::FencedOff) => "fenced_off",
+        Err(PollError::Stopped) => "stopped",
+        Err(PollError::Sealed) => "sealed",
+        Err(PollError::Store(_)) => "database",
+        Err(error @ (PollError::Dial(_) | PollError::Session(_))) => {
+            error.fault().map_or("failed", ConnectionFault::as_str)
+        }
+    };
+    metrics::counter!("daimon_polls_total", "outcome" => outcome).increment(1);
+    metrics::histogram!("daimon_poll_seconds").record(began.elapsed().as_secs_f64());
+    Box::pin(outcome::record(ctx, work, ended)).await.map(Some)
+}
+
+/// Leases the mailbox and reads what is known of it.
+async fn take(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<Work>, StoreError> {
+    let now = ctx.time.now();
+    let mut tx = ctx.db.begin(&Wall::whole(msp)).await?;
+    let Some((mailbox, lease)) = mailbox::lease(&mut tx, id, now, now + ctx.lease).await? else { return Ok(None) };
+    let work = Work::read(&mut tx, mailbox, lease, &ctx.master).await?;
+    tx.commit().await?;
+    Ok(work)
+}
+
+/// Renews the lease for as long as the work goes on; ends when it is lost.
+async fn keep(ctx: &Reader, wall: &Wall, id: MailboxId, lease: &daimon_domain::job::Lease) -> PollError {
+    loop {
+        ctx.time.sleep(ctx.lease / 3).await;
+        let until = ctx.time.now() + ctx.lease;
+        let renewed = async {
+            let mut tx = ctx.db.begin(wall).await?;
+            let is_ours = mailbox::renew(&mut tx, id, lease, until).await?;
+            tx.commit().await?;
+            Ok::<bool, StoreError>(is_ours)
+        };
+        match renewed.await {
+            Ok(true) => {}
+            Ok(false) => return PollError::FencedOff,
+            // The fence holds without us: whoever commits proves the lease again.
+            Err(error) => tracing::debug!(error = %error, "a lease was not renewed"),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! How a session's end changes the mailbox, and when it is read next.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use daimon_domain::clock::{Clock, Entropy};
+use daimon_domain::event::EventType;
+use daimon_domain::id::MailboxId;
+use daimon_domain::job::JobEnd;
+use daimon_domain::mailbox::{Connection, ConnectionFault};
+use daimon_store::mailbox::MailboxEnd;
+use daimon_store::{StoreError, incident, mailbox};
+use daimon_verdict::Signal;
+use serde_json::json;
+
+use super::incident::move_on;
+use super::job::{PollError, Reader};
+use super::tell::{self, of_mailbox};
+use super::work::Work;
+
+/// So many failures in a row are worth telling.
+const TOLD_FAILURES: u32 = 5;
+/// Hosts lock accounts after a few refused passwords in a short time.
+const REFUSED_WAIT: TimeDelta = TimeDelta::minutes(10);
+/// A password that can't be opened waits for its key.
+const KEY_MISSING_WAIT: TimeDelta = TimeDelta::minutes(5);
+/// A mailbox with an incident, or one that is watched, is read this often.
+const WATCHED_INTERVAL_S: u32 = 60;
+
+/// Records how a session ended, in one transaction with what people are told of it.
+pub(super) async fn record(ctx: &Reader, mut work: Work, ended: Result<(), PollError>) -> Result<JobEnd, StoreError> {
+    let now = ctx.time.now();
+    let id = work.id();
+    match ended {
+        Ok(()) => {
+            let connection = work.mailbox.connection.succeeded(now);
+            let memory = &mut work.memory;
+            let event = if !memory.told_connected {
+                Some(EventType::MailboxConnected)
+            } else if memory.told_unreachable {
+                Some(EventType::MailboxRecovered)
+            } else {
+                None
+            };
+            (memory.told_connected, memory.told_unreachable) = (true, false);
+            let interval_s = if memory.wants_watching(now) { WATCHED_INTERVAL_S } else { work.mailbox.poll_interval_s };
+            let next = next_turn(id, now, interval_s);
+            finish(ctx, work, connection, next, Some(now), event).await
+        }
+        Err(PollError::Store(error)) => Err(error),
+        Err(PollError::FencedOff) => {
+            tracing::warn!(mailbox.id = %id, "mailbox {id} was taken over while it was being read");
+            Ok(JobEnd::Done)
+        }
+        Err(PollError::Stopped) => {
+            let connection = work.mailbox.connection.clone();
+            finish(ctx, work, connection, now, None, None).await
+        }
+        Err(PollError::Sealed) => {
+            tracing::error!(mailbox.id = %id, "the password of mailbox {id} can't be opened");
+            let connection = work.mailbox.connection.clone();
+            finish(ctx, work, connection, now + KEY_MISSING_WAIT, None, None).await
+        }
+        Err(error @ (PollError::Dial(_) | PollError::Session(_))) => {
+            let code = error.fault().unwrap_or(ConnectionFault::ProtocolError);
+            tracing::info!(mailbox.id = %id, code = %code, error = %chain(&error), "mailbox {id} was not read");
+            failed(ctx, work, code, now).await
+        }
+    }
+}
+
+/// A session that failed.
+async fn failed(ctx: &Reader, mut work: Work, code: ConnectionFault, now: DateTime<Utc>) -> Result<JobEnd, StoreError> {
+    let connection = work.mailbox.connection.failed(code, now);
+    let (event, wait) = match &connection {
+        Connection::CredentialRefused { .. } => (Some(EventType::MailboxCredentialRefused), TimeDelta::zero()),
+        Connection::Unreachable { failures, .. } => {
+            let is_told = *failures >= TOLD_FAILURES && !work.memory.told_unreachable;
+            let wait = Connection::cool_down(*failures, jitter(&ctx.entropy));
+            let wait = if code == ConnectionFault::CredentialRefused { wait.max(REFUSED_WAIT) } else { wait };
+            (is_told.then_some(EventType::MailboxUnreachable), wait)
+        }
+        Connection::New | Connection::Connected { .. } => (None, TimeDelta::zero()),
+    };
+    work.memory.told_unreachable |= event.is_some();
+    finish(ctx, work, connection, now + wait, None, event).await
+}
+
+async fn finish(
+    ctx: &Reader,
+    mut work: Work,
+    connection: Connection,
+    next_poll_at: DateTime<Utc>,
+    last_polled_at: Option<DateTime<Utc>>,
+    event: Option<EventType>,
+) -> Result<JobEnd, StoreError> {
+    let now = ctx.time.now();
+    let mut tx = ctx.db.begin(&work.wall).await?;
+    let mut deliveries = Vec::new();
+    // Hosts lock mailboxes that send spam: a password that is refused twice is evidence.
+    if let Connection::Unreachable { code: ConnectionFault::CredentialRefused, failures: 2, .. } = connection {
+        let live = incident::live_for_mailbox(&mut tx, work.id()).await?;
+        let mut memory = work.memory.clone();
+        memory.hear_of(&live);
+        memory.state.signal(Signal::CredentialRefused, now);
+        deliveries.extend(move_on(&mut tx, work.subject(), &mut memory, &live, now, &ctx.entropy).await?.deliveries);
+        work.memory = memory;
+    }
+    work.mailbox.connection = connection.clone();
+    if let Some(kind) = event {
+        let code = match &connection {
+            Connection::Unreachable { code, .. } => Some(*code),
+            Connection::CredentialRefused { .. } => Some(ConnectionFault::CredentialRefused),
+            Connection::New | Connection::Connected { .. } => None,
+        };
+        let data = of_mailbox(work.subject(), &[("code", json!(code))]);
+        deliveries.extend(tell::tell(&mut tx, work.subject(), kind, None, &data, now, &ctx.entropy).await?);
+    }
+    let end = MailboxEnd { connection, next_poll_at, last_polled_at, state: Some(work.memory.write()) };
+    if !mailbox::finish(&mut tx, work.id(), &work.lease, &end).await? {
+        let id = work.id();
+        tracing::warn!(mailbox.id = %id, "mailbox {id} was taken over before its session was recorded");
+        return Ok(JobEnd::Done);
+    }
+    tx.commit().await?;
+    ctx.hint_deliveries(&work, &deliveries).await;
+    Ok(JobEnd::Retry { after: next_poll_at })
+}
+
+/// The next turn of a mailbox: every `interval_s`, at an offset that follows from its id, so that mailboxes which were
+/// entered together are not read together for ever.
+fn next_turn(id: MailboxId, now: DateTime<Utc>, interval_s: u32) -> DateTime<Utc> {
+    let every_ms = i64::from(interval_s.max(1)) * 1_000;
+    let random = id.as_uuid().as_u128() & u128::from(u32::MAX);
+    let offset_ms = i64::try_from(random).unwrap_or(0) % every_ms;
+    let into_ms = (now.timestamp_millis() - offset_ms).rem_euclid(every_ms);
+    now + TimeDelta::milliseconds(every_ms - into_ms)
+}
+
+/// 0 to 1.
+fn jitter(entropy: &dyn Entropy) -> f64 {
+    let mut bytes = [0; 4];
+    entropy.fill(&mut bytes);
+    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_come_at_equal_distances_and_each_mailbox_has_its_own() {
+        let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+        let one = MailboxId::from_uuid(uuid::Uuid::from_u128(12_345));
+        let first = next_turn(one, now, 300);
+        assert!(first > now && first <= now + TimeDelta::seconds(300));
+        assert_eq!(next_turn(one, first, 300), first + TimeDelta::seconds(300));
+        let other = MailboxId::from_uuid(uuid::Uuid::from_u128(200_000));
+        assert_ne!(next_turn(other, now, 300), first);
+    }
+}

@@ -1,0 +1,133 @@
+//! Which folders are read, from where, and in which order.
+
+use chrono::TimeDelta;
+use daimon_domain::clock::Clock;
+use daimon_domain::mailbox::TlsMode;
+
+use super::commit::{Found, commit, commit_sent};
+use super::job::{PollError, Reader};
+use super::mail;
+use super::work::Work;
+use crate::poll::{Credentials, Folder, Limits, Role, Selected, Session};
+
+/// How far back the first visit looks.
+const FIRST_VISIT: TimeDelta = TimeDelta::days(30);
+/// A mailbox with more folders than this is read in part.
+const MOST_FOLDERS: usize = 200;
+
+/// How often a session may begin and not end before its next message is put aside unread.
+const MOST_ATTEMPTS: u32 = 3;
+
+/// Holds one session and records what it finds, batch by batch.
+pub(super) async fn read(ctx: &Reader, work: &mut Work, credentials: &Credentials) -> Result<(), PollError> {
+    let mut limits = Limits::default();
+    if work.lease.attempt > 1 {
+        // The last session did not end. One message at a time shows which one is to blame.
+        limits.batch = 1;
+    }
+    let mut session = sign_in(ctx, work, credentials, limits).await?;
+    let mut folders = session.folders().await?;
+    folders.truncate(MOST_FOLDERS);
+    // What was sent comes first: bounces are weighed by it.
+    folders.sort_by_key(|folder| folder.role != Role::Sent);
+    let mut may_put_aside = work.lease.attempt > MOST_ATTEMPTS;
+    for folder in folders {
+        match read_folder(ctx, work, &mut session, &folder, &mut may_put_aside).await {
+            Ok(()) => {}
+            Err(PollError::Session(error)) if error.leaves_the_session_usable() => {
+                tracing::debug!(mailbox.id = %work.id(), error = %error, "a folder was left out");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    session.close().await;
+    Ok(())
+}
+
+async fn sign_in(ctx: &Reader, work: &Work, credentials: &Credentials, limits: Limits) -> Result<Session, PollError> {
+    let server = &work.mailbox.server;
+    match server.tls {
+        TlsMode::Implicit => {
+            let stream = ctx.egress.tls_connect(&server.host, server.port).await?;
+            Ok(Session::open(stream, credentials, limits).await?)
+        }
+        TlsMode::StartTls => {
+            let stream = ctx.egress.connect(&server.host, server.port).await?;
+            let upgrade = |plain| ctx.egress.start_tls(&server.host, plain);
+            Ok(Session::open_starttls(stream, upgrade, credentials, limits).await?)
+        }
+    }
+}
+
+async fn read_folder(
+    ctx: &Reader,
+    work: &mut Work,
+    session: &mut Session,
+    folder: &Folder,
+    may_put_aside: &mut bool,
+) -> Result<(), PollError> {
+    let known = work.folders.get(&folder.name).copied();
+    let selected = session.examine(folder, known).await?;
+    let mut next = if known.is_none() || selected.starts_over(known) {
+        let first = session.first_uid_since(selected, ctx.time.now() - FIRST_VISIT).await?;
+        if first >= selected.uid_next {
+            remember_start(ctx, work, folder, selected).await?;
+        }
+        Some(first).filter(|first| *first < selected.uid_next)
+    } else {
+        selected.first_new_uid(known)
+    };
+    while let Some(first) = next {
+        if ctx.stop.is_cancelled() {
+            return Err(PollError::Stopped);
+        }
+        next = if folder.role == Role::Sent {
+            read_sent(ctx, work, session, folder, selected, first).await?
+        } else {
+            read_reports(ctx, work, session, folder, selected, first, may_put_aside).await?
+        };
+    }
+    Ok(())
+}
+
+/// Nothing of interest is there: remember where new mail begins.
+async fn remember_start(ctx: &Reader, work: &mut Work, folder: &Folder, selected: Selected) -> Result<(), PollError> {
+    let checkpoint = selected.checkpoint(selected.uid_next.saturating_sub(1));
+    commit_sent(ctx, work, folder.name.clone(), checkpoint, &[]).await
+}
+
+async fn read_sent(
+    ctx: &Reader,
+    work: &mut Work,
+    session: &mut Session,
+    folder: &Folder,
+    selected: Selected,
+    first: u32,
+) -> Result<Option<u32>, PollError> {
+    let batch = session.sent(selected, first).await?;
+    let checkpoint = selected.checkpoint(batch.through_uid);
+    commit_sent(ctx, work, folder.name.clone(), checkpoint, &batch.items).await?;
+    batch.fault.map_or(Ok(batch.next_uid), |fault| Err(fault.into()))
+}
+
+async fn read_reports(
+    ctx: &Reader,
+    work: &mut Work,
+    session: &mut Session,
+    folder: &Folder,
+    selected: Selected,
+    first: u32,
+    may_put_aside: &mut bool,
+) -> Result<Option<u32>, PollError> {
+    let mut batch = session.reports(selected, first).await?;
+    let mut put_aside: Vec<_> = batch.put_aside.iter().map(|aside| (aside.uid, aside.because.as_str())).collect();
+    if *may_put_aside && !batch.items.is_empty() {
+        put_aside.extend(batch.items.drain(..).map(|mail| (mail.uid, "crashed")));
+        *may_put_aside = false;
+    }
+    let read = mail::read(std::mem::take(&mut batch.items), work.hash.clone()).await;
+    put_aside.extend(read.crashed.iter().map(|uid| (*uid, "unreadable")));
+    let checkpoint = selected.checkpoint(batch.through_uid);
+    commit(ctx, work, Found { folder: folder.name.clone(), checkpoint, mails: read.mails, put_aside }).await?;
+    batch.fault.map_or(Ok(batch.next_uid), |fault| Err(fault.into()))
+}

@@ -1,0 +1,93 @@
+//! What is read together with the lease.
+
+use std::collections::BTreeMap;
+
+use daimon_domain::id::{MailboxId, MspId};
+use daimon_domain::job::Lease;
+use daimon_domain::mailbox::{Checkpoint, Mailbox};
+use daimon_domain::scope::Wall;
+use daimon_domain::tenant::Tenant;
+use daimon_seal::{Aad, KeyedHash, MasterKey};
+use daimon_store::{MspTx, Sealed, StoreError, correspondent, folder, mailbox, sent, tenant};
+use secrecy::SecretString;
+
+use super::memory::Memory;
+use super::tell::Subject;
+use crate::poll::Credentials;
+
+/// A leased mailbox and everything that is known of it.
+pub(super) struct Work {
+    pub(super) wall: Wall,
+    pub(super) mailbox: Mailbox,
+    pub(super) tenant: Tenant,
+    pub(super) lease: Lease,
+    pub(super) memory: Memory,
+    pub(super) folders: BTreeMap<String, Checkpoint>,
+    /// Whether anything is known of what the mailbox sent, and to whom.
+    pub(super) has_sent: bool,
+    pub(super) has_correspondents: bool,
+    pub(super) hash: KeyedHash,
+    sealed_key: Vec<u8>,
+    sealed_secret: Sealed,
+}
+
+impl Work {
+    /// Reads it in the transaction of the lease. `None`: the tenant or the mailbox has gone.
+    pub(super) async fn read(
+        tx: &mut MspTx,
+        mailbox: Mailbox,
+        lease: Lease,
+        master: &MasterKey,
+    ) -> Result<Option<Self>, StoreError> {
+        let (id, tenant_id) = (mailbox.id, mailbox.tenant);
+        let Some(tenant) = tenant::find(tx, tenant_id).await? else { return Ok(None) };
+        let Some(sealed_key) = tenant::data_key(tx, tenant_id).await? else { return Ok(None) };
+        let Some(sealed_secret) = mailbox::sealed_secret(tx, id).await? else { return Ok(None) };
+        let memory = Memory::read(mailbox::detector_state(tx, id).await?.as_ref());
+        Ok(Some(Self {
+            wall: Wall::whole(tx.msp()),
+            tenant,
+            lease,
+            memory,
+            folders: folder::list(tx, id).await?.into_iter().collect(),
+            has_sent: sent::count(tx, id).await? > 0,
+            has_correspondents: correspondent::count(tx, id).await? > 0,
+            hash: master.keyed_hash(tx.msp()),
+            sealed_key,
+            sealed_secret,
+            mailbox,
+        }))
+    }
+
+    pub(super) const fn id(&self) -> MailboxId {
+        self.mailbox.id
+    }
+
+    const fn msp(&self) -> MspId {
+        self.wall.msp
+    }
+
+    /// Of whom its events tell.
+    pub(super) const fn subject(&self) -> Subject<'_> {
+        Subject { tenant: &self.tenant, mailbox: &self.mailbox }
+    }
+
+    /// Opens the password; `None` when it can't be, which somebody has to mend.
+    pub(super) fn credentials(&self, master: &MasterKey) -> Option<Credentials> {
+        let (msp, tenant) = (self.msp(), self.tenant.id);
+        let key = master.unwrap(&self.sealed_key, &Aad::tenant_key(msp, tenant)).ok()?;
+        let plain = key.open(&Aad::mailbox_secret(msp, tenant, self.id()), &self.sealed_secret.bytes).ok()?;
+        let secret = SecretString::from(std::str::from_utf8(&plain).ok()?);
+        Some(Credentials { username: self.mailbox.username.clone(), secret })
+    }
+
+    /// A keyed hash of a Message-ID of this mailbox.
+    pub(super) fn sent_hash(&self, message_id: &str) -> [u8; 32] {
+        self.hash.hash(&[b"message-id", self.id().as_uuid().as_bytes(), message_id.as_bytes()])
+    }
+
+    /// A keyed hash of somebody this mailbox writes with.
+    pub(super) fn correspondent_hash(&self, address: &str) -> [u8; 32] {
+        self.hash.hash(&[b"correspondent", self.id().as_uuid().as_bytes(), address.as_bytes()])
+    }
+}

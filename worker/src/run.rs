@@ -1,0 +1,125 @@
+//! `daimon-worker run`: start, work, stop.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::TimeDelta;
+use daimon_boot::internal::{Check, serve};
+use daimon_boot::settings::{Environment, Worker, refuse};
+use daimon_boot::shutdown::Signal;
+use daimon_boot::time::Time;
+use daimon_boot::{logging, metrics};
+use daimon_egress::Egress;
+use daimon_queue::{Kind, Queue};
+use daimon_seal::{MasterKey, SystemEntropy};
+use daimon_store::{Db, Fleet};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::deliver::Deliverer;
+use crate::pool::{Jobs, announce, answer_drains, consume};
+use crate::read::Reader;
+use crate::upkeep::upkeep;
+
+/// Jobs may go on this long after the signal before their work is given back.
+const FINISH_WITHIN: Duration = Duration::from_secs(22);
+/// And this long to give it back: 30 s in all.
+const GIVE_BACK_WITHIN: Duration = Duration::from_secs(5);
+
+/// Runs the pool until SIGTERM or SIGINT. `out` gets one line when it is ready.
+pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Result<()> {
+    let common = &settings.common;
+    if let Err(error) = common.check() {
+        refuse(&error);
+    }
+    if let Err(error) = logging::init(&common.surroundings.log) {
+        refuse(&error);
+    }
+    let master = match MasterKey::from_hex_file(&common.master_key_file) {
+        Ok(master) => Arc::new(master),
+        Err(error) => refuse(&format_args!("DAIMON_MASTER_KEY_FILE is wrong: {error}")),
+    };
+    let egress = daimon_egress::Settings {
+        allow_file: common.egress.egress_allow_file.clone(),
+        extra_ca_file: common.egress.extra_ca_file.clone(),
+        resolve_file: common.egress.resolve_file.clone(),
+        development: common.surroundings.environment == Environment::Development,
+    };
+    let egress = match Egress::new(&egress) {
+        Ok(egress) => egress,
+        Err(error) => refuse(&format_args!("the way out can't be used: {error}")),
+    };
+    let queue = match Queue::connect(common.redis_url.expose(), &common.redis_prefix) {
+        Ok(queue) => queue,
+        Err(_malformed) => refuse(&"REDIS_URL is not a URL of Redis"),
+    };
+
+    let stop = Signal::watch().context("cannot watch for signals")?;
+    let recorded = metrics::install().context("cannot record metrics")?;
+    let (time, drains) =
+        Time::start(common.surroundings.clock.as_deref(), "worker").await.context("DAIMON_CLOCK cannot be followed")?;
+    let connections = u32::from(settings.poll_slots.max(settings.deliver_slots)).clamp(8, 48);
+    let db = Db::connect(common.database_url.expose(), connections).await.context("DATABASE_URL")?;
+    let fleet = Fleet::connect(settings.fleet.database_fleet_url.expose()).await.context("DATABASE_FLEET_URL")?;
+
+    let lease = TimeDelta::seconds(i64::from(settings.lease_s));
+    let hurry = CancellationToken::new();
+    let reader = Reader {
+        db: db.clone(),
+        egress: egress.clone(),
+        master: Arc::clone(&master),
+        queue: queue.clone(),
+        time: time.clone(),
+        entropy: SystemEntropy,
+        lease,
+        stop: stop.clone(),
+        hurry: hurry.clone(),
+    };
+    let deliverer = Deliverer::new(db.clone(), egress, master, Arc::new(time.clone()), lease);
+    let jobs = Arc::new(Jobs::new(reader, deliverer));
+    let loops = TaskTracker::new();
+    let tasks = TaskTracker::new();
+    let places = || (fleet.clone(), queue.clone(), time.clone());
+    loops.spawn(announce(fleet.clone(), queue.clone(), time.clone(), stop.clone()));
+    loops.spawn(upkeep(fleet.clone(), time.clone(), stop.clone()));
+    loops.spawn(answer_drains(drains, places(), Arc::clone(&jobs), stop.clone()));
+    for (kind, slots) in [(Kind::Poll, settings.poll_slots), (Kind::Deliver, settings.deliver_slots)] {
+        loops.spawn(consume(kind, slots, places(), Arc::clone(&jobs), tasks.clone(), stop.clone()));
+    }
+
+    let checked = db.clone();
+    let check = Check::new("postgres", move || {
+        let db = checked.clone();
+        async move { db.ping().await.is_ok() }
+    });
+    let internal = serve(settings.internal_listen, vec![check], recorded).context("DAIMON_INTERNAL_LISTEN")?;
+    writeln!(out, "ready internal={}", internal.address).context("cannot say that it is ready")?;
+    out.flush().context("cannot say that it is ready")?;
+    tracing::info!(poll_slots = settings.poll_slots, deliver_slots = settings.deliver_slots, "the worker is ready");
+
+    stop.cancelled().await;
+    finish(&loops, &tasks, &hurry).await;
+    internal.stop().await;
+    db.close().await;
+    fleet.close().await;
+    Ok(())
+}
+
+/// Lets jobs end, then makes them give back what they hold.
+async fn finish(loops: &TaskTracker, tasks: &TaskTracker, hurry: &CancellationToken) {
+    loops.close();
+    tasks.close();
+    let all = async {
+        loops.wait().await;
+        tasks.wait().await;
+    };
+    if tokio::time::timeout(FINISH_WITHIN, all).await.is_ok() {
+        return;
+    }
+    hurry.cancel();
+    if tokio::time::timeout(GIVE_BACK_WITHIN, tasks.wait()).await.is_err() {
+        tracing::warn!(jobs = tasks.len(), "jobs did not end in time; their leases run out");
+    }
+}
