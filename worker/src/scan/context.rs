@@ -129,6 +129,13 @@ impl Folders {
         self.sent_ids.extend(written.message_id);
     }
 
+    /// Sent mail of which only the Message-IDs are known.
+    #[cfg(test)]
+    pub(super) fn note_sent(&mut self, ids: impl IntoIterator<Item = String>) {
+        self.sent_ids.extend(ids);
+        (self.has_sent, self.sent) = (true, self.sent_ids.len());
+    }
+
     fn take_received(&mut self, delivered_at: Option<DateTime<Utc>>, bytes: &[u8]) {
         self.read += 1;
         let report = daimon_bounce::read(bytes);

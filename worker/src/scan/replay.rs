@@ -152,3 +152,129 @@ impl Replay<'_> {
         Replayed { moves: self.moves, assessment, summary, last_at }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use daimon_domain::bounce::{Action, Envelope, Recipient, Report};
+    use daimon_domain::origin::{Hop, Origin};
+    use daimon_domain::reason::{Permanence, Reason};
+
+    use super::*;
+    use crate::scan::context;
+
+    fn at(minutes: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_785_000_000, 0).unwrap() + TimeDelta::minutes(minutes)
+    }
+
+    fn own_line() -> Hop {
+        Hop { by: Some("mail.host.example".to_owned()), ..Hop::default() }
+    }
+
+    /// A bounce of mail that somebody signed in as Sato handed to the own host.
+    fn bounce(number: u32, sent_at: DateTime<Utc>) -> Report {
+        let reason = [Reason::UserUnknown, Reason::SpamContent][usize::from(number % 2 == 1)];
+        let signed_in = Hop {
+            from_ip: "198.51.100.66".parse().ok(),
+            authenticated: true,
+            authenticated_as: Some("sato@sakura.example".to_owned()),
+            at: Some(sent_at),
+            ..own_line()
+        };
+        Report {
+            kind: Kind::Bounce,
+            reporting_mta: Some("mail.host.example".to_owned()),
+            arrival_date: None,
+            received_from_mta: None,
+            original_envelope_id: None,
+            feedback_type: None,
+            provider_notice: None,
+            recipients: vec![Recipient {
+                address: format!("victim{number}@shop.example"),
+                original_address: None,
+                reason,
+                status: None,
+                reply: None,
+                action: Action::Failed,
+                permanence: Permanence::Permanent,
+                fault: reason.fault(),
+                diagnostic: None,
+                remote_mta: Some("mx.shop.example".to_owned()),
+                will_retry_until: None,
+                rule: "test".to_owned(),
+            }],
+            origin: Origin {
+                returned: true,
+                message_id: Some(format!("spam{number}@sakura.example")),
+                subject: Some("Invoice".to_owned()),
+                received: vec![signed_in],
+                ..Origin::default()
+            },
+            envelope: Envelope { received: vec![own_line()], ..Envelope::default() },
+            notes: Vec::new(),
+        }
+    }
+
+    /// Twenty ordinary mails, half of which answer mail that is in Sent.
+    fn ordinary_life() -> Folders {
+        let mut folders = Folders::default();
+        folders.note_sent((0..20).map(|number| format!("own{number}@sakura.example")));
+        for number in 0..20_u32 {
+            let mut report = bounce(0, at(0));
+            (report.kind, report.recipients) = (Kind::NotBounce, Vec::new());
+            report.envelope.references = vec![format!("own{number}@sakura.example")];
+            folders.received.push(Received { at: Some(at(i64::from(number) - 1000)), report });
+        }
+        folders
+    }
+
+    fn scan(folders: &Folders, context: Option<Context>) -> Replayed {
+        let (context, _) = context::complete(context, Some("sato@sakura.example"), folders);
+        replay(folders, &context)
+    }
+
+    #[test]
+    fn a_quiet_mailbox_moves_nothing() {
+        let replayed = scan(&ordinary_life(), None);
+        assert!(replayed.moves.is_empty());
+        assert_eq!((replayed.summary.verdict, replayed.summary.bounces), (Verdict::Legit, 0));
+        assert_eq!(replayed.summary.alert_at, None);
+    }
+
+    #[test]
+    fn a_stolen_mailbox_is_found_without_a_context() {
+        let mut folders = ordinary_life();
+        folders.received.extend((0..20).map(|n| Received { at: Some(at(3 * i64::from(n))), report: bounce(n, at(0)) }));
+        let replayed = scan(&folders, None);
+        assert_eq!(replayed.summary.verdict, Verdict::AccountTakeover);
+        assert!(replayed.summary.tier >= Tier::Probable);
+        assert_eq!((replayed.summary.bounces, replayed.summary.unexpected_recipients), (20, 20));
+        assert_eq!(replayed.summary.first_bounce_at, Some(at(0)));
+        assert!(replayed.summary.alert_at.unwrap() <= at(24), "{:?}", replayed.summary.alert_at);
+        let tiers: Vec<_> = replayed.moves.iter().map(|moved| moved.tier).collect();
+        assert!(tiers.is_sorted() && tiers.len() >= 2, "{tiers:?}");
+    }
+
+    #[test]
+    fn a_takeover_that_is_long_over_is_still_the_answer() {
+        let mut folders = ordinary_life();
+        folders.received.extend((0..20).map(|n| Received { at: Some(at(3 * i64::from(n))), report: bounce(n, at(0)) }));
+        let mut late = bounce(0, at(0));
+        (late.kind, late.recipients) = (Kind::NotBounce, Vec::new());
+        folders.received.push(Received { at: Some(at(40 * 1440)), report: late });
+        assert_eq!(scan(&folders, None).summary.verdict, Verdict::AccountTakeover);
+    }
+
+    #[test]
+    fn bounces_of_mail_from_before_the_new_password_are_trailing() {
+        let mut folders = ordinary_life();
+        let late = |n: u32| Received { at: Some(at(100 + i64::from(n))), report: bounce(n, at(0)) };
+        folders.received.extend((0..10).map(late));
+        let context: Context =
+            serde_json::from_value(serde_json::json!({ "address": "sato@sakura.example", "contained_at": at(60) }))
+                .unwrap();
+        let replayed = scan(&folders, Some(context));
+        assert_eq!((replayed.summary.trailing, replayed.summary.continued), (10, 0));
+        assert_eq!(replayed.summary.alert_at, None);
+    }
+}
