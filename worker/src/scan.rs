@@ -153,3 +153,101 @@ fn write_lines(replayed: &replay::Replayed, out: &mut dyn Write) -> anyhow::Resu
     }
     write(&Line::Summary(&replayed.summary))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    /// A Maildir-less folder of Postfix bounces: what a stolen mailbox finds in the morning.
+    fn stolen_mailbox() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["inbox", "sent"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        for number in 0..20 {
+            let own = format!(
+                "From: sato@sakura.example\nTo: friend{number}@shop.example\nSubject: Hello\n\
+                 Message-ID: <own{number}@sakura.example>\n\nHello\n"
+            );
+            fs::write(folder.path().join(format!("sent/{number}.eml")), own).unwrap();
+            let reply = format!(
+                "Received: from mx.shop.example (mx.shop.example [192.0.2.7]) by mail.host.example (Postfix)\n\
+                 \twith ESMTP id B{number}; Sun, 23 Aug 2026 09:{number:02}:00 +0900\n\
+                 From: friend{number}@shop.example\nTo: sato@sakura.example\nSubject: Re: Hello\n\
+                 In-Reply-To: <own{number}@sakura.example>\nMessage-ID: <r{number}@shop.example>\n\nHi\n"
+            );
+            fs::write(folder.path().join(format!("inbox/reply{number:02}.eml")), reply).unwrap();
+            fs::write(folder.path().join(format!("inbox/spam{number:02}.eml")), postfix_bounce(number)).unwrap();
+        }
+        folder
+    }
+
+    fn postfix_bounce(number: u32) -> String {
+        let (victim, time) =
+            (format!("victim{number}@far{number}.example"), format!("10:{:02}:00 +0900", 3 * number % 60));
+        let mut mail = String::new();
+        write!(
+            mail,
+            "Return-Path: <>\nReceived: by mail.host.example (Postfix) id A{number}; Sun, 23 Aug 2026 {time}\n\
+             Date: Sun, 23 Aug 2026 {time}\nFrom: MAILER-DAEMON@mail.host.example (Mail Delivery System)\n\
+             Subject: Undelivered Mail Returned to Sender\nTo: sato@sakura.example\nAuto-Submitted: auto-replied\n\
+             MIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=\"B\"\n\
+             Message-ID: <d{number}@mail.host.example>\n\n--B\nContent-Type: text/plain\n\n\
+             <{victim}>: host mx.far{number}.example[192.0.2.9] said: 550 5.1.1 User unknown\n\n\
+             --B\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mail.host.example\n\
+             X-Postfix-Sender: rfc822; sato@sakura.example\nArrival-Date: Sun, 23 Aug 2026 {time}\n\n\
+             Final-Recipient: rfc822; {victim}\nAction: failed\nStatus: 5.1.1\n\
+             Remote-MTA: dns; mx.far{number}.example\nDiagnostic-Code: smtp; 550 5.1.1 User unknown\n\n\
+             --B\nContent-Type: text/rfc822-headers\n\nReturn-Path: <sato@sakura.example>\n\
+             Received: from pc (unknown [198.51.100.66]) (Authenticated sender: sato@sakura.example)\n\
+             \tby mail.host.example (Postfix) with ESMTPSA id C{number}; Sun, 23 Aug 2026 {time}\n\
+             From: sato@sakura.example\nTo: {victim}\nSubject: Invoice {number}\n\
+             Message-ID: <x{number}@sakura.example>\n\n--B--\n",
+        )
+        .unwrap();
+        mail
+    }
+
+    fn scan(folder: &tempfile::TempDir, format: Format, lang: Lang) -> String {
+        let args = ScanArgs {
+            context: None,
+            address: Some("sato@sakura.example".to_owned()),
+            inbox: vec![folder.path().join("inbox")],
+            sent: vec![folder.path().join("sent")],
+            format,
+            lang,
+        };
+        let mut out = Vec::new();
+        assert_eq!(format!("{:?}", run(args, &mut out).unwrap()), format!("{:?}", ExitCode::SUCCESS));
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_folder_of_real_bounces_is_answered_line_by_line() {
+        let text = scan(&stolen_mailbox(), Format::Ndjson, Lang::En);
+        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let summary = lines.last().unwrap();
+        assert_eq!(summary["type"], "summary", "{text}");
+        assert_eq!(summary["verdict"], "account_takeover", "{text}");
+        assert_eq!((&summary["bounces"], &summary["unexpected_recipients"]), (&20.into(), &20.into()), "{text}");
+        assert!(summary["alert_at"].is_string(), "{text}");
+        let tier = lines.iter().find(|line| line["type"] == "tier").unwrap();
+        assert!(tier["bounces_seen"].as_u64().unwrap() <= 8, "{text}");
+        let cluster = lines.iter().find(|line| line["type"] == "cluster").unwrap();
+        let evidence = cluster["evidence"].as_array().unwrap();
+        assert!(evidence.iter().any(|e| e["item"] == "sent_copy" && e["value"] == "missing"), "{text}");
+        assert!(!text.contains("victim") && !text.contains("Invoice"), "no address and no subject is told");
+    }
+
+    #[test]
+    fn a_person_reads_the_answer_first_in_either_language() {
+        let folder = stolen_mailbox();
+        let english = scan(&folder, Format::Text, Lang::En);
+        assert!(english.starts_with("This mailbox was taken over"), "{english}");
+        assert!(english.contains("C01") && english.contains("host.example"), "{english}");
+        let japanese = scan(&folder, Format::Text, Lang::Ja);
+        assert!(japanese.starts_with("このメールボックスは乗っ取られています"), "{japanese}");
+    }
+}
