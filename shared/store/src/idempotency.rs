@@ -44,9 +44,7 @@ pub async fn find(tx: &mut MspTx, caller: Uuid, key: &str, since: DateTime<Utc>)
     .transpose()
 }
 
-/// Holds a key until the transaction ends, so that of two requests at once the second waits for the first.
-///
-/// `false`: another transaction holds it.
+/// Holds a key until the transaction ends. `false`: a request with the same key is being answered right now.
 pub async fn try_hold(tx: &mut MspTx, caller: Uuid, key: &str) -> Result<bool, StoreError> {
     Ok(sqlx::query_scalar!(
         r#"select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as "held!""#,

@@ -261,7 +261,7 @@ pub async fn poll_now(tx: &mut MspTx, id: MailboxId, now: DateTime<Utc>) -> Resu
     Ok(done.rows_affected() == 1)
 }
 
-/// The sealed password, and the tenant whose data key opens it.
+/// The sealed password, which the data key of the mailbox's tenant opens.
 pub async fn sealed_secret(tx: &mut MspTx, id: MailboxId) -> Result<Option<Sealed>, StoreError> {
     let row = sqlx::query!("select sealed_secret, secret_key_version from mailbox where mailbox_id = $1", id.as_uuid())
         .fetch_optional(tx.conn())
