@@ -22,7 +22,7 @@ sqlx: deps ## Write .sqlx/ anew after a change of SQL or migrations
 	@$(CARGO) build --locked --workspace --bins && exec target/debug/with-servers sqlx
 
 openapi: ## Write openapi/openapi.json anew after a change of the API
-	@$(CARGO) run --locked -q -p daimon-api --bin openapi > openapi/openapi.json.new && mv openapi/openapi.json.new openapi/openapi.json
+	@$(CARGO) build --locked --workspace --bins && target/debug/daimon-api openapi > target/openapi.json && mv target/openapi.json openapi/openapi.json
 
 bench: ## Time reading and judging
 	@$(CARGO) bench --locked --workspace

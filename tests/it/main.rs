@@ -2,8 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod arrows;
+mod crash;
 mod deliver;
+mod hostile;
 mod reading;
 mod servers;
+mod settings;
+mod sign_in;
 mod takeover;
+mod tenancy;
 mod wall;

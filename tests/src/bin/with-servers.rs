@@ -1,10 +1,12 @@
 //! Starts the private servers, runs a command with them, and ends them with it.
 #![expect(clippy::print_stderr, reason = "it talks to the person at the terminal")]
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Parser;
 use daimon_tests::place::Place;
 use daimon_tests::postgres::{Postgres, PostgresAt};
@@ -20,9 +22,9 @@ enum What {
     },
     /// Writes `.sqlx/` anew: what the `query!` macros know of the schema when no Postgres is there.
     Sqlx {
-        /// Where to, instead of `.sqlx/`.
+        /// Writes nothing; fails when `.sqlx/` is stale.
         #[arg(long)]
-        into: Option<PathBuf>,
+        check: bool,
     },
 }
 
@@ -30,7 +32,7 @@ enum What {
 async fn main() -> ExitCode {
     let done = match What::parse() {
         What::Run { command } => run(&command).await,
-        What::Sqlx { into } => sqlx(into).await,
+        What::Sqlx { check } => sqlx(check).await,
     };
     match done {
         Ok(code) => code,
@@ -64,7 +66,7 @@ async fn run(command: &[String]) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)))
 }
 
-async fn sqlx(into: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+async fn sqlx(check: bool) -> anyhow::Result<ExitCode> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let place = Place::temporary()?;
     let (place, postgres) = tokio::task::spawn_blocking(move || {
@@ -79,28 +81,44 @@ async fn sqlx(into: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     daimon_tests::world::migrate(&url).await?;
 
     let fresh = place.folder("sqlx")?;
-    // A folder of its own, so that the macros run again whatever is built already, and nothing else is built anew.
-    let status = Command::new("cargo")
-        .args(["check", "--locked", "-p", "daimon-store", "--all-targets", "--target-dir"])
-        .arg(workspace.join("target/sqlx"))
-        .current_dir(&workspace)
-        .env("DATABASE_URL", &url)
-        .env("SQLX_OFFLINE", "false")
-        .env("SQLX_OFFLINE_DIR", &fresh)
-        .env("DAIMON_SQLX_RUN", place.path())
-        .status()?;
-    if !status.success() {
-        bail!("cargo check failed");
-    }
-    let target = into.unwrap_or_else(|| workspace.join(".sqlx"));
-    if target.exists() {
-        std::fs::remove_dir_all(&target)?;
-    }
-    std::fs::create_dir_all(&target)?;
-    for file in std::fs::read_dir(&fresh)? {
-        let file = file?;
-        std::fs::copy(file.path(), target.join(file.file_name()))?;
+    // A folder of its own, so that nothing else is built anew; cleaned of the store, so that the macros run again.
+    let built = workspace.join("target/sqlx");
+    let cargo = |arguments: &[&str]| -> anyhow::Result<()> {
+        let status = Command::new("cargo")
+            .args(arguments)
+            .args(["--locked", "-p", "daimon-store", "--target-dir"])
+            .arg(&built)
+            .current_dir(&workspace)
+            .env("DATABASE_URL", &url)
+            .env("SQLX_OFFLINE", "false")
+            .env("SQLX_OFFLINE_DIR", &fresh)
+            .status()?;
+        anyhow::ensure!(status.success(), "cargo {} failed", arguments.join(" "));
+        Ok(())
+    };
+    cargo(&["clean", "-q"])?;
+    cargo(&["check", "-q"])?;
+    let target = workspace.join(".sqlx");
+    if check {
+        let (known, found) = (contents(&target)?, contents(&fresh)?);
+        anyhow::ensure!(known == found, "{} is stale: `make sqlx` writes it anew", target.display());
+    } else {
+        if target.exists() {
+            std::fs::remove_dir_all(&target)?;
+        }
+        std::fs::create_dir_all(&target)?;
+        for (name, bytes) in contents(&fresh)? {
+            std::fs::write(target.join(name), bytes)?;
+        }
     }
     eprintln!("{} is fresh", target.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// The files of a folder.
+fn contents(folder: &Path) -> anyhow::Result<BTreeMap<OsString, Vec<u8>>> {
+    std::fs::read_dir(folder)?
+        .map(|file| file.and_then(|file| Ok((file.file_name(), std::fs::read(file.path())?))))
+        .map(|read| Ok(read?))
+        .collect()
 }

@@ -1,0 +1,48 @@
+//! One hostile mail costs only itself.
+
+use chrono::TimeDelta;
+use daimon_tests::life::{Person, letter, returned};
+use daimon_tests::world::World;
+
+#[tokio::test]
+async fn a_hostile_mail_does_not_hide_the_bounce_behind_it() {
+    let world = World::start().await.unwrap();
+    let servers = world.servers;
+    let person = Person::with_account(servers, &format!("hostile@{}.example", world.tag), "secret").unwrap();
+    let mut imap = person.open(servers).await.unwrap();
+    let at = world.clock.now().await - TimeDelta::hours(1);
+    let head = "From: MAILER-DAEMON@evil.test\r\nSubject: Undelivered Mail Returned to Sender\r\n";
+    let nested: String =
+        (0..2_000).map(|n| format!("--b{n}\r\nContent-Type: multipart/mixed; boundary=b{}\r\n\r\n", n + 1)).collect();
+    let hostile = [
+        format!("{head}Content-Type: multipart/report; boundary=b0\r\n\r\n{nested}"),
+        format!(
+            "{head}Content-Type: multipart/report; report-type=delivery-status; boundary=x\r\n\r\n--x\r\nContent-Type: message/delivery-status\r\n\r\nFinal-Recipient: rfc822;{}\r\n\r\n--x--\r\n",
+            "a".repeat(100_000)
+        ),
+        format!(
+            "{head}Content-Type: text/plain; charset=\"=?utf-8?b?////?=\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n",
+            "=".repeat(5_000)
+        ),
+        format!("{head}{}\r\n\r\n", "X-A: b\r\n".repeat(20_000)),
+    ];
+    for mail in &hostile {
+        imap.append("INBOX", mail.as_bytes(), at).await.unwrap();
+    }
+    let to = "typo@friend.test";
+    let sent = letter(&person.address, to, "Hello", &format!("h@{}", world.tag), at, "Hello.\r\n");
+    imap.append("Sent", sent.as_bytes(), at).await.unwrap();
+    let report = returned(&sent, &person.address, to, "mx.friend.test", at);
+    imap.append("INBOX", report.as_bytes(), at).await.unwrap();
+    let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
+    let host = "mail.sakura-dental.example";
+    let port = servers.dovecot.imaps;
+    let mailbox = world.client.create_mailbox(&tenant, &person.address, "secret", host, port).await.unwrap();
+
+    world.drain().await.unwrap();
+
+    let bounces = world.client.bounces(&mailbox).await.unwrap();
+    assert!(bounces.iter().any(|bounce| bounce.to_string().contains("friend.test")), "{bounces:?}");
+    let seen = world.client.mailbox(&mailbox).await.unwrap();
+    assert_eq!(seen.pointer("/connection/state").and_then(serde_json::Value::as_str), Some("connected"));
+}
