@@ -107,23 +107,21 @@ impl Kept {
 
     fn end(&mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
         let group = format!("-{}", self.child.id());
-        let status = match self.child.try_wait()? {
-            Some(status) => status,
-            None => {
-                signal(self.gentle, &self.child.id().to_string());
-                let begun = Instant::now();
-                loop {
-                    if let Some(status) = self.child.try_wait()? {
-                        break status;
-                    }
-                    if begun.elapsed() > patience {
-                        signal("KILL", &group);
-                        self.child.wait()?;
-                        break ExitStatus::from_raw(9);
-                    }
-                    std::thread::sleep(Duration::from_millis(10));
-                }
+        let begun = Instant::now();
+        let known = self.child.try_wait()?;
+        if known.is_none() {
+            signal(self.gentle, &self.child.id().to_string());
+        }
+        let status = loop {
+            if let Some(status) = self.child.try_wait()? {
+                break status;
             }
+            if begun.elapsed() > patience {
+                signal("KILL", &group);
+                self.child.wait()?;
+                break ExitStatus::from_raw(9);
+            }
+            std::thread::sleep(Duration::from_millis(10));
         };
         if let Some(mut guard) = self.guard.take() {
             if let Some(mut pipe) = guard.stdin.take() {

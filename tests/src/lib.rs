@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![expect(clippy::format_collect, reason = "a few short lines; what reads best")]
 
 pub mod authority;
 pub mod catcher;

@@ -124,6 +124,6 @@ pub(crate) fn program(candidates: &[&str], package: &str) -> anyhow::Result<Path
 }
 
 /// A port that was free a moment ago. Only for servers that cannot be asked for port 0.
-pub(crate) fn free_port() -> anyhow::Result<u16> {
+pub fn free_port() -> anyhow::Result<u16> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

@@ -9,7 +9,7 @@ use anyhow::Context;
 use crate::keep::Kept;
 
 /// How long a program may take to say that it is ready.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Settings by name, as in the environment.
 pub type Settings = Vec<(String, String)>;

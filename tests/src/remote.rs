@@ -96,8 +96,11 @@ async fn converse(stream: TcpStream, seen: &Mutex<Vec<String>>) -> anyhow::Resul
         let verb = line.get(..4).unwrap_or_default().to_ascii_uppercase();
         match verb.as_str() {
             "EHLO" => {
-                say(&mut stream, "250-mx.stranger.test\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250 SIZE 60000000")
-                    .await?
+                say(
+                    &mut stream,
+                    "250-mx.stranger.test\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250 SIZE 60000000",
+                )
+                .await?;
             }
             "MAIL" | "RSET" => {
                 recipients.clear();
@@ -123,7 +126,7 @@ async fn converse(stream: TcpStream, seen: &Mutex<Vec<String>>) -> anyhow::Resul
                 }
             }
             "DATA" if recipients.is_empty() && at_data.is_none() => {
-                say(&mut stream, "554 5.5.1 No valid recipients").await?
+                say(&mut stream, "554 5.5.1 No valid recipients").await?;
             }
             "DATA" => {
                 say(&mut stream, "354 Go ahead").await?;
@@ -132,12 +135,11 @@ async fn converse(stream: TcpStream, seen: &Mutex<Vec<String>>) -> anyhow::Resul
                     body.clear();
                     anyhow::ensure!(stream.read_until(b'\n', &mut body).await? > 0, "the client left inside DATA");
                 }
-                match at_data {
-                    Some(refusal) => say(&mut stream, refusal).await?,
-                    None => {
-                        seen.lock().unwrap_or_else(PoisonError::into_inner).append(&mut recipients);
-                        say(&mut stream, "250 2.0.0 Ok: queued").await?;
-                    }
+                if let Some(refusal) = at_data {
+                    say(&mut stream, refusal).await?;
+                } else {
+                    seen.lock().unwrap_or_else(PoisonError::into_inner).append(&mut recipients);
+                    say(&mut stream, "250 2.0.0 Ok: queued").await?;
                 }
             }
             "QUIT" => {

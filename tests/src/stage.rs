@@ -7,7 +7,7 @@ use daimon_domain::clock::{Clock as _, SystemClock};
 
 use crate::client::Client;
 use crate::program::{Program, Settings};
-use crate::world::{Files, bootstrap, migrate, settings};
+use crate::world::{Files, Stores, bootstrap, migrate, settings};
 
 /// Running programs and a caller who may do everything.
 #[derive(Debug)]
@@ -20,19 +20,6 @@ pub struct Stage {
     pub settings: Settings,
     _worker: Program,
     _api: Program,
-}
-
-/// The three roles' addresses and Redis.
-#[derive(Clone, Debug)]
-pub struct Stores {
-    /// `daimon_app`.
-    pub app: String,
-    /// `daimon_fleet`.
-    pub fleet: String,
-    /// `daimon_owner`.
-    pub owner: String,
-    /// Redis.
-    pub redis: String,
 }
 
 impl Stage {
@@ -55,8 +42,7 @@ impl Stage {
             key
         };
         let files = Files::in_folder(folder)?;
-        let Stores { app, fleet, owner, redis } = stores.clone();
-        let mut settings = settings(app, fleet, owner, redis, "daimon", &files, ca, None);
+        let mut settings = settings(stores, "daimon", &files, ca, None);
         for (name, value) in more {
             settings.retain(|(known, _)| *known != name);
             settings.push((name, value));

@@ -63,6 +63,19 @@ pub async fn bootstrap(owner_url: &str, name: &str, now: DateTime<Utc>) -> anyho
     Ok(text.expose_secret().to_owned())
 }
 
+/// The three roles' addresses and Redis.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    /// `daimon_app`.
+    pub app: String,
+    /// `daimon_fleet`.
+    pub fleet: String,
+    /// `daimon_owner`.
+    pub owner: String,
+    /// Redis.
+    pub redis: String,
+}
+
 /// The files that both programs read.
 #[derive(Clone, Debug)]
 pub struct Files {
@@ -97,16 +110,8 @@ impl Files {
 }
 
 /// The settings of both programs for a database on private servers. The clock is the system's unless `clock` says so.
-pub fn settings(
-    app: String,
-    fleet: String,
-    owner: String,
-    redis: String,
-    prefix: &str,
-    files: &Files,
-    ca: &Path,
-    clock: Option<String>,
-) -> Settings {
+pub fn settings(stores: &Stores, prefix: &str, files: &Files, ca: &Path, clock: Option<String>) -> Settings {
+    let Stores { app, fleet, owner, redis } = stores.clone();
     let mut settings = vec![
         ("DATABASE_URL".to_owned(), app),
         ("DATABASE_FLEET_URL".to_owned(), fleet),
@@ -167,16 +172,14 @@ impl World {
         let clock = Clock::start(place.path(), now)?;
         let files = Files::in_folder(place.path())?;
         let postgres = &servers.postgres;
-        let settings = settings(
-            postgres.url("daimon_app", &database),
-            postgres.url("daimon_fleet", &database),
-            postgres.url("daimon_owner", &database),
-            servers.redis.clone(),
-            &format!("daimon-{tag}"),
-            &files,
-            &servers.authority.ca,
-            Some(clock.setting()),
-        );
+        let stores = Stores {
+            app: postgres.url("daimon_app", &database),
+            fleet: postgres.url("daimon_fleet", &database),
+            owner: postgres.url("daimon_owner", &database),
+            redis: servers.redis.clone(),
+        };
+        let prefix = format!("daimon-{tag}");
+        let settings = settings(&stores, &prefix, &files, &servers.authority.ca, Some(clock.setting()));
         let key = bootstrap(&postgres.url("daimon_owner", &database), "Kestrel IT", now).await?;
         let api = Program::start("daimon-api", &["serve"], &settings).await?;
         let client = Client::new(&format!("http://{}", api.address("api")?), &key)?;

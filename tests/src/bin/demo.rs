@@ -9,7 +9,8 @@ use daimon_domain::clock::{Clock as _, SystemClock};
 use daimon_tests::catcher::Catcher;
 use daimon_tests::life::{Person, THIEF};
 use daimon_tests::servers::Servers;
-use daimon_tests::stage::{Stage, Stores, asked_to_end};
+use daimon_tests::stage::{Stage, asked_to_end};
+use daimon_tests::world::Stores;
 use serde_json::Value;
 
 #[tokio::main]

@@ -12,7 +12,8 @@ use daimon_tests::authority::Authority;
 use daimon_tests::place::Place;
 use daimon_tests::postgres::{Postgres, PostgresAt};
 use daimon_tests::redis_server::Redis;
-use daimon_tests::stage::{Stage, Stores, asked_to_end};
+use daimon_tests::stage::{Stage, asked_to_end};
+use daimon_tests::world::Stores;
 
 fn variable(name: &str) -> Option<String> {
     std::env::var_os(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty())
