@@ -10,7 +10,7 @@ use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     Components, ContactBuilder, Content, Header, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder,
-    Ref, RefOr, Response, ResponseBuilder, Schema, SecurityRequirement, schema,
+    Ref, RefOr, Required, Response, ResponseBuilder, Schema, SecurityRequirement, schema,
 };
 
 use crate::problem::{Code, MEDIA_TYPE, Problem, ProblemBody};
@@ -136,7 +136,9 @@ pub(crate) fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut O
 fn complete_operation(path: &str, operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
         // A path without one of its parts is another path (`utoipa` believes a schema of our own to be optional).
-        if parameter.parameter_in == ParameterIn::Path {
+        if let RefOr::T(parameter) = parameter
+            && parameter.parameter_in == ParameterIn::Path
+        {
             parameter.required = Required::True;
         }
     }
