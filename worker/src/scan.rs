@@ -127,12 +127,21 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     }
     let (context, learned) = context::complete(context.transpose()?, args.address.as_deref(), &folders);
     let replayed = replay::replay(&folders, &context);
-    match args.format {
-        Format::Ndjson => write_lines(&replayed, out)?,
-        Format::Text => text::write(&replayed, &learned, &folders.unreadable, args.lang.into(), out)?,
+    let written = match args.format {
+        Format::Ndjson => write_lines(&replayed, out),
+        Format::Text => text::write(&replayed, &learned, &folders.unreadable, args.lang.into(), out),
+    };
+    match written.and_then(|()| Ok(out.flush()?)) {
+        // `scan … | head` is not a failure.
+        Err(fault) if is_broken_pipe(&fault) => Ok(ExitCode::SUCCESS),
+        written => written.context("cannot write the answer").map(|()| ExitCode::SUCCESS),
     }
-    out.flush()?;
-    Ok(ExitCode::SUCCESS)
+}
+
+fn is_broken_pipe(fault: &anyhow::Error) -> bool {
+    let of_json = fault.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+    let kind = fault.downcast_ref::<std::io::Error>().map(std::io::Error::kind).or(of_json);
+    kind == Some(std::io::ErrorKind::BrokenPipe)
 }
 
 fn write_lines(replayed: &replay::Replayed, out: &mut dyn Write) -> anyhow::Result<()> {

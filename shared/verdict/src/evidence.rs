@@ -81,6 +81,17 @@ pub fn observe(
     let is_campaign = facts.campaign || report.origin.list.is_some();
 
     let mut clues = vec![site, origin];
+    // A newsletter tool writes in its own way and leaves no copy: for what was declared, neither is a surprise. For a mere
+    // list header it stays one, because spam carries those too.
+    let facts = &if facts.campaign {
+        Facts {
+            fingerprint_seen: facts.fingerprint_seen.filter(|seen| *seen),
+            sent_copy: facts.sent_copy.filter(|found| *found),
+            ..*facts
+        }
+    } else {
+        *facts
+    };
     clues.extend(facts.fingerprint_seen.map(|seen| if seen { Clue::FingerprintSeen } else { Clue::FingerprintNew }));
     clues.extend(match facts.sent_copy {
         Some(true) => Some(Clue::SentFound),

@@ -163,8 +163,12 @@ impl Folders {
     }
 
     /// `Some(false)` where the mail was written as the mailbox never writes. That it was written as it always writes
-    /// is no alibi: a program's name and the shape of an id are easily met by chance.
+    /// is no alibi: a program's name and the shape of an id are easily met by chance. Lists are sent by tools of their
+    /// own, so of them it says nothing.
     pub(super) fn fingerprint_seen(&self, origin: &Origin) -> Option<bool> {
+        if origin.list.is_some() {
+            return None;
+        }
         let fingerprint = template::fingerprint(origin)?;
         (self.sent >= LEAST_SENT && !self.fingerprints.contains(&fingerprint)).then_some(false)
     }

@@ -27,6 +27,9 @@ pub(super) fn write(
     let (summary, assessment) = (&replayed.summary, &replayed.assessment);
     writeln!(out, "{}", answer(summary.verdict, summary.tier, language))?;
 
+    // Evidence fades; what convinced is what it was when it was freshest.
+    let of_verdict = replayed.moves.iter().filter(|moved| moved.verdict == summary.verdict).map(|moved| moved.score_db);
+    let score_db = of_verdict.fold(assessment.score_db, f64::max);
     writeln!(out, "\n{}", say("Why", "根拠"))?;
     writeln!(
         out,
@@ -36,7 +39,7 @@ pub(super) fn write(
         say("recipients nobody wrote to", "身に覚えのない宛先"),
         summary.unexpected_recipients,
         say("ahead of any other cause by", "他の原因との差"),
-        assessment.score_db,
+        score_db,
     )?;
     let times = [
         (say("first bounce", "最初のエラーメール"), summary.first_bounce_at),
