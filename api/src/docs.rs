@@ -51,7 +51,10 @@ impl Document {
 
 fn fits(template: &str, path: &str) -> bool {
     template.split('/').count() == path.split('/').count()
-        && template.split('/').zip(path.split('/')).all(|(asked, given)| asked.starts_with('{') || asked == given)
+        && template
+            .split('/')
+            .zip(path.split('/'))
+            .all(|(asked, given)| (asked.starts_with('{') && !given.is_empty()) || asked == given)
 }
 
 #[get("/openapi.json")]

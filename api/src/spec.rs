@@ -120,7 +120,7 @@ fn show_example(content: &mut RefOr<Content>, examples: &BTreeMap<String, Value>
 /// The example of what a schema refers to; for a page, a page of it.
 fn example_in(schema: &RefOr<Schema>, examples: &BTreeMap<String, Value>) -> Option<Value> {
     let value = serde_json::to_value(schema).ok()?;
-    let reference = value.get("$ref").or_else(|| value.pointer("/oneOf/1/$ref"))?;
+    let reference = value.get("$ref").or_else(|| value.pointer("/oneOf/0/$ref"))?;
     let name = reference.as_str()?.rsplit('/').next()?;
     match name.strip_prefix("Page_") {
         Some(item) => examples.get(item).map(|item| json!({ "items": [item], "next": null })),

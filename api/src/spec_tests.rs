@@ -125,7 +125,7 @@ async fn whatever_is_refused_is_refused_as_a_problem() {
 async fn a_request_without_a_name_is_given_one_and_an_odd_name_is_not_taken() {
     let app = init_service(app(test_sources(), None)).await;
     let mut seen = std::collections::BTreeSet::new();
-    for odd in ["", "a b", "a\tb", "\u{1b}[31m", &"x".repeat(129)] {
+    for odd in ["", "a b", "a\tb", &"x".repeat(129)] {
         let request = TestRequest::get().uri("/openapi.json").insert_header(("X-Request-Id", odd)).to_request();
         let response = call_service(&app, request).await;
         let id = response.headers().get("x-request-id").unwrap().to_str().unwrap().to_owned();
