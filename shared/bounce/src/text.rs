@@ -181,16 +181,34 @@ pub(crate) fn first_address(value: &str) -> Option<String> {
     inside.and_then(|inside| addresses(inside).into_iter().next()).or_else(|| addresses(value).into_iter().next())
 }
 
-/// The text in lower case, with single spaces: what rules are compared with.
+/// The text in lower case, with single spaces and without addresses: what rules are compared with.
+///
+/// An address may be called `spam-filter@quota.example`; that is no reason.
 pub(crate) fn fold(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for word in text.split_whitespace() {
         if !out.is_empty() {
             out.push(' ');
         }
-        out.push_str(&word.to_lowercase());
+        let lower = word.to_lowercase();
+        if lower.contains('@') { push_masked(&lower, &mut out) } else { out.push_str(&lower) }
     }
     out
+}
+
+/// Every address as `x@x`.
+fn push_masked(word: &str, out: &mut String) {
+    let mut rest = word;
+    while let Some((before, after)) = rest.split_once('@') {
+        let local = local_part(before);
+        out.push_str(before.strip_suffix(local).unwrap_or_default());
+        out.push_str("x@x");
+        rest = after.trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+        // Dots after the address belong to the text: "a@b.example... User unknown".
+        let domain = after.strip_suffix(rest).unwrap_or_default();
+        out.push_str(domain.get(domain.trim_end_matches('.').len()..).unwrap_or_default());
+    }
+    out.push_str(rest);
 }
 
 /// At most `bytes` of the text, cut between characters.
@@ -200,4 +218,37 @@ pub(crate) fn cut(text: &str, bytes: usize) -> &str {
         end -= 1;
     }
     text.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_lends_no_words_to_the_rules() {
+        assert_eq!(fold("550  <spam-filter@quota.example>... User"), "550 <x@x>... user");
+        assert_eq!(fold("To a@b.example, c@d.example"), "to x@x, x@x");
+    }
+
+    #[test]
+    fn addresses_are_found_in_the_company_they_keep() {
+        assert_eq!(
+            addresses("RCPT TO:<Carl@Example.com> rfc822;dora@example.net."),
+            ["carl@example.com", "dora@example.net"]
+        );
+        assert_eq!(addresses("an @ sign, a@b, @example.org"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn html_becomes_the_lines_a_reader_sees() {
+        let text = without_html(
+            "<style>p{}</style><p>To <a href='mailto:a@b.example'>a@b.example</a><br>550&nbsp;&lt;no&gt;</p>",
+        );
+        assert_eq!(text.split_whitespace().collect::<Vec<_>>(), ["To", "a@b.example", "550", "<no>"]);
+    }
+
+    #[test]
+    fn every_line_end_becomes_lf() {
+        assert_eq!(normalise_line_ends(b"a\r\nb\rc\n").as_ref(), b"a\nb\nc\n");
+    }
 }
