@@ -111,7 +111,7 @@ impl Walk {
         let mut entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
         entries.sort_by_key(fs::DirEntry::file_name);
         let is_maildir = ["cur", "new"].iter().all(|name| folder.join(name).is_dir());
-        let in_maildir = folder.file_name().is_some_and(|name| name == "cur" || name == "new")
+        let holds_mails = folder.file_name().is_some_and(|name| name == "cur" || name == "new")
             && folder.parent().is_some_and(|parent| parent.join("cur").is_dir() && parent.join("new").is_dir());
         let mut found = Vec::new();
         for entry in entries {
@@ -125,7 +125,7 @@ impl Walk {
                 }
             } else if hidden || is_maildir {
                 // Maildirs keep indexes and lists beside their folders.
-            } else if in_maildir {
+            } else if holds_mails {
                 found.push(Step::Maildir(path));
             } else {
                 // A link to a folder is not followed: it may lead back here.
@@ -242,7 +242,7 @@ fn received_time(bytes: &[u8]) -> Option<DateTime<Utc>> {
             Some(value) if folded => value.push_str(line),
             Some(_) => break,
             None if line.get(..9).is_some_and(|name| name.eq_ignore_ascii_case("received:")) => {
-                field = Some(line.to_owned())
+                field = Some(line.to_owned());
             }
             None if line.is_empty() => break,
             None => {}
