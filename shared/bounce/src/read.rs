@@ -94,7 +94,8 @@ pub(crate) fn read(message: &[u8]) -> Report {
     let text = pieces.texts.join("\n");
     let letter = Letter::read(text::cut(&text, MAX_LETTER_BYTES));
     let folded = text::fold(&letter.lines.join("\n"));
-    let signs = Signs::read(&root.fields);
+    let signs =
+        Signs { returns_original: pieces.original.is_some() || letter.original.is_some(), ..Signs::read(&root.fields) };
     let subject = root.fields.decoded("subject").unwrap_or_default();
     let original = match (&pieces.original, letter.original) {
         (Some(bytes), _) => Fields::read(&skip_blank(bytes)).0,
@@ -104,15 +105,7 @@ pub(crate) fn read(message: &[u8]) -> Report {
 
     let own = root.fields.get("to").and_then(text::first_address);
     let in_letter = if may_tell(&signs, &status) { forms::read(&letter, own.as_deref()) } else { Vec::new() };
-    let kind = kind(
-        &pieces,
-        &status,
-        &signs,
-        &subject,
-        &folded,
-        !in_letter.is_empty() || letter.original.is_some(),
-        &root.fields,
-    );
+    let kind = kind(&pieces, &status, &signs, &subject, &folded, !in_letter.is_empty(), &root.fields);
     let mut recipients = Vec::new();
     if matches!(kind, Kind::Bounce | Kind::Delay | Kind::Delivered) {
         let whole = Whole {
@@ -189,7 +182,7 @@ fn kind(
     if recognise::is_challenge(subject, letter) && !signs.header_fails {
         return Kind::Challenge;
     }
-    recognise::kind(signs, letter, names || pieces.original.is_some())
+    recognise::kind(signs, letter, names)
 }
 
 /// Joins what the machine-readable part and the letter say of the same address, and judges each.

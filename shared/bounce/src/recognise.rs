@@ -21,6 +21,8 @@ pub(crate) struct Signs {
     pub(crate) header_fails: bool,
     /// Sent with an empty envelope sender.
     pub(crate) null_sender: bool,
+    /// The original, or its header, is in it.
+    pub(crate) returns_original: bool,
     /// An answer to a mail, by a person or by a machine.
     pub(crate) is_reply: bool,
     /// Says of itself that a machine answered.
@@ -46,14 +48,10 @@ const SYSTEM_LOCALS: &[&str] = &[
     "mail_daemon",
     "mailmaster",
     "daemon",
-    "mailer",
-    "no-reply",
-    "noreply",
     "mail-delivery-subsystem",
     "smtpd",
     "mailserver",
     "uucp",
-    "e-mail",
 ];
 const SYSTEM_NAMES: &[&str] = &[
     "mail delivery",
@@ -74,7 +72,6 @@ const SYSTEM_NAMES: &[&str] = &[
     "message delivery",
     "delivery notification",
     "delivery agent",
-    "mta",
     "delivery system",
     "smtp server",
     "mail router",
@@ -197,6 +194,7 @@ impl Signs {
                     .is_some_and(|value| value.to_ascii_lowercase().contains("delivery-status"))
                 || fields.all("received").take(20).any(|line| line.contains("invoked for bounce")),
             null_sender: fields.get("return-path").is_some_and(|value| value.replace(' ', "") == "<>"),
+            returns_original: false,
             is_reply: subject_replies || (has("in-reply-to") && !subject.is_empty()),
             is_automatic: auto.starts_with("auto-replied")
                 || auto.starts_with("auto-generated")
@@ -400,7 +398,11 @@ pub(crate) fn kind(signs: &Signs, letter: &str, names_recipients: bool) -> Kind 
     if signs.is_reply && !signs.from_system && !signs.null_sender && !signs.header_fails {
         return Kind::NotBounce;
     }
-    let is_report = weight >= 4 && (names_recipients || weight >= 6 || signs.header_fails);
+    // A shop also writes "your parcel could not be delivered"; words alone make no report.
+    let is_from_system = signs.from_system || signs.null_sender || signs.header_fails || signs.returns_original;
+    let is_report = is_from_system
+        && weight >= 4
+        && (names_recipients || signs.returns_original || weight >= 6 || signs.header_fails);
     match () {
         () if !is_report && signs.is_automatic => Kind::AutoReply,
         () if !is_report => Kind::NotBounce,
