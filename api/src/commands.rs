@@ -1,10 +1,11 @@
 //! What the program can be asked to do.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::HttpServer;
 use actix_web::web::Data;
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use daimon_api::{Service, Sources};
 use daimon_boot::internal::Check;
 use daimon_boot::settings::{Api, Environment, Owner};
@@ -66,6 +67,8 @@ pub(crate) async fn serve(api: Api) -> anyhow::Result<()> {
     let sources = Data::new(sources);
     let server = HttpServer::new(move || daimon_api::app(sources.clone(), Some(service.clone())))
         .disable_signals()
+        // Whoever sends a header byte by byte holds a connection no longer than that.
+        .client_request_timeout(Duration::from_secs(10))
         .shutdown_timeout(20)
         .bind(api.listen)
         .with_context(|| format!("DAIMON_LISTEN {} can't be used", api.listen))?;
@@ -89,7 +92,7 @@ pub(crate) async fn bootstrap(owner: &Owner, name: &str, another: bool) -> anyho
     let owner = daimon_store::Owner::connect(owner.database_owner_url.expose()).await?;
     owner.migrate().await.context("DATABASE_OWNER_URL: the database could not be brought to this version")?;
     if !another && owner.any_msp_exists().await? {
-        bail!("there is an MSP already, so nothing was changed; --another creates one more");
+        daimon_boot::settings::refuse(&"there is an MSP already, so nothing was changed; --another creates one more");
     }
     let (now, entropy) = (SystemClock.now(), SystemEntropy);
     owner.ensure_partitions(now).await?;
