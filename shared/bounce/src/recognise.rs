@@ -182,6 +182,9 @@ impl Signs {
         Self {
             from_system: from.replace(['<', '>', ' '], "").is_empty() && has("from")
                 || SYSTEM_LOCALS.contains(&local)
+                // A shop's no-reply wants its bounces back; a mail system's does not.
+                || (matches!(local, "no-reply" | "noreply")
+                    && fields.get("return-path").is_some_and(|value| value.replace(' ', "") == "<>"))
                 || local.starts_with("mailer-daemon")
                 || SYSTEM_NAMES.iter().any(|name| from.contains(name)),
             subject_fails: !subject_replies && FAILING_SUBJECTS.iter().any(|words| subject.contains(words)),
@@ -399,7 +402,10 @@ pub(crate) fn kind(signs: &Signs, letter: &str, names_recipients: bool) -> Kind 
         return Kind::NotBounce;
     }
     // A shop also writes "your parcel could not be delivered"; words alone make no report.
-    let is_from_system = signs.from_system || signs.null_sender || signs.header_fails || signs.returns_original;
+    // But "to the following recipients" is how mail systems speak.
+    let speaks_as_system = signs.subject_fails && says(letter, &["delivered to the following", "non-delivery report"]);
+    let is_from_system =
+        signs.from_system || signs.null_sender || signs.header_fails || signs.returns_original || speaks_as_system;
     let is_report = is_from_system
         && weight >= 4
         && (names_recipients || signs.returns_original || weight >= 6 || signs.header_fails);
