@@ -11,7 +11,7 @@ use super::work::Work;
 use crate::poll::{Credentials, Folder, Limits, Role, Selected, Session};
 
 /// How far back the first visit looks.
-const FIRST_VISIT: TimeDelta = TimeDelta::days(30);
+const FIRST_VISIT: TimeDelta = TimeDelta::days(60);
 /// A mailbox with more folders than this is read in part.
 const MOST_FOLDERS: usize = 200;
 
