@@ -5,6 +5,7 @@ mod audit;
 mod auth;
 mod bounces;
 mod caller;
+mod code;
 mod deliveries;
 mod docs;
 mod endpoints;

@@ -7,126 +7,15 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use daimon_domain::scope::Permission;
-use daimon_domain::words;
 use daimon_seal::SealError;
 use daimon_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub(crate) use crate::code::Code;
+
 /// The media type of every failure.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
-
-words! {
-    /// What went wrong, for programs.
-    Code {
-        /// No credential, or one that does not hold.
-        Unauthenticated = "unauthenticated",
-        /// The credential holds but does not permit this.
-        Forbidden = "forbidden",
-        /// There is no such thing, or it is not yours.
-        NotFound = "not_found",
-        /// The path exists and this method does not.
-        MethodNotAllowed = "method_not_allowed",
-        /// It collides with what is there.
-        Conflict = "conflict",
-        /// `If-Match` names another version.
-        PreconditionFailed = "precondition_failed",
-        /// `If-Match` is missing.
-        PreconditionRequired = "precondition_required",
-        /// More than one MiB.
-        BodyTooLarge = "body_too_large",
-        /// Not the media type that this operation reads.
-        UnsupportedMediaType = "unsupported_media_type",
-        /// The body is not JSON, or it broke off.
-        MalformedBody = "malformed_body",
-        /// The request line or a header can't be read.
-        MalformedRequest = "malformed_request",
-        /// It was read, and something in it can't be.
-        Invalid = "invalid",
-        /// The `Idempotency-Key` was used with another request.
-        IdempotencyKeyReused = "idempotency_key_reused",
-        /// The same request is being answered right now.
-        IdempotencyKeyInUse = "idempotency_key_in_use",
-        /// Something that we need is away.
-        Unavailable = "unavailable",
-        /// Our mistake.
-        Internal = "internal",
-    }
-}
-
-impl Code {
-    /// The status it is answered with.
-    pub(crate) const fn status(self) -> StatusCode {
-        match self {
-            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Conflict | Self::IdempotencyKeyInUse => StatusCode::CONFLICT,
-            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
-            Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::MalformedBody | Self::MalformedRequest => StatusCode::BAD_REQUEST,
-            Self::Invalid | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-
-    /// The same for every problem of the kind.
-    pub(crate) const fn title(self) -> &'static str {
-        match self {
-            Self::Unauthenticated => "Sign in first",
-            Self::Forbidden => "Not permitted",
-            Self::NotFound => "Not found",
-            Self::MethodNotAllowed => "Method not allowed",
-            Self::Conflict => "Conflict",
-            Self::PreconditionFailed => "Changed in the meantime",
-            Self::PreconditionRequired => "If-Match is missing",
-            Self::BodyTooLarge => "Body too large",
-            Self::UnsupportedMediaType => "Unsupported media type",
-            Self::MalformedBody => "Malformed body",
-            Self::MalformedRequest => "Malformed request",
-            Self::Invalid => "Invalid",
-            Self::IdempotencyKeyReused => "Idempotency key reused",
-            Self::IdempotencyKeyInUse => "Still being answered",
-            Self::Unavailable => "Unavailable",
-            Self::Internal => "Internal error",
-        }
-    }
-
-    /// What a client should do about it: the text of the page that `type` leads to.
-    pub(crate) const fn advice(self) -> &'static str {
-        match self {
-            Self::Unauthenticated => {
-                "Exchange your API key at POST /v1/auth/token and send the token as Authorization: Bearer. Tokens hold \
-                 for 15 minutes, and no longer than their key."
-            }
-            Self::Forbidden => "Use an API key that has the permission which the detail names.",
-            Self::NotFound => {
-                "Check the id. What belongs to another MSP or to a tenant out of your key's reach does not exist for you."
-            }
-            Self::MethodNotAllowed => "The Allow header lists the methods of this path.",
-            Self::Conflict => "Read what is there, then decide.",
-            Self::PreconditionFailed => "Somebody changed it. Read it again and repeat your change with the new ETag.",
-            Self::PreconditionRequired => "Read the resource and send its ETag as If-Match.",
-            Self::BodyTooLarge => "A request's body has at most 1 MiB.",
-            Self::UnsupportedMediaType => "Send the Content-Type that the operation names.",
-            Self::MalformedBody => "The body is not JSON. The detail says where reading ended.",
-            Self::MalformedRequest => "The request line or a header can't be read.",
-            Self::Invalid => {
-                "Each entry of errors says what is wrong and where, by JSON pointer or by query parameter."
-            }
-            Self::IdempotencyKeyReused => {
-                "Make a new Idempotency-Key for each request; repeat one with the same body only."
-            }
-            Self::IdempotencyKeyInUse => "Wait a moment and repeat the request.",
-            Self::Unavailable => "Repeat the request later. Nothing was changed.",
-            Self::Internal => "Tell your operator the request_id: it finds the log lines.",
-        }
-    }
-}
 
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
