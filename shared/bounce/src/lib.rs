@@ -5,6 +5,7 @@ mod judge;
 mod mime;
 mod notice;
 mod origin;
+mod phrases;
 mod read;
 mod received;
 mod recognise;
