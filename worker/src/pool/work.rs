@@ -1,10 +1,13 @@
 //! The jobs themselves, and how many are in flight.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use daimon_domain::id::{DeliveryId, MailboxId};
 use daimon_domain::job::JobEnd;
 use daimon_queue::{Hint, Kind};
+use uuid::Uuid;
 
 use crate::deliver::{Deliverer, deliver};
 use crate::read::{Reader, poll};
@@ -13,28 +16,31 @@ use crate::read::{Reader, poll};
 pub(crate) struct Jobs {
     reader: Reader,
     deliverer: Deliverer,
-    in_flight: AtomicU64,
+    /// A lease that ran out under a session of ours must not make us begin a second one beside it.
+    in_flight: Mutex<HashSet<Uuid>>,
     ended: AtomicU64,
 }
 
-/// Counts down also when a job panics.
-struct InFlight<'a>(&'a AtomicU64);
+/// Leaves the set also when a job panics.
+struct InFlight<'a>(&'a Jobs, Uuid);
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
     }
 }
 
 impl Jobs {
-    pub(crate) const fn new(reader: Reader, deliverer: Deliverer) -> Self {
-        Self { reader, deliverer, in_flight: AtomicU64::new(0), ended: AtomicU64::new(0) }
+    pub(crate) fn new(reader: Reader, deliverer: Deliverer) -> Self {
+        Self { reader, deliverer, in_flight: Mutex::default(), ended: AtomicU64::new(0) }
     }
 
     /// Does what the hint says, if it is still to be done.
     pub(crate) async fn run(&self, kind: Kind, hint: Hint) {
-        self.in_flight.fetch_add(1, Ordering::SeqCst);
-        let _counted = InFlight(&self.in_flight);
+        if !self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(hint.id) {
+            return;
+        }
+        let _counted = InFlight(self, hint.id);
         let failure = match kind {
             Kind::Poll => match Box::pin(poll(&self.reader, hint.msp, MailboxId::from_uuid(hint.id))).await {
                 Ok(Some(_end)) => {
@@ -59,7 +65,7 @@ impl Jobs {
     }
 
     pub(crate) fn is_idle(&self) -> bool {
-        self.in_flight.load(Ordering::SeqCst) == 0
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// How many ended since the last time this was asked.
