@@ -18,7 +18,7 @@ const MAX_MESSAGE_BYTES: u64 = 64 << 20;
 /// One message and where it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailFile {
-    /// The file; in an mbox followed by `#` and the number of the message, counted from 1.
+    /// The file; in an mbox of several followed by `#` and the number of the message, counted from 1.
     pub path: String,
     /// When it was delivered, where the Maildir name, the mbox "From " line or the topmost Received line tells.
     pub delivered_at: Option<DateTime<Utc>>,
@@ -202,7 +202,10 @@ impl Mbox {
         }
         self.count += 1;
         let delivered_at = from_line_time(&from_line).or_else(|| received_time(&bytes));
-        Ok(Some(MailFile { path: format!("{}#{}", self.path, self.count), delivered_at, bytes }))
+        // One message saved with its "From " line is that file, not a mailbox of one.
+        let is_only = self.count == 1 && self.from_line.is_none();
+        let path = if is_only { self.path.clone() } else { format!("{}#{}", self.path, self.count) };
+        Ok(Some(MailFile { path, delivered_at, bytes }))
     }
 }
 
@@ -275,6 +278,16 @@ mod tests {
         assert_eq!(mails[0].bytes, b"Subject: 1\n\nFrom here on\nFrom me\n\n");
         assert_eq!(mails[0].delivered_at.unwrap().to_rfc3339(), "2026-01-03T01:05:34+00:00");
         assert!(mails[1].path.ends_with("inbox#2"));
+    }
+
+    #[test]
+    fn a_single_message_with_a_from_line_keeps_the_name_of_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("saved.eml");
+        fs::write(&path, "From a@b Sat Jan  3 01:05:34 2026\nSubject: 1\n\nhello\n").unwrap();
+        let mails = all(&path);
+        assert_eq!(mails.len(), 1);
+        assert!(mails[0].path.ends_with("saved.eml"));
     }
 
     #[test]
