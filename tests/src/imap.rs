@@ -24,7 +24,7 @@ impl Imap {
         let mut this = Self { stream, tag: 0 };
         let mut greeting = String::new();
         this.stream.read_line(&mut greeting).await?;
-        this.command(&format!("LOGIN {user} {password}")).await?;
+        this.command(&format!("LOGIN \"{user}\" \"{password}\"")).await?;
         Ok(this)
     }
 

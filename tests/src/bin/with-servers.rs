@@ -48,10 +48,11 @@ async fn run(command: &[String]) -> anyhow::Result<ExitCode> {
     let servers = Servers::start().await?;
     eprintln!("Postgres, Redis, Dovecot and Postfix run in {}", servers.at().folder.display());
     daimon_tests::world::template(servers.at()).await?;
+    servers.at().postgres.admin("postgres", "create database daimon_test owner daimon_test").await?;
     let mut child = tokio::process::Command::new(program)
         .args(arguments)
         .env(HANDED_DOWN, servers.hand_down()?)
-        .env("DATABASE_URL", servers.at().postgres.url("daimon_test", "postgres"))
+        .env("DATABASE_URL", servers.at().postgres.url("daimon_test", "daimon_test"))
         .env("SQLX_OFFLINE", "true")
         .spawn()
         .with_context(|| format!("{program} could not be started"))?;
