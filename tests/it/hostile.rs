@@ -12,8 +12,10 @@ async fn a_hostile_mail_does_not_hide_the_bounce_behind_it() {
     let mut imap = person.open(servers).await.unwrap();
     let at = world.clock.now().await - TimeDelta::hours(1);
     let head = "From: MAILER-DAEMON@evil.test\r\nSubject: Undelivered Mail Returned to Sender\r\n";
-    let nested: String =
-        (0..2_000).map(|n| format!("--b{n}\r\nContent-Type: multipart/mixed; boundary=b{}\r\n\r\n", n + 1)).collect();
+    let nested = (0..2_000)
+        .map(|n| format!("--b{n}\r\nContent-Type: multipart/mixed; boundary=b{}\r\n\r\n", n + 1))
+        .collect::<Vec<_>>()
+        .concat();
     let hostile = [
         format!("{head}Content-Type: multipart/report; boundary=b0\r\n\r\n{nested}"),
         format!(
