@@ -51,9 +51,9 @@ mod tests {
 
     use super::*;
 
-    fn answer(status: u16, retry_after: Option<&str>) -> Result<Answer, DialError> {
+    fn answer(status: u16, retry_after: Option<&str>) -> Answer {
         let retry_after = retry_after.map(str::to_owned);
-        Ok(Answer { status, retry_after, excerpt: String::new(), latency: Duration::ZERO })
+        Answer { status, retry_after, excerpt: String::new(), latency: Duration::ZERO }
     }
 
     fn now() -> DateTime<Utc> {
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn any_2xx_is_delivered() {
         for status in [200, 202, 204, 299] {
-            let outcome = judge(&answer(status, None), 1, 0.5, now());
+            let outcome = judge(&Ok(answer(status, None)), 1, 0.5, now());
             assert_eq!((outcome.end, outcome.fault), (DeliveryEnd::Delivered, None), "{status}");
         }
     }
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn a_redirect_is_a_refusal() {
         for status in [100, 199, 301, 302, 307, 308, 400, 404, 429, 500, 503] {
-            let outcome = judge(&answer(status, None), 1, 0.5, now());
+            let outcome = judge(&Ok(answer(status, None)), 1, 0.5, now());
             assert_eq!((again_after(outcome), outcome.fault), (Some(5), Some(AttemptFault::Refused)), "{status}");
             assert!(!outcome.gone);
         }
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn gone_means_never_again() {
-        let outcome = judge(&answer(410, Some("60")), 1, 0.5, now());
+        let outcome = judge(&Ok(answer(410, Some("60"))), 1, 0.5, now());
         assert_eq!((outcome.end, outcome.gone), (DeliveryEnd::Failed, true));
     }
 
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_honoured_as_seconds_and_as_a_date() {
-        let asked = |text: &str| again_after(judge(&answer(503, Some(text)), 1, 0.5, now()));
+        let asked = |text: &str| again_after(judge(&Ok(answer(503, Some(text))), 1, 0.5, now()));
         assert_eq!(asked("120"), Some(120));
         assert_eq!(asked(" 120 "), Some(120));
         assert_eq!(asked("1"), Some(5));
