@@ -1,5 +1,5 @@
 # Every target is one line that calls a program of the workspace. `make` alone says what there is.
-.PHONY: help deps demo up test sqlx openapi bench
+.PHONY: help deps demo up test sqlx openapi
 
 CARGO = SQLX_OFFLINE=true cargo
 
@@ -23,6 +23,3 @@ sqlx: deps ## Write .sqlx/ anew after a change of SQL or migrations
 
 openapi: ## Write openapi/openapi.json anew after a change of the API
 	@$(CARGO) build --locked --workspace --bins && target/debug/daimon-api openapi > target/openapi.json && mv target/openapi.json openapi/openapi.json
-
-bench: ## Time reading and judging
-	@$(CARGO) bench --locked --workspace

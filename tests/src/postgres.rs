@@ -126,7 +126,8 @@ const ROLES: &str = "do $$ begin
     if not exists (select from pg_roles where rolname = 'daimon_app') then create role daimon_app login nosuperuser nobypassrls; end if;
     if not exists (select from pg_roles where rolname = 'daimon_fleet') then create role daimon_fleet login nosuperuser nobypassrls; end if;
     if not exists (select from pg_roles where rolname = 'daimon_test') then
-        create role daimon_test login createdb nosuperuser nobypassrls in role daimon_app, daimon_fleet;
+        -- It may become the other two, but does not inherit: their policies would let it see over the wall.
+        create role daimon_test login createdb noinherit nosuperuser nobypassrls in role daimon_app, daimon_fleet;
     end if;
 end $$";
 
