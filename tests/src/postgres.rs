@@ -126,8 +126,10 @@ const ROLES: &str = "do $$ begin
     if not exists (select from pg_roles where rolname = 'daimon_app') then create role daimon_app login nosuperuser nobypassrls; end if;
     if not exists (select from pg_roles where rolname = 'daimon_fleet') then create role daimon_fleet login nosuperuser nobypassrls; end if;
     if not exists (select from pg_roles where rolname = 'daimon_test') then
-        -- It may become the other two, but does not inherit: their policies would let it see over the wall.
-        create role daimon_test login createdb noinherit nosuperuser nobypassrls in role daimon_app, daimon_fleet;
+        -- The tests' role becomes the other two by `set role`, but must not inherit from them, or their policies
+        -- would let it see over the wall; of databases that it makes it must inherit the owner's rights.
+        create role daimon_test_becomes nologin noinherit in role daimon_app, daimon_fleet;
+        create role daimon_test login createdb nosuperuser nobypassrls in role daimon_test_becomes;
     end if;
 end $$";
 

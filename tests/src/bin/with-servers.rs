@@ -53,6 +53,7 @@ async fn run(command: &[String]) -> anyhow::Result<ExitCode> {
         .args(arguments)
         .env(HANDED_DOWN, servers.hand_down()?)
         .env("DATABASE_URL", servers.at().postgres.url("daimon_test", "daimon_test"))
+        .env("DAIMON_TEST_REDIS_URL", &servers.at().redis)
         .env("SQLX_OFFLINE", "true")
         .spawn()
         .with_context(|| format!("{program} could not be started"))?;
