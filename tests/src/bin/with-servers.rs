@@ -14,7 +14,8 @@ use daimon_tests::servers::{HANDED_DOWN, Servers};
 
 #[derive(Debug, Parser)]
 enum What {
-    /// Runs a command with all servers; `DATABASE_URL` is a role that may create databases.
+    /// Runs a command with all servers; `DATABASE_URL` is a role that may create databases, `DAIMON_TEST_REDIS_URL`
+    /// the Redis.
     Run {
         /// The command and its arguments.
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
