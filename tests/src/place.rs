@@ -39,11 +39,14 @@ impl Place {
         &self.path
     }
 
-    /// A new folder inside.
+    /// A folder inside; made when it is not there.
     pub fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
         let path = self.path.join(name);
-        std::fs::create_dir_all(&path)?;
-        open(&path)?;
+        // What is there keeps its rights: Postgres refuses a data folder that others may look into.
+        if !path.exists() {
+            std::fs::create_dir_all(&path)?;
+            open(&path)?;
+        }
         Ok(path)
     }
 
