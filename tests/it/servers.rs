@@ -25,7 +25,8 @@ async fn postfix_returns_refused_mail_into_dovecot_and_says_who_signed_in() {
     let servers = shared().await.unwrap();
     let user = format!("returned{}@clinic.example", std::process::id());
     servers.dovecot.add_user(&user, "secret").unwrap();
-    let mut smtp = Smtp::connect_from(servers.postfix.submission, Ipv4Addr::new(203, 0, 113, 66)).await.unwrap();
+    let mut smtp =
+        Smtp::connect_from(servers.postfix().unwrap().submission, Ipv4Addr::new(203, 0, 113, 66)).await.unwrap();
     smtp.sign_in(&user, "secret").await.unwrap();
     let message =
         format!("From: {user}\r\nTo: nouser@stranger.test\r\nSubject: hello\r\nMessage-ID: <1@x>\r\n\r\nhi\r\n");
@@ -45,7 +46,8 @@ async fn a_wrong_password_sends_nothing() {
     let servers = shared().await.unwrap();
     let user = format!("guessed{}@clinic.example", std::process::id());
     servers.dovecot.add_user(&user, "secret").unwrap();
-    let mut smtp = Smtp::connect_from(servers.postfix.submission, Ipv4Addr::new(203, 0, 113, 66)).await.unwrap();
+    let mut smtp =
+        Smtp::connect_from(servers.postfix().unwrap().submission, Ipv4Addr::new(203, 0, 113, 66)).await.unwrap();
     assert!(smtp.sign_in(&user, "guess").await.is_err());
     assert!(smtp.send(&user, &["nouser@stranger.test"], "Subject: x\r\n\r\nx").await.is_err());
 }
@@ -55,7 +57,7 @@ async fn mail_of_strangers_reaches_the_mailbox() {
     let servers = shared().await.unwrap();
     let user = format!("reached{}@clinic.example", std::process::id());
     servers.dovecot.add_user(&user, "secret").unwrap();
-    let mut smtp = Smtp::connect_from(servers.postfix.smtp, Ipv4Addr::new(198, 51, 100, 7)).await.unwrap();
+    let mut smtp = Smtp::connect_from(servers.postfix().unwrap().smtp, Ipv4Addr::new(198, 51, 100, 7)).await.unwrap();
     smtp.send("friend@stranger.test", &[&user], "Subject: lunch\r\n\r\nToday?\r\n").await.unwrap();
     let came = inbox(servers, &user, "secret", 1).await;
     assert!(came.first().unwrap().contains("Subject: lunch"));

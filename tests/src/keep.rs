@@ -163,10 +163,13 @@ fn collect(from: impl std::io::Read + Send + 'static, into: Arc<Mutex<Output>>) 
 fn guard(pid: u32, gentle: &str, remove: Option<&Path>) -> anyhow::Result<Child> {
     // A group first gets the gentle signal, for a server that cleans up after itself, and then no choice.
     let script = r#"if read -r word; then exit 0; fi
-kill -"$2" "$1"; n=0
-while kill -0 "$1" && [ $n -lt 30 ]; do n=$((n + 1)); sleep 0.1; done
-kill -KILL -"$1"
-[ -z "$3" ] || rm -rf "$3""#;
+as=; [ "$(id -u)" = 0 ] || as='sudo -n'
+end() { kill -s "$1" -- "$2" || $as kill -s "$1" -- "$2"; }
+there() { [ -d "/proc/$1" ] && ! grep -q '^State:.Z' "/proc/$1/status"; }
+end "$2" "$1"; n=0
+while there "$1" && [ $n -lt 30 ]; do n=$((n + 1)); sleep 0.1; done
+end KILL -"$1"
+[ -z "$3" ] || rm -rf "$3" || $as rm -rf "$3""#;
     let remove = remove.map_or(OsStr::new(""), Path::as_os_str);
     Command::new("/bin/sh")
         .args(["-c", script, "daimon-guard"])
@@ -181,13 +184,13 @@ kill -KILL -"$1"
         .context("no /bin/sh to guard the private servers with")
 }
 
-/// Sends a signal to a process, or to a group when `to` begins with a minus.
+/// Sends a signal to a process, or to a group when `to` begins with a minus. One that runs as root for an ordinary user
+/// was started by sudo, and is told by sudo.
 pub(crate) fn signal(name: &str, to: &str) {
-    let sent =
-        Command::new("/bin/kill").args(["-s", name, "--", to]).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if sent.is_err() {
-        drop(Command::new("/bin/sh").args(["-c", "kill -s \"$0\" -- \"$1\"", name, to]).status());
-    }
+    let script = r#"kill -s "$0" -- "$1" || { [ "$(id -u)" != 0 ] && sudo -n kill -s "$0" -- "$1"; }"#;
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", script, name, to]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    drop(command.status());
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ impl Person {
     /// Postfix sends what is refused back here: real bounces. Returns when `at_least` of them have come.
     pub async fn was_stolen(&self, servers: &ServersAt, victims: u32, at_least: u32) -> anyhow::Result<u32> {
         let before = self.open(servers).await?.count("INBOX").await?;
-        let mut smtp = Smtp::connect_from(servers.postfix.submission, THIEF).await?;
+        let mut smtp = Smtp::connect_from(servers.postfix()?.submission, THIEF).await?;
         smtp.sign_in(&self.address, &self.password).await?;
         for victim in 0..victims {
             let word = ["nouser", "gone", "nouser", "spam", "gone", "disabled", "nouser", "full"].iter().cycle();
@@ -128,7 +128,7 @@ impl Person {
     /// Somebody elsewhere forges the address, and `victims` strangers' servers send the refusals here.
     pub async fn was_forged(&self, servers: &ServersAt, victims: u32, at: DateTime<Utc>) -> anyhow::Result<()> {
         let before = self.open(servers).await?.count("INBOX").await?;
-        let mut smtp = Smtp::connect_from(servers.postfix.smtp, Ipv4Addr::new(198, 51, 100, 25)).await?;
+        let mut smtp = Smtp::connect_from(servers.postfix()?.smtp, Ipv4Addr::new(198, 51, 100, 25)).await?;
         for victim in 0..victims {
             let to = format!("user{victim}@isp{}.test", victim % 11);
             let mta = format!("mx.isp{}.test", victim % 11);

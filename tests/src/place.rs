@@ -73,8 +73,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if self.temporary {
-            drop(std::fs::remove_dir_all(&self.path));
+        if self.temporary && std::fs::remove_dir_all(&self.path).is_err() && !is_root() {
+            // What sudo made, sudo removes.
+            drop(Command::new("sudo").args(["-n", "rm", "-rf", "--"]).arg(&self.path).status());
         }
     }
 }

@@ -32,6 +32,7 @@ async fn demo() -> anyhow::Result<()> {
     step("Starting a private Postgres, Redis, Dovecot and Postfix, on unix sockets and free ports of 127.0.0.1");
     let servers = Servers::start().await?;
     let at = servers.at();
+    at.postfix()?;
     at.postgres.admin("postgres", "create database daimon owner daimon_owner").await?;
     let stores = Stores {
         app: at.postgres.url("daimon_app", "daimon"),

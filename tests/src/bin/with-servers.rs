@@ -48,6 +48,9 @@ async fn run(command: &[String]) -> anyhow::Result<ExitCode> {
     let (program, arguments) = command.split_first().context("no command")?;
     let servers = Servers::start().await?;
     eprintln!("Postgres, Redis, Dovecot and Postfix run in {}", servers.at().folder.display());
+    if let Err(why) = servers.at().postfix() {
+        eprintln!("{why:#}\nStories that need it will fail; all others run.");
+    }
     daimon_tests::world::template(servers.at()).await?;
     servers.at().postgres.admin("postgres", "create database daimon_test owner daimon_test").await?;
     let mut child = tokio::process::Command::new(program)
