@@ -2,12 +2,17 @@
 //!
 //! The choice leans to "yes". A message too many costs a fetch and is read as "not a bounce"; one too few is never
 //! seen again.
+//!
+//! Of the others only one thing is kept, and only long enough to count: which messages they answer.
 
-use mail_parser::MessageParser;
+use mail_parser::{HeaderValue, MessageParser};
 
 /// The header fields the choice is made on.
 pub(super) const FIELDS: &str = "RETURN-PATH FROM SENDER SUBJECT CONTENT-TYPE AUTO-SUBMITTED X-FAILED-RECIPIENTS \
-     X-AUTOREPLY X-AUTORESPOND X-AUTO-RESPONSE-SUPPRESS X-MS-EXCHANGE-MESSAGE-IS-NDR PRECEDENCE X-LOOP";
+     X-AUTOREPLY X-AUTORESPOND X-AUTO-RESPONSE-SUPPRESS X-MS-EXCHANGE-MESSAGE-IS-NDR PRECEDENCE X-LOOP IN-REPLY-TO REFERENCES";
+
+/// A long thread tells no more than its end.
+const MOST_QUOTED: usize = 20;
 
 /// In the local part or display name of whoever sends reports, in lower case.
 const SENDERS: &[&str] = &[
@@ -132,9 +137,35 @@ pub(super) fn may_be_report(header: &[u8]) -> bool {
             .is_some_and(|subject| SUBJECTS.iter().any(|word| subject.contains(word)))
 }
 
+/// The Message-IDs that the message with this header answers (RFC 5322, 3.6.4), without angle brackets, each once.
+pub(super) fn quoted(header: &[u8]) -> Vec<String> {
+    let Some(message) = MessageParser::default().parse_headers(header) else { return Vec::new() };
+    let ids = |value: &HeaderValue<'_>| match value {
+        HeaderValue::Text(id) => vec![id.to_string()],
+        HeaderValue::TextList(ids) => ids.iter().map(ToString::to_string).collect(),
+        _ => Vec::new(),
+    };
+    let mut quoted: Vec<String> =
+        ids(message.references()).into_iter().rev().chain(ids(message.in_reply_to())).collect();
+    quoted.truncate(MOST_QUOTED);
+    quoted.sort();
+    quoted.dedup();
+    quoted
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_names_what_it_answers_once() {
+        let header = b"From: a@b.example\r\nIn-Reply-To: <two@c.example>\r\nReferences: <one@c.example>\r\n <two@c.example>\r\n\r\n";
+        assert_eq!(quoted(header), ["one@c.example", "two@c.example"]);
+        assert_eq!(quoted(b"From: a@b.example\r\n\r\n"), Vec::<String>::new());
+        let thread: String = (0..500).map(|n| format!(" <{n:03}@c.example>\r\n")).collect::<Vec<_>>().concat();
+        let newest = quoted(format!("References:{thread}\r\n").as_bytes());
+        assert_eq!((newest.len(), newest.last().map(String::as_str)), (MOST_QUOTED, Some("499@c.example")));
+    }
 
     #[test]
     fn what_machines_write_about_mail_is_fetched() {

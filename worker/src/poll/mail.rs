@@ -84,6 +84,8 @@ pub struct PutAside {
 pub struct Batch<T> {
     /// What is of interest.
     pub items: Vec<T>,
+    /// The Message-IDs that the other messages answer: each once for a message.
+    pub quoted: Vec<String>,
     /// What could not be read.
     pub put_aside: Vec<PutAside>,
     /// How many messages were looked at, of interest or not.

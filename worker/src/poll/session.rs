@@ -214,13 +214,12 @@ impl Session {
         let items = format!("UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({fields})]<0.{HEADER}>");
         let mut put_aside = Vec::new();
         let messages = fetch(&mut self.wire, &uids, &items, &mut put_aside).await?;
-        let wanted: Vec<_> = messages
-            .into_iter()
-            .filter(|(_, told)| told.bytes.as_deref().is_none_or(candidate::may_be_report))
-            .collect();
+        let (wanted, others): (Vec<_>, Vec<_>) =
+            messages.into_iter().partition(|(_, told)| told.bytes.as_deref().is_none_or(candidate::may_be_report));
 
         let mut batch = Batch {
             items: Vec::with_capacity(wanted.len()),
+            quoted: Vec::new(),
             put_aside: Vec::new(),
             looked_at: uids.len(),
             through_uid: through,
@@ -261,6 +260,9 @@ impl Session {
             return Err(batch.fault.unwrap_or(SessionError::Busy("nothing can be read")));
         }
         put_aside.retain(|aside| aside.uid <= batch.through_uid);
+        let read = others.iter().filter(|(uid, _)| *uid <= batch.through_uid);
+        batch.quoted =
+            read.flat_map(|(_, told)| candidate::quoted(told.bytes.as_deref().unwrap_or_default())).collect();
         batch.put_aside = put_aside;
         Ok(batch)
     }
@@ -294,6 +296,7 @@ impl Session {
         let messages = fetch(&mut self.wire, &uids, &items, &mut put_aside).await?;
         Ok(Batch {
             items: messages.iter().map(|(uid, told)| sent_mail::read(*uid, told)).collect(),
+            quoted: Vec::new(),
             put_aside,
             looked_at: uids.len(),
             through_uid: through,

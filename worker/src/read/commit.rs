@@ -22,6 +22,8 @@ pub(super) struct Found {
     pub(super) folder: String,
     pub(super) checkpoint: Checkpoint,
     pub(super) mails: Vec<ReadMail>,
+    /// The Message-IDs that ordinary mail in it answers.
+    pub(super) quoted: Vec<String>,
     /// Messages that are not read again, and why.
     pub(super) put_aside: Vec<(u32, &'static str)>,
 }
@@ -41,14 +43,15 @@ pub(super) async fn commit(ctx: &Reader, work: &mut Work, mut found: Found) -> R
     let mut tx = ctx.db.begin(&work.wall).await?;
     let live = incident::live_for_mailbox(&mut tx, work.id()).await?;
     memory.hear_of(&live);
-    let history = history(&mut tx, work, &found.mails).await?;
+    let history = history(&mut tx, work, &found).await?;
+    let quoted = found.quoted.iter().map(String::as_str).filter(|id| is_own(work, id));
+    let quoted: Vec<_> = quoted.chain(found.mails.iter().flat_map(|mail| own_ids(work, mail))).collect();
+    if work.has_sent {
+        let in_sent = quoted.iter().filter(|id| history.sent.contains(&work.sent_hash(id))).count();
+        memory.learned.quoted(u32::try_from(quoted.len()).unwrap_or(u32::MAX), u32::try_from(in_sent).unwrap_or(0));
+    }
     for mail in &found.mails {
         memory.learned.delivered(&mail.report);
-        let own = own_ids(work, mail);
-        let in_sent = own.iter().filter(|id| history.sent.contains(&work.sent_hash(id))).count();
-        if work.has_sent && !own.is_empty() {
-            memory.learned.quoted(u32::try_from(own.len()).unwrap_or(u32::MAX), u32::try_from(in_sent).unwrap_or(0));
-        }
     }
     let known = known(&work.mailbox, &memory.learned);
 
@@ -169,14 +172,20 @@ fn own_ids<'a>(work: &Work, mail: &'a ReadMail) -> Vec<&'a str> {
     if !matches!(mail.report.kind, Kind::AutoReply | Kind::NotBounce) {
         return Vec::new();
     }
-    let own = work.mailbox.address.domain();
-    let is_own = |id: &&str| id.rsplit_once('@').is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(own));
-    mail.report.envelope.references.iter().map(String::as_str).filter(is_own).collect()
+    mail.report.envelope.references.iter().map(String::as_str).filter(|id| is_own(work, id)).collect()
 }
 
-async fn history(tx: &mut MspTx, work: &Work, mails: &[ReadMail]) -> Result<History, StoreError> {
-    let (mut ids, mut addresses) = (Vec::new(), Vec::new());
-    for mail in mails {
+/// Whether a Message-ID is one that the mailbox's own domain gives out.
+fn is_own(work: &Work, id: &str) -> bool {
+    let own = work.mailbox.address.domain();
+    id.rsplit_once('@').is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(own))
+}
+
+async fn history(tx: &mut MspTx, work: &Work, found: &Found) -> Result<History, StoreError> {
+    let quoted = found.quoted.iter().filter(|id| is_own(work, id));
+    let mut ids: Vec<_> = quoted.map(|id| work.sent_hash(id)).collect();
+    let mut addresses = Vec::new();
+    for mail in &found.mails {
         ids.extend(mail.report.origin.message_id.as_deref().map(|id| work.sent_hash(id)));
         ids.extend(own_ids(work, mail).into_iter().map(|id| work.sent_hash(id)));
         addresses.extend(mail.bounced().iter().map(|one| work.correspondent_hash(written_to(one))));

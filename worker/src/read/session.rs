@@ -128,6 +128,7 @@ async fn read_reports(
     let read = mail::read(std::mem::take(&mut batch.items), work.hash.clone()).await;
     put_aside.extend(read.crashed.iter().map(|uid| (*uid, "unreadable")));
     let checkpoint = selected.checkpoint(batch.through_uid);
-    commit(ctx, work, Found { folder: folder.name.clone(), checkpoint, mails: read.mails, put_aside }).await?;
+    let quoted = std::mem::take(&mut batch.quoted);
+    commit(ctx, work, Found { folder: folder.name.clone(), checkpoint, mails: read.mails, quoted, put_aside }).await?;
     batch.fault.map_or(Ok(batch.next_uid), |fault| Err(fault.into()))
 }
