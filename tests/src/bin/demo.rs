@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to the person at the terminal")]
 
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use daimon_domain::clock::{Clock as _, SystemClock};
@@ -74,8 +74,13 @@ async fn demo() -> anyhow::Result<()> {
     println!("    {came} real bounces lie in the clinic's inbox, written by Postfix");
 
     step("Daimon reads them");
+    let asked = Instant::now();
     client.poll_now(&mailbox).await?;
     let told = catcher.wait_for(Duration::from_secs(90), |caught| caught.kind() == "incident.opened").await?;
+    println!(
+        "    told {:.1} s after it was asked to look (unasked, it looks every minute or so)",
+        asked.elapsed().as_secs_f64()
+    );
     let listed = client.incidents().await?;
     let id = listed.first().and_then(|incident| incident.get("id")).and_then(Value::as_str).context("no incident")?;
     let incident = client.incident(id).await?;
