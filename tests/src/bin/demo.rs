@@ -129,14 +129,7 @@ fn explain(incident: &Value) {
     );
     let evidence = incident.get("evidence").and_then(Value::as_array).cloned().unwrap_or_default();
     for line in evidence.iter().take(6) {
-        let number = |key: &str| line.get(key).and_then(Value::as_f64).unwrap_or_default();
-        println!(
-            "    {:+7.1} dB  {} = {}  ({}×)",
-            number("db"),
-            text(line, "item"),
-            text(line, "value"),
-            number("count")
-        );
+        println!("      - {}", text(line, "sentence"));
     }
 }
 
