@@ -120,10 +120,7 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     });
     let folders = Folders::read(args.inbox, args.sent);
     if folders.read == 0 && !folders.unreadable.is_empty() {
-        for fault in &folders.unreadable {
-            tracing::error!("{fault}");
-        }
-        return Ok(ExitCode::FAILURE);
+        anyhow::bail!("{}", folders.unreadable.join("\n"));
     }
     let (context, learned) = context::complete(context.transpose()?, args.address.as_deref(), &folders);
     let replayed = replay::replay(&folders, &context);

@@ -70,7 +70,7 @@ async fn demo() -> anyhow::Result<()> {
     step(&format!(
         "A thief who guessed the password signs in from {THIEF} and sends 60 mails through the clinic's server"
     ));
-    let came = sato.was_stolen(at, 60, 55).await?;
+    let came = sato.was_stolen(at, 60, 60).await?;
     println!("    {came} real bounces lie in the clinic's inbox, written by Postfix");
 
     step("Daimon reads them");
@@ -128,7 +128,7 @@ fn explain(incident: &Value) {
         text(incident, "severity")
     );
     let evidence = incident.get("evidence").and_then(Value::as_array).cloned().unwrap_or_default();
-    for line in evidence.iter().take(6) {
+    for line in &evidence {
         println!("      - {}", text(line, "sentence"));
     }
 }

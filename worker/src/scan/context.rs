@@ -231,7 +231,7 @@ pub(super) fn complete(given: Option<Context>, address: Option<&str>, folders: &
         let most =
             |of: &BTreeMap<String, usize>| of.iter().max_by_key(|(_, count)| **count).map(|(who, _)| who.clone());
         known.address = most(&folders.written_from).or_else(|| most(&folders.addressed_to)).unwrap_or_default();
-        learned.address = Some(known.address.clone());
+        learned.address = Some(known.address.clone()).filter(|address| !address.is_empty());
     }
     known.address = known.address.to_lowercase();
     if known.own_domains.is_empty() {
