@@ -137,8 +137,14 @@ pub(super) fn of(line: &EvidenceLine, verdict: Verdict, language: Language) -> S
     };
     let (count, weight) = (line.count, line.db.abs());
     match language {
+        Language::Japanese if weight < 0.05 => {
+            format!("{sight}（{count} 回）：{verdict} にも、次に近い原因にも同じように当てはまる。")
+        }
         Language::English => {
             let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+            if weight < 0.05 {
+                return format!("{sight} ({times}): fits {verdict} and the closest other cause alike.");
+            }
             let way = if line.db < 0.0 { "less" } else { "more" };
             format!("{sight} ({times}): makes {verdict} {weight} dB {way} likely.")
         }
@@ -170,6 +176,10 @@ mod tests {
         assert_eq!(
             of(&line(-10.0), Verdict::Legit, Language::English),
             "A copy is in the Sent folder (2 times): makes legit 10 dB less likely."
+        );
+        assert_eq!(
+            of(&line(0.0), Verdict::Legit, Language::English),
+            "A copy is in the Sent folder (2 times): fits legit and the closest other cause alike."
         );
         assert_eq!(
             of(&line(4.5), Verdict::Legit, Language::Japanese),
