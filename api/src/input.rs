@@ -97,6 +97,10 @@ fn whole(request: &HttpRequest, payload: &mut Payload) -> LocalBoxFuture<'static
 }
 
 fn read<T: DeserializeOwned + Validate<Context = ()>>(bytes: &[u8]) -> Result<T, Problem> {
+    // A structure would be filled from a list too, by position.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::invalid("", "not a JSON object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value: T =
         serde_path_to_error::deserialize(&mut deserializer).map_err(|error| match error.inner().classify() {
@@ -227,6 +231,12 @@ mod tests {
     fn a_value_of_another_type_or_size_is_pointed_at() {
         assert_eq!(errors(r#"{"inner": {"count": "1"}}"#)[0].pointer.as_deref(), Some("/inner/count"));
         assert_eq!(errors(r#"{"inner": {"count": 10}}"#)[0].pointer.as_deref(), Some("/inner/count"));
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        let errors = errors(r#" [{"count": 1}]"#);
+        assert_eq!((errors[0].pointer.as_deref(), errors[0].detail.as_str()), (Some(""), "not a JSON object"));
     }
 
     #[test]
