@@ -17,6 +17,8 @@ use crate::problem::{Code, MEDIA_TYPE, Problem, ProblemBody};
 
 /// How a caller proves who it is: the scheme of every operation but the few that are public.
 pub(crate) const BEARER: &str = "token";
+/// The scheme of the one operation that takes an API key.
+const API_KEY: &str = "api_key";
 
 /// The document before any handler added itself.
 pub(crate) fn base() -> OpenApi {
@@ -62,6 +64,11 @@ fn components() -> Components {
         .build();
     let mut components = Components::new();
     components.add_security_scheme(BEARER, SecurityScheme::Http(scheme));
+    let key = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("An API key, for `POST /v1/auth/token` only."))
+        .build();
+    components.add_security_scheme(API_KEY, SecurityScheme::Http(key));
     components.schemas.insert("Problem".to_owned(), <ProblemBody as utoipa::PartialSchema>::schema());
     components
         .schemas
@@ -142,10 +149,11 @@ fn complete_operation(path: &str, operation: &mut Operation) {
             parameter.required = Required::True;
         }
     }
+    let without_token = [SecurityRequirement::default(), SecurityRequirement::new::<_, [&str; 0], &str>(API_KEY, [])];
     let is_public = operation
         .security
         .as_ref()
-        .is_some_and(|requirements| requirements.iter().all(|r| *r == SecurityRequirement::default()));
+        .is_some_and(|requirements| requirements.iter().all(|one| without_token.contains(one)));
     let mut problems =
         vec![(Problem::MalformedRequest("The request can't be read."), "The request line or a header can't be read.")];
     if !is_public {

@@ -20,7 +20,7 @@ const REFUSED: Problem = Problem::Unauthenticated("This API key does not hold.")
 ///
 /// Send the key as `Authorization: Bearer` or in the body. The token holds for 15 minutes, and no longer than the key:
 /// revoking the key ends its tokens at once. All other operations take the token and not the key.
-#[utoipa::path(operation_id = "createToken", tag = "Sign-in", security(()), request_body = Option<TokenRequest>, responses(
+#[utoipa::path(operation_id = "createToken", tag = "Sign-in", security(("api_key" = [])), request_body = Option<TokenRequest>, responses(
     (status = 200, description = "A token", body = TokenView),
     (status = 401, description = "The key does not hold, or there is none")))]
 #[post("/v1/auth/token")]
