@@ -84,14 +84,39 @@ pub(crate) struct BounceView {
     "kind": "bounce", "reason": "user_unknown", "status": "5.1.1", "reply": 550, "action": "failed", "permanence": "permanent",
     "fault": "recipient", "rule": "enhanced_status", "diagnostic": "550 5.1.1 User unknown", "reporting_mta": "mx.host.example",
     "remote_mta": "mx.other.example", "recipient_domain": "other.example", "verdict": "account_takeover",
-    "incident_id": "inc_019ab1c2d3e47f508192a3b4c5d6e7f8", "evidence": {"clues": ["gen_site:own_provider", "sent_copy:missing"]}
+    "incident_id": "inc_019ab1c2d3e47f508192a3b4c5d6e7f8", "evidence": {"clues": ["gen_site:own_provider", "sent_copy:missing"],
+        "is_unexpected": true, "left_through_own_provider": true}
 }))]
 pub(crate) struct BounceWithEvidenceView {
     #[serde(flatten)]
     bounce: BounceView,
-    /// What was seen on it and weighed. Its members may change.
-    #[schema(value_type = Object)]
-    evidence: serde_json::Value,
+    /// What was seen on it and weighed.
+    evidence: BounceEvidenceView,
+}
+
+/// What was seen on one bounce and weighed.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BounceEvidence)]
+pub(crate) struct BounceEvidenceView {
+    /// Item and value of each sight, such as `sent_copy:missing`. More of them may come.
+    clues: Vec<String>,
+    /// Nothing says that the mailbox's owner wrote the mail that came back.
+    is_unexpected: bool,
+    /// That mail left through the mailbox's own provider.
+    left_through_own_provider: bool,
+}
+
+impl BounceEvidenceView {
+    /// Of the engine's record, only what means something outside of it.
+    fn of(observation: &serde_json::Value) -> Self {
+        let is = |key: &str| observation.get(key).and_then(serde_json::Value::as_bool).unwrap_or_default();
+        let clues = observation.get("clues").and_then(serde_json::Value::as_array).into_iter().flatten();
+        Self {
+            clues: clues.filter_map(|clue| clue.as_str().map(ToOwned::to_owned)).collect(),
+            is_unexpected: is("is_unexpected"),
+            left_through_own_provider: is("is_own_origin"),
+        }
+    }
 }
 
 impl From<Bounce> for BounceView {
@@ -121,8 +146,8 @@ impl From<Bounce> for BounceView {
 }
 
 impl From<Bounce> for BounceWithEvidenceView {
-    fn from(mut bounce: Bounce) -> Self {
-        let evidence = bounce.observation.take();
+    fn from(bounce: Bounce) -> Self {
+        let evidence = BounceEvidenceView::of(&bounce.observation);
         Self { bounce: bounce.into(), evidence }
     }
 }
