@@ -56,6 +56,8 @@ pub(super) enum PollError {
     FencedOff,
     #[error("the program is stopping")]
     Stopped,
+    #[error("more is left than one session reads")]
+    Unfinished,
     #[error("the password can't be opened")]
     Sealed,
 }
@@ -66,7 +68,7 @@ impl PollError {
         match self {
             Self::Dial(error) => Some(error.into()),
             Self::Session(error) => Some(error.code()),
-            Self::Store(_) | Self::FencedOff | Self::Stopped | Self::Sealed => None,
+            Self::Store(_) | Self::FencedOff | Self::Stopped | Self::Unfinished | Self::Sealed => None,
         }
     }
 }
@@ -102,6 +104,7 @@ pub async fn poll(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<JobE
         Ok(()) => "read",
         Err(PollError::FencedOff) => "fenced_off",
         Err(PollError::Stopped) => "stopped",
+        Err(PollError::Unfinished) => "unfinished",
         Err(PollError::Sealed) => "sealed",
         Err(PollError::Store(_)) => "database",
         Err(error @ (PollError::Dial(_) | PollError::Session(_))) => {

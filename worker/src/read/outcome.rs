@@ -30,7 +30,8 @@ pub(super) async fn record(ctx: &Reader, mut work: Work, ended: Result<(), PollE
     let now = ctx.time.now();
     let id = work.id();
     match ended {
-        Ok(()) => {
+        Ok(()) | Err(PollError::Unfinished) => {
+            let is_whole = ended.is_ok();
             let connection = work.mailbox.connection.succeeded(now);
             let memory = &mut work.memory;
             let event = if !memory.told_connected {
@@ -42,8 +43,8 @@ pub(super) async fn record(ctx: &Reader, mut work: Work, ended: Result<(), PollE
             };
             (memory.told_connected, memory.told_unreachable) = (true, false);
             let interval_s = if memory.wants_watching(now) { WATCHED_INTERVAL_S } else { work.mailbox.poll_interval_s };
-            let next = next_turn(id, now, interval_s);
-            finish(ctx, work, connection, next, Some(now), event).await
+            let next = if is_whole { next_turn(id, now, interval_s) } else { now };
+            finish(ctx, work, connection, next, is_whole.then_some(now), event).await
         }
         Err(PollError::Store(error)) => Err(error),
         Err(PollError::FencedOff) => {

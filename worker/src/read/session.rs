@@ -1,5 +1,7 @@
 //! Which folders are read, from where, and in which order.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use daimon_domain::clock::Clock;
 use daimon_domain::mailbox::TlsMode;
@@ -14,6 +16,9 @@ use crate::poll::{Credentials, Folder, Limits, Role, Selected, Session};
 const FIRST_VISIT: TimeDelta = TimeDelta::days(60);
 /// A mailbox with more folders than this is read in part.
 const MOST_FOLDERS: usize = 200;
+
+/// What a batch may take: with less than this left of a session, the next one goes on.
+const A_BATCH: Duration = Duration::from_mins(1);
 
 /// How often a session may begin and not end before its next message is put aside unread.
 const MOST_ATTEMPTS: u32 = 3;
@@ -78,9 +83,7 @@ async fn read_folder(
         selected.first_new_uid(known)
     };
     while let Some(first) = next {
-        if ctx.stop.is_cancelled() {
-            return Err(PollError::Stopped);
-        }
+        may_go_on(ctx.stop.is_cancelled(), session.time_left())?;
         next = if folder.role == Role::Sent {
             read_sent(ctx, work, session, folder, selected, first).await?
         } else {
@@ -88,6 +91,15 @@ async fn read_folder(
         };
     }
     Ok(())
+}
+
+/// Whether there is time for another batch. A session that is cut off would count as a failure of the mailbox, and a
+/// backlog of more than one session as a mailbox that can't be read.
+fn may_go_on(is_stopping: bool, left: Duration) -> Result<(), PollError> {
+    if is_stopping {
+        return Err(PollError::Stopped);
+    }
+    if left < A_BATCH { Err(PollError::Unfinished) } else { Ok(()) }
 }
 
 /// Nothing of interest is there: remember where new mail begins.
@@ -131,4 +143,19 @@ async fn read_reports(
     let quoted = std::mem::take(&mut batch.quoted);
     commit(ctx, work, Found { folder: folder.name.clone(), checkpoint, mails: read.mails, quoted, put_aside }).await?;
     batch.fault.map_or(Ok(batch.next_uid), |fault| Err(fault.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backlog_goes_on_in_another_session_before_this_one_is_cut_off() {
+        let whole = Limits::default().session;
+        assert!(may_go_on(false, whole).is_ok());
+        assert!(matches!(may_go_on(false, A_BATCH / 2), Err(PollError::Unfinished)));
+        assert!(matches!(may_go_on(true, whole), Err(PollError::Stopped)));
+        let fault = PollError::Unfinished.fault();
+        assert_eq!(fault, None, "the mailbox is not to blame");
+    }
 }
