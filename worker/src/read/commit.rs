@@ -45,7 +45,8 @@ pub(super) async fn commit(ctx: &Reader, work: &mut Work, mut found: Found) -> R
     memory.hear_of(&live);
     let history = history(&mut tx, work, &found).await?;
     let quoted = found.quoted.iter().map(String::as_str).filter(|id| is_own(work, id));
-    let quoted: Vec<_> = quoted.chain(found.mails.iter().flat_map(|mail| own_ids(work, mail))).collect();
+    let new = found.mails.iter().filter(|mail| !memory.has_told(&mail.header_hash));
+    let quoted: Vec<_> = quoted.chain(new.flat_map(|mail| own_ids(work, mail))).collect();
     if work.has_sent {
         let in_sent = quoted.iter().filter(|id| history.sent.contains(&work.sent_hash(id))).count();
         memory.learned.quoted(u32::try_from(quoted.len()).unwrap_or(u32::MAX), u32::try_from(in_sent).unwrap_or(0));
@@ -62,11 +63,15 @@ pub(super) async fn commit(ctx: &Reader, work: &mut Work, mut found: Found) -> R
         let ids: Vec<_> = rows.iter().map(|(bounce, _)| bounce.id).collect();
         let stored = bounce::existing_ids(&mut tx, &ids).await?;
         let is_seen_before = !rows.is_empty() && rows.iter().all(|(bounce, _)| stored.contains(&bounce.id));
-        if !is_seen_before {
-            let own = own_ids(work, mail);
+        let own = own_ids(work, mail);
+        if !is_seen_before && !memory.has_told(&mail.header_hash) {
             let is_phantom =
                 work.has_sent && !own.is_empty() && !own.iter().any(|id| history.sent.contains(&work.sent_hash(id)));
-            for signal in signals(&mail.report, &known, is_phantom) {
+            let signals = signals(&mail.report, &known, is_phantom);
+            if !signals.is_empty() || !own.is_empty() {
+                memory.tells(&mail.header_hash);
+            }
+            for signal in signals {
                 memory.state.signal(signal, mail.received_at.min(now));
                 is_news = true;
             }

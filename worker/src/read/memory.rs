@@ -1,6 +1,6 @@
 //! What is remembered of a mailbox between two sessions, as one value that is stored with the checkpoint.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use chrono::{DateTime, Utc};
 use daimon_domain::id::IncidentId;
@@ -13,6 +13,9 @@ use super::surroundings::Learned;
 
 /// The layout of [`Memory`]. One of another layout is a fresh start: the checkpoint keeps old mail from being read anew.
 const VERSION: i32 = 1;
+
+/// How many messages that tell something beside bounces are known again.
+const TOLD: usize = 256;
 
 /// What is remembered of a mailbox.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -32,6 +35,8 @@ pub(crate) struct Memory {
     live: BTreeSet<IncidentId>,
     /// The incident whose containment the detector knows of.
     contained: Option<IncidentId>,
+    /// Beginnings of the header hashes of notices and answers that counted, oldest first.
+    told: VecDeque<u64>,
 }
 
 impl Memory {
@@ -71,6 +76,20 @@ impl Memory {
         }
     }
 
+    /// Whether what a message tells beside bounces has counted: nothing of it is stored that would know it again after
+    /// a change of UIDVALIDITY or in another folder, and a notice that counts anew reopens what people have closed.
+    pub(crate) fn has_told(&self, header_hash: &[u8; 32]) -> bool {
+        self.told.contains(&beginning(header_hash))
+    }
+
+    /// Notes that it has.
+    pub(crate) fn tells(&mut self, header_hash: &[u8; 32]) {
+        if self.told.len() >= TOLD {
+            self.told.pop_front();
+        }
+        self.told.push_back(beginning(header_hash));
+    }
+
     /// Notes an incident that this session opened.
     pub(crate) fn opened(&mut self, incident: IncidentId) {
         self.live.insert(incident);
@@ -80,6 +99,10 @@ impl Memory {
     pub(crate) fn wants_watching(&self, now: DateTime<Utc>) -> bool {
         !self.live.is_empty() || self.state.assess(now).watch
     }
+}
+
+fn beginning(hash: &[u8; 32]) -> u64 {
+    hash.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 #[cfg(test)]
@@ -93,5 +116,18 @@ mod tests {
         let other = DetectorState { version: VERSION + 1, ..memory.write() };
         assert!(!Memory::read(Some(&other)).told_connected);
         assert!(!Memory::read(None).told_connected);
+    }
+
+    #[test]
+    fn a_notice_is_known_again_after_the_mailbox_was_put_away_and_only_so_many_are() {
+        let hash =
+            |n: usize| [u8::try_from(n % 256).unwrap(), u8::try_from(n / 256).unwrap()].repeat(16).try_into().unwrap();
+        let mut memory = Memory::default();
+        assert!(!memory.has_told(&hash(0)));
+        memory.tells(&hash(0));
+        assert!(Memory::read(Some(&memory.write())).has_told(&hash(0)));
+        (1..=TOLD).for_each(|n| memory.tells(&hash(n)));
+        assert!(!memory.has_told(&hash(0)) && memory.has_told(&hash(1)));
+        assert_eq!(memory.told.len(), TOLD);
     }
 }
