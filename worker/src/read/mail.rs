@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use daimon_domain::bounce::{Kind, Recipient, Report};
 use daimon_domain::id::{BounceId, MailboxId, uuid_v7};
 use daimon_seal::KeyedHash;
+use tokio::task::JoinError;
 
 use crate::poll::Mail;
 
@@ -33,16 +34,17 @@ pub(crate) struct ReadBatch {
     pub(crate) crashed: Vec<u32>,
 }
 
-/// Reads a batch.
-pub(crate) async fn read(mails: Vec<Mail>, hash: KeyedHash) -> ReadBatch {
+/// Reads a batch. An error means that it was not read: the program ends.
+pub(crate) async fn read(mails: Vec<Mail>, hash: KeyedHash) -> Result<ReadBatch, JoinError> {
     let read_all = move || {
         let mut batch = ReadBatch::default();
         for mail in &mails {
-            match catch_unwind(AssertUnwindSafe(|| daimon_bounce::read(&mail.bytes))) {
-                Ok(report) => batch.mails.push(ReadMail {
+            let read = || (daimon_bounce::read(&mail.bytes), hash.hash(&[b"header", header_block(&mail.bytes)]));
+            match catch_unwind(AssertUnwindSafe(read)) {
+                Ok((report, header_hash)) => batch.mails.push(ReadMail {
                     uid: mail.uid,
                     received_at: mail.internal_date.or(report.envelope.date).unwrap_or(DateTime::UNIX_EPOCH),
-                    header_hash: hash.hash(&[b"header", header_block(&mail.bytes)]),
+                    header_hash,
                     report,
                 }),
                 Err(_panic) => batch.crashed.push(mail.uid),
@@ -50,7 +52,7 @@ pub(crate) async fn read(mails: Vec<Mail>, hash: KeyedHash) -> ReadBatch {
         }
         batch
     };
-    tokio::task::spawn_blocking(read_all).await.unwrap_or_default()
+    tokio::task::spawn_blocking(read_all).await
 }
 
 /// Everything up to the first empty line.
@@ -116,7 +118,7 @@ mod tests {
             bytes: text.as_bytes().to_vec(),
             is_cut: false,
         };
-        read(vec![mail], hash()).await.mails.remove(0)
+        read(vec![mail], hash()).await.unwrap().mails.remove(0)
     }
 
     #[tokio::test]
@@ -127,6 +129,20 @@ mod tests {
         let id = |mail: &ReadMail, to| mail.bounce_id(&hash(), mailbox, to);
         assert_eq!(id(&first, "a@b.example"), id(&moved, "a@b.example"));
         assert_ne!(id(&first, "a@b.example"), id(&first, "c@b.example"));
+    }
+
+    #[test]
+    fn a_batch_that_was_not_read_is_not_an_empty_one() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let handle = runtime.handle().clone();
+        runtime.shutdown_background();
+        let mail = Mail { uid: 1, internal_date: None, size: None, bytes: b"Subject: x".to_vec(), is_cut: false };
+        let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let inside = async {
+            let _inside = handle.enter();
+            read(vec![mail], hash()).await
+        };
+        assert!(other.block_on(inside).is_err());
     }
 
     #[test]

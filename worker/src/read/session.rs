@@ -138,6 +138,7 @@ async fn read_reports(
         *may_put_aside = false;
     }
     let read = mail::read(std::mem::take(&mut batch.items), work.hash.clone()).await;
+    let read = read.map_err(|_ended| PollError::Stopped)?;
     put_aside.extend(read.crashed.iter().map(|uid| (*uid, "unreadable")));
     let checkpoint = selected.checkpoint(batch.through_uid);
     let quoted = std::mem::take(&mut batch.quoted);
