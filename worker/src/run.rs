@@ -25,8 +25,10 @@ use crate::upkeep::upkeep;
 
 /// Jobs may go on this long after the signal before their work is given back.
 const FINISH_WITHIN: Duration = Duration::from_secs(22);
-/// And this long to give it back: 30 s in all.
+/// And this long to give it back.
 const GIVE_BACK_WITHIN: Duration = Duration::from_secs(5);
+/// And connections this long to close: 30 s in all.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Runs the pool until SIGTERM or SIGINT. `out` gets one line when it is ready.
 pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Result<()> {
@@ -101,9 +103,15 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
 
     stop.cancelled().await;
     finish(&loops, &tasks, &hurry).await;
-    internal.stop().await;
-    db.close().await;
-    fleet.close().await;
+    let close = async {
+        internal.stop().await;
+        db.close().await;
+        fleet.close().await;
+    };
+    // A pool waits for every connection, also for one whose server hangs.
+    if tokio::time::timeout(CLOSE_WITHIN, close).await.is_err() {
+        tracing::warn!("connections to Postgres did not close in time");
+    }
     Ok(())
 }
 
