@@ -15,6 +15,7 @@ use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
 use futures_util::FutureExt;
 use tracing::Instrument;
 
+use crate::head;
 use crate::problem::{MEDIA_TYPE, Problem};
 use crate::service::Sources;
 
@@ -67,13 +68,14 @@ fn text(problem: &Problem, request_id: &str, instance: &str) -> String {
 
 /// The outermost layer.
 pub(crate) async fn finish(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = RequestId::of(&request).unwrap_or_else(|| {
         RequestId(request.app_data::<Data<Sources>>().map_or_else(String::new, |sources| sources.uuid().to_string()))
     });
     let (method, instance) = (request.method().clone(), request.path().to_owned());
+    let is_head = head::take(&mut request);
     let span = tracing::info_span!("request", request.id = %id.0);
     request.extensions_mut().insert(id.clone());
     let started = Instant::now();
@@ -121,7 +123,7 @@ pub(crate) async fn finish(
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     measure(&method, &response, started);
-    Ok(response)
+    Ok(if is_head { head::without_body(response) } else { response })
 }
 
 /// By route and not by path: ids would make a series each.

@@ -30,15 +30,16 @@ impl Document {
         Self { openapi, json }
     }
 
-    /// The methods of a path; none where there is no such path.
+    /// The methods of a path, `HEAD` wherever there is `GET`; none where there is no such path.
     pub(crate) fn methods(&self, path: &str) -> Vec<&'static str> {
         if ["/openapi.json", "/docs", "/docs/problems"].contains(&path) || path.starts_with("/docs/") {
-            return vec!["GET"];
+            return vec!["GET", "HEAD"];
         }
         let found = self.openapi.paths.paths.iter().find(|(template, _)| fits(template, path));
         found.map_or_else(Vec::new, |(_, item)| {
             let methods = [
                 ("GET", &item.get),
+                ("HEAD", &item.get),
                 ("PUT", &item.put),
                 ("POST", &item.post),
                 ("PATCH", &item.patch),

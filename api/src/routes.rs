@@ -14,9 +14,12 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::docs::{self, Document};
 use crate::problem::Problem;
 use crate::service::{Service, Sources};
-use crate::{answer, audit, auth, bounces, deliveries, endpoints, events, incidents, keys, mailboxes, spec, tenants};
+use crate::{
+    answer, audit, auth, bounces, deliveries, endpoints, events, incidents, keys, mailboxes, root, spec, tenants,
+};
 
 fn operations(config: &mut ServiceConfig<'_>) {
+    config.service(root::get_root);
     auth::routes(config);
     keys::routes(config);
     tenants::routes(config);

@@ -35,6 +35,7 @@ pub(crate) fn base() -> OpenApi {
                      Exchange an API key at `POST /v1/auth/token` and send the token as `Authorization: Bearer`. Ids are \
                      `mbx_` and the like with 32 hexadecimal digits. Times are UTC (RFC 3339). Every failure is \
                      `application/problem+json` (RFC 9457). Lists have `items` and `next`; `next: null` is the only end. \
+                     Every path with GET answers HEAD too, the same without a body. \
                      Sets of words may grow: treat one that you don't know as \"other\".",
                 ))
                 .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
@@ -43,6 +44,7 @@ pub(crate) fn base() -> OpenApi {
         )
         .components(Some(components()))
         .tags(Some([
+            tag("Service", "What this is, and where everything is."),
             tag("Sign-in", "From an API key to a token."),
             tag("API keys", "Who may call, and what for."),
             tag("Tenants", "Your client companies."),

@@ -1,5 +1,6 @@
 //! What the document promises of every operation, and that the committed one is the one we serve.
 
+use actix_web::body::MessageBody as _;
 use actix_web::http::Method;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use serde_json::Value;
@@ -93,7 +94,6 @@ fn secrets_go_in_and_never_come_out() {
 async fn whatever_is_refused_is_refused_as_a_problem() {
     let app = init_service(app(test_sources(), None)).await;
     for (method, path, status) in [
-        (Method::GET, "/", 404),
         (Method::GET, "/v1/nothing", 404),
         (Method::GET, "/v1/tenants/", 404),
         (Method::GET, "/v1//tenants", 404),
@@ -103,6 +103,7 @@ async fn whatever_is_refused_is_refused_as_a_problem() {
         (Method::POST, "/v1/tenants/tnt_1", 405),
         (Method::POST, "/openapi.json", 405),
         (Method::TRACE, "/v1/tenants", 405),
+        (Method::POST, "/", 405),
     ] {
         let request = TestRequest::with_uri(path).method(method.clone()).insert_header(("X-Request-Id", "mine-1"));
         let response = call_service(&app, request.to_request()).await;
@@ -118,6 +119,45 @@ async fn whatever_is_refused_is_refused_as_a_problem() {
             "{name}"
         );
         assert_eq!(body["instance"], path, "{name}");
+    }
+}
+
+#[actix_web::test]
+async fn head_is_answered_wherever_get_is_and_without_a_body() {
+    let app = init_service(app(test_sources(), None)).await;
+    let document = document();
+    let items = document["paths"].as_object().unwrap().iter();
+    let mut paths: Vec<(String, bool)> = items.map(|(path, item)| (path.clone(), item["get"].is_object())).collect();
+    paths.extend(["/openapi.json", "/docs", "/docs/", "/docs/problems"].map(|path| (path.to_owned(), true)));
+    assert!(paths.iter().any(|(_, has_get)| *has_get) && paths.iter().any(|(_, has_get)| !has_get));
+    for (path, has_get) in paths {
+        let path = path.replace(['{', '}'], "");
+        let request = |method| TestRequest::with_uri(&path).method(method).insert_header(("X-Request-Id", "r1"));
+        let get = call_service(&app, request(Method::GET).to_request()).await;
+        let head = call_service(&app, request(Method::HEAD).to_request()).await;
+        // Without a service behind it an operation answers 500; a path that isn't routed would answer 405.
+        assert_eq!((head.status() == 405, head.status()), (!has_get, get.status()), "{path}");
+        for name in ["content-type", "x-request-id", "etag", "location", "cache-control", "allow"] {
+            assert_eq!(head.headers().get(name), get.headers().get(name), "{path}: {name}");
+        }
+        let allowed = head.headers().get("allow").map(|value| value.to_str().unwrap().contains("HEAD"));
+        assert_eq!(allowed, (!has_get).then_some(false), "{path}");
+        assert_eq!(head.response().body().size(), get.response().body().size(), "{path}");
+        assert!(read_body(head).await.is_empty(), "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn the_root_leads_to_pages_that_are_there() {
+    let app = init_service(app(test_sources(), None)).await;
+    let root: Value = actix_web::test::call_and_read_body_json(&app, TestRequest::get().uri("/").to_request()).await;
+    let shown = &document()["components"]["schemas"]["Root"]["example"];
+    for (name, path) in root.as_object().unwrap() {
+        assert_eq!(shown[name], *path, "the document shows another {name}");
+        if let Some(path) = path.as_str().filter(|path| path.starts_with('/')) {
+            let response = call_service(&app, TestRequest::get().uri(path).to_request()).await;
+            assert_eq!(response.status(), if name == "token" { 405 } else { 200 }, "{path}");
+        }
     }
 }
 
