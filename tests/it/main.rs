@@ -5,6 +5,7 @@ mod arrows;
 mod crash;
 mod deliver;
 mod hostile;
+mod mistakes;
 mod reading;
 mod servers;
 mod settings;

@@ -1,0 +1,163 @@
+//! What would have been right, in a sentence.
+//!
+//! The document says of each field what it takes, so a refusal says it in the document's words: one that names other
+//! bounds than the document can't be written.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+/// A schema and those that it refers to.
+pub(super) struct Described {
+    schema: Value,
+    others: BTreeMap<String, Value>,
+    /// A parameter is left out; there is no null to send.
+    can_be_null: bool,
+}
+
+impl Described {
+    /// Of a body.
+    pub(super) fn body<T: ToSchema>() -> Self {
+        let mut others = Vec::new();
+        T::schemas(&mut others);
+        Self {
+            schema: serde_json::to_value(T::schema()).unwrap_or_default(),
+            others: others
+                .into_iter()
+                .map(|(name, schema)| (name, serde_json::to_value(schema).unwrap_or_default()))
+                .collect(),
+            can_be_null: true,
+        }
+    }
+
+    /// Of a query: an object of its parameters.
+    pub(super) fn query<T: IntoParams>() -> Self {
+        let parameters = T::into_params(|| None).into_iter();
+        let properties: serde_json::Map<String, Value> = parameters
+            .map(|parameter| (parameter.name, serde_json::to_value(parameter.schema).unwrap_or_default()))
+            .collect();
+        Self {
+            schema: serde_json::json!({ "type": "object", "properties": properties }),
+            others: BTreeMap::new(),
+            can_be_null: false,
+        }
+    }
+
+    /// What the document says of what these names lead to.
+    pub(super) fn at<'n>(&self, names: impl Iterator<Item = &'n str>) -> Option<Wanted<'_>> {
+        let mut here = self.resolve(&self.schema)?;
+        for name in names {
+            here = self.resolve(match here.get("items") {
+                Some(items) => items,
+                None => here.get("properties").and_then(|all| all.get(name)).or(here.get("additionalProperties"))?,
+            })?;
+        }
+        Some(Wanted { schema: here, can_be_null: self.can_be_null })
+    }
+
+    /// Follows references, and of alternatives takes the one that is not null.
+    fn resolve<'s>(&'s self, schema: &'s Value) -> Option<&'s Value> {
+        if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+            return self.others.get(reference.rsplit('/').next()?);
+        }
+        let alternatives = schema.get("oneOf").or(schema.get("anyOf")).and_then(Value::as_array);
+        match alternatives {
+            Some(all) => all.iter().filter(|one| one["type"] != "null").find_map(|one| self.resolve(one)),
+            None => Some(schema),
+        }
+    }
+}
+
+/// What the document wants at one place.
+pub(super) struct Wanted<'s> {
+    schema: &'s Value,
+    can_be_null: bool,
+}
+
+impl Wanted<'_> {
+    fn types(&self) -> Vec<&str> {
+        match self.schema.get("type") {
+            Some(Value::String(one)) => vec![one],
+            Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn is(&self, name: &str) -> bool {
+        self.types().contains(&name)
+    }
+
+    fn word(&self, name: &str) -> Option<&str> {
+        self.schema.get(name).and_then(Value::as_str)
+    }
+
+    fn number(&self, name: &str) -> Option<i64> {
+        self.schema.get(name).and_then(Value::as_i64)
+    }
+
+    fn words(&self) -> Option<String> {
+        let words: Vec<&str> = self.schema.get("enum")?.as_array()?.iter().filter_map(Value::as_str).collect();
+        Some(words.join(", "))
+    }
+
+    /// Whether the document alone says what is right, and nothing that the domain says of the text adds to it.
+    pub(super) fn says_all(&self) -> bool {
+        self.word("format") == Some("date-time")
+            || self.schema.get("enum").is_some()
+            || self.schema.get("pattern").is_some()
+    }
+
+    /// Whether it is a number.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is("integer")
+    }
+
+    /// Whether it is a list.
+    pub(super) fn is_list(&self) -> bool {
+        self.is("array")
+    }
+
+    /// The sentence.
+    pub(super) fn sentence(&self) -> Option<String> {
+        let or_null = if self.can_be_null && self.is("null") { " or null" } else { "" };
+        self.not_null().map(|sentence| format!("must be {sentence}{or_null}"))
+    }
+
+    fn not_null(&self) -> Option<String> {
+        if self.is("object") {
+            return Some("an object".to_owned());
+        } else if self.is("array") {
+            return Some("a list".to_owned());
+        } else if self.is("boolean") {
+            return Some("true or false".to_owned());
+        } else if self.is("integer") {
+            return Some(match (self.number("minimum"), self.number("maximum")) {
+                (Some(least), Some(most)) => format!("a whole number from {least} to {most}"),
+                (Some(least), None) => format!("a whole number, at least {least}"),
+                (None, Some(most)) => format!("a whole number, at most {most}"),
+                (None, None) => "a whole number".to_owned(),
+            });
+        } else if self.is("number") {
+            return Some("a number".to_owned());
+        } else if !self.is("string") {
+            return None;
+        }
+        if let Some(words) = self.words() {
+            return Some(format!("one of: {words}"));
+        }
+        if self.word("format") == Some("date-time") {
+            return Some("a time as in 2026-11-24T07:00:00Z (RFC 3339)".to_owned());
+        }
+        let example = self.schema.pointer("/examples/0").and_then(Value::as_str);
+        if let (Some(_), Some(example)) = (self.schema.get("pattern"), example) {
+            return Some(format!("an id as in {example}"));
+        }
+        Some(match (self.number("minLength"), self.number("maxLength")) {
+            (Some(least), Some(most)) => format!("text of {least} to {most} characters"),
+            (None, Some(most)) => format!("text of at most {most} characters"),
+            (Some(least), None) => format!("text of at least {least} characters"),
+            (None, None) => "text".to_owned(),
+        })
+    }
+}
