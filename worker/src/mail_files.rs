@@ -145,7 +145,8 @@ impl Walk {
         let mut reader = BufReader::new(from);
         let start = reader.fill_buf()?;
         if start.starts_with(b"From ") {
-            self.mbox = Some(Mbox { path, reader, from_line: None, count: 0 });
+            let holds_one = Path::new(&path).extension().is_some_and(|end| end.eq_ignore_ascii_case("eml"));
+            self.mbox = Some(Mbox { path, reader, from_line: None, count: 0, holds_one });
             return Ok(None);
         }
         if only_mail && !looks_like_mail(start) {
@@ -174,6 +175,8 @@ struct Mbox {
     /// The "From " line of the next message, once it was met.
     from_line: Option<Vec<u8>>,
     count: usize,
+    /// Named `.eml`: one message, though a mail returned in it may have a "From " line too.
+    holds_one: bool,
 }
 
 impl Mbox {
@@ -189,7 +192,7 @@ impl Mbox {
             if (&mut self.reader).take(MAX_MESSAGE_BYTES).read_until(b'\n', &mut line)? == 0 {
                 break;
             }
-            if after_blank && is_from_line(&line) {
+            if after_blank && !self.holds_one && is_from_line(&line) {
                 self.from_line = Some(line);
                 break;
             }
@@ -288,6 +291,17 @@ mod tests {
         let mails = all(&path);
         assert_eq!(mails.len(), 1);
         assert!(mails[0].path.ends_with("saved.eml"));
+    }
+
+    #[test]
+    fn an_eml_file_is_one_message_whatever_is_returned_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bounce.eml");
+        let from = "From a@b Sat Jan  3 01:05:34 2026\n";
+        fs::write(&path, format!("{from}Subject: bounced\n\nreturned:\n\n{from}Subject: 1\n\nhello\n")).unwrap();
+        let mails = all(&path);
+        assert_eq!(mails.len(), 1);
+        assert!(mails[0].path.ends_with("bounce.eml"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use daimon_domain::{
 use crate::{
     forms::Found,
     rules::{self, Failure},
-    status, text,
+    status, step, text,
 };
 
 /// The most of one diagnostic that is kept.
@@ -24,6 +24,8 @@ pub(crate) struct Whole<'a> {
     pub(crate) letter: &'a str,
     pub(crate) reporting_mta: Option<&'a str>,
     pub(crate) default_action: Action,
+    /// Only one recipient is reported, so that the whole letter is about it.
+    pub(crate) is_about_one: bool,
 }
 
 /// Decides the reason: the words about the recipient, then those of the whole letter, then the code.
@@ -33,30 +35,34 @@ pub(crate) fn judge(found: Found, beside: Option<&str>, whole: &Whole<'_>) -> Re
         Some(Class::Success) => Action::Delivered,
         Some(Class::PersistentTransient | Class::Permanent) | None => whole.default_action,
     });
-    // The status field of several servers is a constant; the one in the remote host's own words is better.
-    let status = status::find_status(own)
-        .filter(|inner| {
-            found.status.is_none_or(|field| is_vague(field) || !is_vague(*inner) && inner.class == field.class)
-        })
-        .or(found.status.filter(|field| !is_vague(*field)))
-        .or_else(|| beside.and_then(status::find_status))
-        .or(found.status);
     let reply = status::find_reply(own).or_else(|| beside.and_then(status::find_reply));
-    let status = status.or_else(|| status::find_status(whole.letter).filter(|_| own.trim().is_empty()));
-    let mut folded = text::fold(own);
+    let status = choose_status(&found, own, reply)
+        .or_else(|| beside.and_then(status::find_status))
+        .or(found.status)
+        .or_else(|| status::find_status(whole.letter).filter(|_| own.trim().is_empty()));
+    let own_folded = text::fold(own);
     let beside_folded = beside.map(|beside| text::fold(text::cut(beside, MAX_TEXT_BYTES))).unwrap_or_default();
-    // When in the conversation the host refused stands in the letter only.
-    if !folded.is_empty() && ["in reply to data", "end of data"].iter().any(|words| beside_folded.contains(words)) {
-        folded.push_str(" (in reply to data)");
-    }
-    let failure =
-        |words| Failure { text: words, status, reply, senders: [found.remote_mta.as_deref(), whole.reporting_mta] };
+    let comment = text::fold(&found.comment);
     let letter = text::cut(whole.letter, MAX_TEXT_BYTES);
+    let step = found
+        .step
+        .or_else(|| step::find(&own_folded))
+        .or_else(|| step::find(&beside_folded))
+        .or_else(|| whole.is_about_one.then(|| step::find(letter)).flatten());
+    let failure = |words| Failure {
+        text: words,
+        status,
+        reply,
+        senders: [found.remote_mta.as_deref(), whole.reporting_mta],
+        step,
+        action,
+    };
     let says_nothing = status.is_none_or(is_vague);
-    let rule = rules::by_words(&failure(&folded))
+    let rule = rules::by_words(&failure(&own_folded))
         .or_else(|| rules::by_words(&failure(&beside_folded)))
+        .or_else(|| rules::by_words(&failure(&comment)))
         .or_else(|| says_nothing.then(|| rules::by_words(&failure(letter))).flatten())
-        .or_else(|| rules::by_code(&failure(&folded)));
+        .or_else(|| rules::by_code(&failure(&comment)));
     let delivered = matches!(action, Action::Delivered | Action::Relayed | Action::Expanded);
     let reason = rule.filter(|_| !delivered).map_or(Reason::Undetermined, |rule| rule.reason);
     let name = rule.filter(|_| !delivered).map_or("undetermined", |rule| rule.name.as_str());
@@ -77,6 +83,19 @@ pub(crate) fn judge(found: Found, beside: Option<&str>, whole: &Whole<'_>) -> Re
         will_retry_until: found.will_retry_until,
         rule: name.to_owned(),
     }
+}
+
+/// The status field of several servers is a constant; the one in the remote host's own words is better.
+fn choose_status(found: &Found, own: &str, reply: Option<u16>) -> Option<EnhancedStatus> {
+    let is_said_by_reply =
+        |inner: EnhancedStatus| reply.is_some_and(|reply| reply / 100 == u16::from(inner.class.digit()));
+    status::find_status(own)
+        .filter(|inner| {
+            found.status.is_none_or(|field| {
+                is_vague(field) || !is_vague(*inner) && (inner.class == field.class || is_said_by_reply(*inner))
+            })
+        })
+        .or(found.status.filter(|field| !is_vague(*field)))
 }
 
 /// `5.0.0` and the like say no more than "failed".

@@ -12,6 +12,7 @@ mod recognise;
 mod report;
 mod rules;
 mod status;
+mod step;
 mod text;
 
 use daimon_domain::bounce::Report;

@@ -8,7 +8,7 @@ use daimon_domain::{
 };
 
 use crate::{
-    forms::{self, Found, Letter},
+    forms::{self, Found, Letter, notification},
     judge::{self, Whole},
     mime::{Fields, Part},
     notice, origin, recognise,
@@ -83,6 +83,11 @@ fn skip_blank(bytes: &[u8]) -> Cow<'_, [u8]> {
 
 /// Reads a message whose line ends are LF.
 pub(crate) fn read(message: &[u8]) -> Report {
+    read_wrapped(message, true)
+}
+
+/// Reads a message; one that only wraps a report, as gateways and help desks send them on, is read as that report.
+fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     let root = Part::read(message);
     let mut pieces = Pieces::default();
     pieces.collect(&root);
@@ -97,21 +102,36 @@ pub(crate) fn read(message: &[u8]) -> Report {
     let signs =
         Signs { returns_original: pieces.original.is_some() || letter.original.is_some(), ..Signs::read(&root.fields) };
     let subject = root.fields.decoded("subject").unwrap_or_default();
-    let original = match (&pieces.original, letter.original) {
-        (Some(bytes), _) => Fields::read(&skip_blank(bytes)).0,
-        (None, Some(text)) => Fields::read(text.as_bytes()).0,
-        (None, None) => Fields::default(),
+    let returned = match (&pieces.original, letter.original) {
+        (Some(bytes), _) => skip_blank(bytes),
+        (None, Some(text)) => Cow::Borrowed(text.as_bytes()),
+        (None, None) => Cow::Borrowed(&b""[..]),
     };
+    let mut original = Fields::read(&returned).0;
 
     let own = root.fields.get("to").and_then(text::first_address);
     let in_letter = if may_tell(&signs, &status) { forms::read(&letter, own.as_deref()) } else { Vec::new() };
-    let kind = kind(&pieces, &status, &signs, &subject, &folded, !in_letter.is_empty(), &root.fields);
+    if may_wrap && status.recipients.is_empty() && in_letter.is_empty() && signs.from_system && is_report(&original) {
+        return Report { envelope: origin::envelope(&root.fields), ..read_wrapped(&returned, false) };
+    }
+    let mut feedback_type = None;
+    let notification = notification::read(&text);
+    let mut kind = kind(&pieces, &status, &signs, &subject, &folded, !in_letter.is_empty(), &root.fields);
+    if let Some(found) = notification {
+        (kind, status, original, feedback_type) = (found.kind, found.status, found.original, found.feedback_type);
+    } else if matches!(kind, Kind::Bounce | Kind::Delay)
+        && status.recipients.is_empty()
+        && let Some(found) = forms::read_fields(&letter.lines, &mut notes)
+    {
+        status = found;
+    }
     let mut recipients = Vec::new();
     if matches!(kind, Kind::Bounce | Kind::Delay | Kind::Delivered) {
         let whole = Whole {
             letter: &folded,
             reporting_mta: status.reporting_mta.as_deref(),
             default_action: if kind == Kind::Delay { Action::Delayed } else { Action::Failed },
+            is_about_one: status.recipients.len().max(in_letter.len()) <= 1,
         };
         recipients = judge_all(std::mem::take(&mut status.recipients), in_letter, &root.fields, &original, &whole);
     }
@@ -136,13 +156,22 @@ pub(crate) fn read(message: &[u8]) -> Report {
         }),
         received_from_mta: status.received_from_mta,
         original_envelope_id: status.original_envelope_id,
-        feedback_type: feedback.as_ref().map(|fields| fields.get("feedback-type").unwrap_or("abuse").to_lowercase()),
+        feedback_type: feedback
+            .as_ref()
+            .map(|fields| fields.get("feedback-type").unwrap_or("abuse").to_lowercase())
+            .or(feedback_type),
         provider_notice: find_notice(&subject, &folded, &recipients),
         recipients,
         origin: traces,
         envelope: origin::envelope(&root.fields),
         notes,
     }
+}
+
+/// Whether a returned mail is a report itself.
+fn is_report(original: &Fields) -> bool {
+    let content_type = original.get("content-type").unwrap_or_default().to_ascii_lowercase();
+    content_type.contains("delivery-status") && Signs::read(original).from_system
 }
 
 /// Ordinary mail is not searched for failed addresses.
@@ -193,9 +222,8 @@ fn judge_all(
     original: &Fields,
     whole: &Whole<'_>,
 ) -> Vec<Recipient> {
-    let beside: HashMap<String, String> =
-        letter.iter().map(|found| (found.address.clone(), found.text.clone())).collect();
-    let only_text = (letter.len() == 1).then(|| letter.first().map(|found| found.text.clone())).flatten();
+    let beside: HashMap<String, Found> = letter.iter().map(|found| (found.address.clone(), found.clone())).collect();
+    let only_one = (letter.len() == 1).then(|| letter.first().cloned()).flatten();
     let is_machine = !machine.is_empty();
     let mut all = machine;
     // A Final-Recipient without a local part is no address; the letter may know better.
@@ -227,16 +255,17 @@ fn judge_all(
     }
     let mut at: HashMap<String, usize> = HashMap::new();
     let mut judged: Vec<Recipient> = Vec::new();
-    for found in all {
+    for mut found in all {
         let words = is_machine
             .then(|| {
                 beside
                     .get(&found.address)
                     .or_else(|| found.original.as_ref().and_then(|original| beside.get(original)))
-                    .or(only_text.as_ref())
+                    .or(only_one.as_ref())
             })
             .flatten();
-        let recipient = judge::judge(found, words.map(String::as_str), whole);
+        found.step = found.step.or(words.and_then(|words| words.step));
+        let recipient = judge::judge(found, words.map(|words| words.text.as_str()), whole);
         // A report may repeat an address, once for each try; a failure outweighs the rest.
         match at.get(&recipient.address).and_then(|at| judged.get_mut(*at)) {
             Some(known) if known.action != Action::Failed && recipient.action == Action::Failed => *known = recipient,

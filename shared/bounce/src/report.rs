@@ -82,6 +82,8 @@ impl Status {
             address,
             status: parsed,
             action,
+            comment: comment(fields),
+            step: None,
             text: text::decode_words(&diagnostic),
             remote_mta: fields.get("remote-mta").map(|value| {
                 after_type(value).split([' ', '(']).find(|word| !word.is_empty()).unwrap_or_default().to_lowercase()
@@ -89,6 +91,21 @@ impl Status {
             will_retry_until: fields.get("will-retry-until").and_then(text::date),
         });
     }
+}
+
+/// What the reporting host says of its own accord: `Status: 5.2.1 (mailbox disabled)`, a sysexits(3) code, a category.
+fn comment(fields: &Fields) -> String {
+    let behind_status = fields.get("status").and_then(|value| value.split_once('(')).map(|(_, rest)| rest.trim_end());
+    let exit = fields
+        .get("diagnostic-code")
+        .and_then(|value| value.split_once(';'))
+        .filter(|(kind, code)| {
+            kind.trim().eq_ignore_ascii_case("x-unix") && code.trim().bytes().all(|byte| byte.is_ascii_digit())
+        })
+        .map(|(_, code)| format!("exit status {}", code.trim()));
+    let category = fields.get("x-powermta-bouncecategory").map(|value| format!("bounce category: {value}"));
+    let words = [behind_status.map(str::to_owned), exit, category];
+    text::decode_words(&words.into_iter().flatten().collect::<Vec<_>>().join("; "))
 }
 
 /// What follows `rfc822;`, `dns;`, `smtp;`.

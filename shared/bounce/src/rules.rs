@@ -8,11 +8,12 @@
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
-use daimon_domain::{reason::Reason, status::EnhancedStatus};
+use daimon_domain::{bounce::Action, reason::Reason, status::EnhancedStatus};
 use serde::Deserialize;
 
+use crate::step::Step;
 #[cfg(test)]
-use crate::{status, text};
+use crate::{status, step, text};
 
 /// In the order in which they are asked.
 const FILES: &[&str] = &[
@@ -34,6 +35,9 @@ pub(crate) struct Failure<'a> {
     pub(crate) reply: Option<u16>,
     /// Who speaks: the remote host, then the reporting one, in lower case.
     pub(crate) senders: [Option<&'a str>; 2],
+    /// What the host answered to, where the report says so.
+    pub(crate) step: Option<Step>,
+    pub(crate) action: Action,
 }
 
 /// One rule. Of every list that is not empty at least one entry must hold, of `unless` none.
@@ -56,8 +60,16 @@ pub(crate) struct Rule {
     /// `5.1.1`, or with `x` for any number.
     #[serde(default)]
     status: Vec<String>,
+    /// The rule does not hold with these.
+    #[serde(default)]
+    unless_status: Vec<String>,
     #[serde(default)]
     reply: Vec<u16>,
+    /// `connect`, `hello`, `mail`, `rcpt`, `data`.
+    #[serde(default)]
+    step: Vec<Step>,
+    #[serde(default)]
+    action: Vec<Action>,
     /// Ends of the host names that may say it.
     #[serde(default)]
     sender: Vec<String>,
@@ -143,6 +155,8 @@ impl Rulebook {
                 status: status::find_status(&rule.example),
                 reply: status::find_reply(&rule.example),
                 senders: [rule.example_sender.as_deref(), None],
+                step: step::find(&folded),
+                action: rule.action.first().copied().unwrap_or(Action::Failed),
             };
             if !self.holds(rule, words, &failure, &self.found(&folded)) {
                 return bad("its example is not matched by it");
@@ -180,6 +194,9 @@ impl Rulebook {
             && !one_of(unless)
             && (rule.status.is_empty()
                 || failure.status.is_some_and(|status| rule.status.iter().any(|pattern| is_like(status, pattern))))
+            && !failure.status.is_some_and(|status| rule.unless_status.iter().any(|pattern| is_like(status, pattern)))
+            && (rule.step.is_empty() || failure.step.is_some_and(|step| rule.step.contains(&step)))
+            && (rule.action.is_empty() || rule.action.contains(&failure.action))
             && (rule.reply.is_empty() || failure.reply.is_some_and(|reply| rule.reply.contains(&reply)))
             && (rule.sender.is_empty()
                 || failure
@@ -259,7 +276,14 @@ mod tests {
     #[test]
     fn words_code_and_sender_are_weighed_together() {
         let text = text::fold("550 5.1.1 <a@b.example> Too many recipients this hour");
-        let failure = Failure { text: &text, status: "5.1.1".parse().ok(), reply: Some(550), senders: [None, None] };
+        let failure = Failure {
+            text: &text,
+            status: "5.1.1".parse().ok(),
+            reply: Some(550),
+            senders: [None, None],
+            step: None,
+            action: Action::Failed,
+        };
         assert_eq!(by_words(&failure).map(|rule| rule.reason), Some(Reason::RateLimited));
         let failure = Failure { text: "550 5.1.1 no", ..failure };
         assert_eq!(by_code(&failure).map(|rule| rule.reason), Some(Reason::UserUnknown));

@@ -9,21 +9,24 @@ const REPLIES: &[u16] = &[
     570, 571, 572, 573, 574, 577, 579, 580, 582, 590,
 ];
 
-/// The most telling status in the text: the first that says more than `x.0.0`, otherwise the first.
+/// The most telling status in the text: the first behind a reply code, then the first that says more than `x.0.0`,
+/// then the first.
 pub(crate) fn find_status(text: &str) -> Option<EnhancedStatus> {
-    let mut first = None;
-    for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.')) {
+    let (mut first, mut telling, mut behind_reply) = (None, None, false);
+    for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).filter(|word| !word.is_empty()) {
         let word = word.trim_end_matches('.');
-        let Ok(status) = word.parse::<EnhancedStatus>() else { continue };
-        if status.class == Class::Success {
-            continue;
+        if let Some(status) = word.parse::<EnhancedStatus>().ok().filter(|status| status.class != Class::Success) {
+            if behind_reply && status.subject != 0 {
+                return Some(status);
+            }
+            if status.subject != 0 {
+                telling.get_or_insert(status);
+            }
+            first.get_or_insert(status);
         }
-        if status.subject != 0 {
-            return Some(status);
-        }
-        first.get_or_insert(status);
+        behind_reply = word.len() == 3 && word.parse().is_ok_and(|code| REPLIES.contains(&code));
     }
-    first
+    telling.or(first)
 }
 
 /// The first SMTP reply code that reports a failure.
@@ -64,6 +67,7 @@ mod tests {
             Some("5.1.1")
         );
         assert_eq!(find_status("550-5.7.26 x 5.0.0").map(|s| s.to_string()).as_deref(), Some("5.7.26"));
+        assert_eq!(find_status("5.1.0 - Unknown 550-'5.2.2 <a@b>").map(|s| s.to_string()).as_deref(), Some("5.2.2"));
         assert_eq!(find_status("from 4.5.6.7"), None);
     }
 

@@ -4,14 +4,16 @@
 //! reason below it (`heads`); sendmail shows the conversation (`transcript`); large providers write a sentence
 //! (`sentence`). Each habit is tried where the one before found nothing.
 
+mod fields;
 mod heads;
+pub(crate) mod notification;
 mod sentence;
 mod transcript;
 
 use chrono::{DateTime, Utc};
 use daimon_domain::{bounce::Action, status::EnhancedStatus};
 
-use crate::mime::field_name_length;
+use crate::{mime::field_name_length, step::Step};
 
 /// What was found of one recipient, before any rule has judged it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +24,10 @@ pub(crate) struct Found {
     pub(crate) action: Option<Action>,
     /// The words about it.
     pub(crate) text: String,
+    /// What the reporting host adds of its own: a comment behind the status, a category.
+    pub(crate) comment: String,
+    /// What the remote host answered to.
+    pub(crate) step: Option<Step>,
     pub(crate) remote_mta: Option<String>,
     pub(crate) will_retry_until: Option<DateTime<Utc>>,
 }
@@ -133,6 +139,8 @@ fn has_header(text: &str, skip: usize) -> bool {
     }
     false
 }
+
+pub(crate) use fields::read as read_fields;
 
 /// Everything the letter says of its recipients; `own` is the address the report was sent to.
 pub(crate) fn read(letter: &Letter<'_>, own: Option<&str>) -> Vec<Found> {

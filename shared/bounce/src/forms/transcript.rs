@@ -1,10 +1,11 @@
 //! sendmail's form: the addresses that failed, then the conversation that went wrong.
 
 use super::{Found, heads};
-use crate::{status, text};
-
-/// What Postfix says in words and sendmail by the order of lines: the address itself had been taken.
-const AFTER_DATA: &str = " (in reply to DATA)";
+use crate::{
+    status,
+    step::{self, Step},
+    text,
+};
 
 /// Where the list of addresses begins.
 const LISTS: &[&str] = &[
@@ -57,7 +58,7 @@ pub(super) fn read(lines: &[&str]) -> Vec<Found> {
 /// Adds the replies that name a recipient to it, and those that name none to all that have no reason yet.
 fn add_conversation(lines: &[&str], found: &mut Vec<Found>, has_list: bool) {
     let (mut common, mut asked): (String, Option<String>) = (String::new(), None);
-    let (mut host, mut after_data) = (None, false);
+    let (mut host, mut step, mut common_step) = (None, None::<Step>, None::<Step>);
     for line in lines.iter().take(2_000) {
         let trimmed = line.trim();
         if trimmed.starts_with("-----") {
@@ -68,7 +69,7 @@ fn add_conversation(lines: &[&str], found: &mut Vec<Found>, has_list: bool) {
             continue;
         }
         if let Some(command) = trimmed.strip_prefix(">>>").or_else(|| trimmed.strip_prefix("In:")) {
-            after_data = command.trim().eq_ignore_ascii_case("data");
+            step = step::find(&format!(">>> {}", command.trim().to_lowercase())).or(step);
             asked = text::addresses(command).into_iter().next().filter(|_| command.to_lowercase().contains("rcpt"));
             continue;
         }
@@ -86,7 +87,7 @@ fn add_conversation(lines: &[&str], found: &mut Vec<Found>, has_list: bool) {
             (Some(known), _) => {
                 known.text.push(' ');
                 known.text.push_str(reply);
-                known.text.push_str(if after_data { AFTER_DATA } else { "" });
+                known.step = known.step.filter(|_| !is_verdict).or(step);
                 known.remote_mta = known.remote_mta.take().or_else(|| host.clone());
             }
             (None, Some(about)) if !has_list && is_verdict && count < 200 => {
@@ -94,13 +95,14 @@ fn add_conversation(lines: &[&str], found: &mut Vec<Found>, has_list: bool) {
                     address: about,
                     text: reply.to_owned(),
                     remote_mta: host.clone(),
+                    step,
                     ..Found::default()
                 });
             }
             (None, _) => {
                 common.push(' ');
                 common.push_str(reply);
-                common.push_str(if after_data { AFTER_DATA } else { "" });
+                common_step = common_step.or(step);
             }
         }
     }
@@ -109,6 +111,7 @@ fn add_conversation(lines: &[&str], found: &mut Vec<Found>, has_list: bool) {
         if recipient.text.trim().is_empty() || status::find_reply(&recipient.text).is_none() {
             recipient.text.push(' ');
             recipient.text.push_str(text::cut(&common, 2_000));
+            recipient.step = recipient.step.or(common_step);
         }
     }
 }
