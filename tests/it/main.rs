@@ -4,6 +4,7 @@
 mod arrows;
 mod crash;
 mod deliver;
+mod destinations;
 mod hostile;
 mod mistakes;
 mod reading;

@@ -81,7 +81,7 @@ pub struct Stores {
 pub struct Files {
     /// Everything secret is sealed under it.
     pub master_key: PathBuf,
-    /// Loopback is open, because our servers are there.
+    /// Loopback is open where programs without privileges listen, because our servers are there.
     pub allow: PathBuf,
     /// Names that lead to 127.0.0.1.
     pub hosts: PathBuf,
@@ -103,7 +103,7 @@ impl Files {
             std::fs::write(&files.master_key, format!("{hex}\n"))?;
             std::fs::set_permissions(&files.master_key, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         }
-        std::fs::write(&files.allow, "# the private servers of the tests and the demo\n127.0.0.1/32:*\n")?;
+        std::fs::write(&files.allow, "# the private servers of the tests and the demo\n127.0.0.1/32:1024-65535\n")?;
         Authority::hosts_file(&files.hosts)?;
         Ok(files)
     }

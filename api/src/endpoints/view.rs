@@ -19,7 +19,7 @@ use crate::input::is_plain;
     "types": ["incident.opened", "incident.updated"], "severities": ["high", "critical"]
 }))]
 pub(crate) struct NewEndpoint {
-    /// Where to send: https, a public host name, port 443.
+    /// Where to send: https, a public host name, port 443 or one that the operator opened; no user name, no fragment.
     #[garde(length(max = 2_000))]
     #[schema(format = Uri, max_length = 2_000)]
     pub(crate) url: String,

@@ -32,6 +32,7 @@ pub(super) async fn create_mailbox(
         Err(answer) => return Ok(answer),
     };
     let new = body.value;
+    let server = new.imap.vetted(&caller.service.guard)?;
     let tenant = match (new.tenant_id, &caller.tenants) {
         (Some(tenant), _) => tenant,
         (None, Tenants::Only(tenants)) if tenants.len() == 1 => tenants.first().copied().ok_or(Problem::Internal)?,
@@ -46,7 +47,7 @@ pub(super) async fn create_mailbox(
         tenant,
         username: new.username.unwrap_or_else(|| new.address.to_string()),
         address: new.address,
-        server: new.imap.into(),
+        server,
         polling: Polling::Active,
         connection: Connection::New,
         poll_interval_s: new.poll_interval_s.unwrap_or(300),

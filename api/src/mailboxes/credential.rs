@@ -29,7 +29,7 @@ pub(super) async fn replace_credential(
     expected.check(mailbox.version)?;
     let now = caller.now;
     if let Some(imap) = body.value.imap {
-        mailbox.server = imap.into();
+        mailbox.server = imap.vetted(&caller.service.guard)?;
         mailbox.version = mailbox::update(&mut caller.tx, &mailbox, now).await?.ok_or(Problem::PreconditionFailed)?;
     }
     let sealed = secret::seal(&mut caller, mailbox.tenant, mailbox.id, &body.value.password)

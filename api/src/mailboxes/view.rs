@@ -3,12 +3,14 @@
 use chrono::{DateTime, Utc};
 use daimon_domain::id::{MailboxId, TenantId};
 use daimon_domain::mailbox::{Address, Connection, ConnectionFault, HostName, ImapServer, Mailbox, Polling, TlsMode};
+use daimon_egress::Guard;
 use garde::Validate;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::input::is_plain;
+use crate::problem::Problem;
 
 /// Where an IMAP server is.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -19,7 +21,7 @@ pub(crate) struct NewImapServer {
     #[garde(skip)]
     #[schema(value_type = String, format = Hostname)]
     pub(crate) host: HostName,
-    /// Its port: 993 when left out, 143 with STARTTLS.
+    /// Its port: 993 when left out, 143 with STARTTLS. Others have to be opened by the operator.
     #[serde(default)]
     #[garde(range(min = 1, max = 65_535))]
     #[schema(value_type = Option<u16>, nullable = false, minimum = 1, maximum = 65_535)]
@@ -29,6 +31,18 @@ pub(crate) struct NewImapServer {
     #[garde(skip)]
     #[schema(schema_with = crate::words::tls)]
     pub(crate) tls: Option<TlsMode>,
+}
+
+impl NewImapServer {
+    /// A server that may be asked for mail; whether its addresses may be dialled is found out at each session.
+    pub(super) fn vetted(self, guard: &Guard) -> Result<ImapServer, Problem> {
+        let server = ImapServer::from(self);
+        if guard.has_imap_port(server.port, server.tls) {
+            return Ok(server);
+        }
+        let detail = "must be 993, or 143 with starttls, or a port that the operator opened";
+        Err(Problem::invalid("/imap/port", detail))
+    }
 }
 
 impl From<NewImapServer> for ImapServer {

@@ -105,7 +105,7 @@ pub struct Surroundings {
 /// What may be dialled, and whom we believe there.
 #[derive(Clone, Debug, Args)]
 pub struct Egress {
-    /// A file of lines `CIDR:port` or `CIDR:*`: special addresses that may be dialled all the same.
+    /// A file of lines `CIDR:port`, `CIDR:first-last` or `CIDR:*`: special addresses that may be dialled all the same.
     #[arg(long, env = "DAIMON_EGRESS_ALLOW_FILE")]
     pub egress_allow_file: Option<PathBuf>,
     /// A PEM file of certificate authorities to believe beside the platform's.

@@ -1,8 +1,10 @@
 //! What may be dialled: what is not forbidden, at the usual ports, and what the operator allowed.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
+use daimon_domain::mailbox::TlsMode;
 use ipnet::IpNet;
 
 use crate::deny::is_forbidden;
@@ -14,26 +16,28 @@ pub(crate) const IMAP_PORTS: &[u16] = &[993, 143];
 pub(crate) const WEBHOOK_PORTS: &[u16] = &[443];
 
 /// One line of the allow file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Opening {
     net: IpNet,
-    /// `None`: every port.
-    port: Option<u16>,
+    ports: RangeInclusive<u16>,
 }
 
 impl Opening {
-    /// `CIDR:port` or `CIDR:*`.
+    /// `CIDR:port`, `CIDR:first-last` or `CIDR:*`.
     fn parse(line: &str) -> Option<Self> {
-        let (net, port) = line.rsplit_once(':')?;
-        let port = match port.trim() {
-            "*" => None,
-            number => Some(number.parse().ok()?),
+        let (net, ports) = line.rsplit_once(':')?;
+        let number = |text: &str| text.trim().parse::<u16>().ok();
+        let ports = match (ports.trim(), ports.split_once('-')) {
+            ("*", _) => 0..=u16::MAX,
+            (_, Some((first, last))) => number(first)?..=number(last)?,
+            (one, None) => number(one)?..=number(one)?,
         };
-        Some(Self { net: net.trim().parse().ok()?, port })
+        // A range that runs backwards opens nothing, which nobody means.
+        if ports.is_empty() { None } else { Some(Self { net: net.trim().parse().ok()?, ports }) }
     }
 
-    fn has_port(self, port: u16) -> bool {
-        self.port.is_none_or(|open| open == port)
+    fn has_port(&self, port: u16) -> bool {
+        self.ports.contains(&port)
     }
 }
 
@@ -51,7 +55,7 @@ impl Guard {
         Self::parse(&read(path)?, development).map_err(|line| SettingsError::Malformed {
             path: path.to_owned(),
             line,
-            expected: "CIDR:port or CIDR:*",
+            expected: "CIDR:port, CIDR:first-last or CIDR:*",
         })
     }
 
@@ -71,6 +75,16 @@ impl Guard {
     /// Whether a webhook URL may name that port at all; its addresses are vetted at each attempt.
     pub(crate) fn has_webhook_port(&self, port: u16) -> bool {
         WEBHOOK_PORTS.contains(&port) || self.openings.iter().any(|opening| opening.has_port(port))
+    }
+
+    /// Whether a mailbox may name that port at all, with TLS begun like this: 993, or 143 with STARTTLS, or one that the
+    /// operator opened. Its addresses are vetted at each session.
+    pub fn has_imap_port(&self, port: u16, tls: TlsMode) -> bool {
+        let usual = match tls {
+            TlsMode::Implicit => 993,
+            TlsMode::StartTls => 143,
+        };
+        port == usual || self.openings.iter().any(|opening| opening.has_port(port))
     }
 
     /// Whether http to loopback is acceptable.
@@ -128,8 +142,47 @@ mod tests {
     }
 
     #[test]
+    fn a_line_opens_a_range_of_ports() {
+        let guard = Guard::parse("127.0.0.1/32:1024-65535", false).unwrap();
+        for (port, is_open) in [(1_023, false), (1_024, true), (65_535, true), (25, false), (443, false)] {
+            assert_eq!(guard.permits(to("127.0.0.1", port), WEBHOOK_PORTS), is_open, "{port}");
+        }
+    }
+
+    #[test]
+    fn a_mailbox_has_the_port_of_its_tls_or_one_that_was_opened() {
+        use TlsMode::{Implicit, StartTls};
+        let closed = Guard::new(None, false).unwrap();
+        let opened = Guard::parse("10.1.2.3/32:1993", false).unwrap();
+        for (port, tls, always, when_opened) in [
+            (993, Implicit, true, true),
+            (143, StartTls, true, true),
+            (143, Implicit, false, false),
+            (993, StartTls, false, false),
+            (25, Implicit, false, false),
+            (25, StartTls, false, false),
+            (1_993, Implicit, false, true),
+        ] {
+            assert_eq!(closed.has_imap_port(port, tls), always, "{port} {tls}");
+            assert_eq!(opened.has_imap_port(port, tls), when_opened, "{port} {tls}");
+        }
+    }
+
+    #[test]
     fn a_line_that_can_not_be_read_is_named() {
-        for text in ["10.0.0.0/8", "10.0.0.0/33:1", "example.com:443", "10.0.0.0/8:70000", "10.0.0.1:443", ":1", "x"] {
+        for text in [
+            "10.0.0.0/8:2-1",
+            "10.0.0.0/8:1-",
+            "10.0.0.0/8:-1",
+            "10.0.0.0/8:1-2-3",
+            "10.0.0.0/8",
+            "10.0.0.0/33:1",
+            "example.com:443",
+            "10.0.0.0/8:70000",
+            "10.0.0.1:443",
+            ":1",
+            "x",
+        ] {
             assert_eq!(Guard::parse(&format!("# ok\n{text}"), false).err(), Some(2), "{text}");
         }
     }

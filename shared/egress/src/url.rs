@@ -4,12 +4,12 @@
 //! other dials `127.0.0.1`. So a URL is accepted only when it is written exactly as it is understood, apart from
 //! letter case, and when its host is a DNS name.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use daimon_domain::mailbox::HostName;
 use url::{Host, Url};
 
-use crate::guard::Guard;
+use crate::guard::{Guard, WEBHOOK_PORTS, at};
 
 /// Names that never lead to somebody else's server.
 const LOCAL_SUFFIXES: [&str; 6] = ["localhost", "local", "internal", "intranet", "home.arpa", "onion"];
@@ -34,7 +34,7 @@ pub enum MalformedUrl {
     #[error("a webhook URL has a public host name")]
     Host,
     /// Another port than 443.
-    #[error("a webhook URL has no other port than 443")]
+    #[error("a webhook URL has no other port than 443, unless the operator opened it")]
     Port,
 }
 
@@ -47,6 +47,18 @@ pub(crate) enum Target {
     Name(HostName),
     /// Loopback in development.
     Loopback(IpAddr),
+}
+
+impl Target {
+    /// Whether it may be dialled, as far as that is known before its name is resolved.
+    fn leads_out(&self, port: u16, guard: &Guard) -> bool {
+        let known: &[IpAddr] = match self {
+            Self::Loopback(ip) => std::slice::from_ref(ip),
+            Self::Name(_) if is_localhost(self) => &[IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)],
+            Self::Name(_) => return true,
+        };
+        known.iter().any(|ip| guard.permits(at(*ip, port), WEBHOOK_PORTS))
+    }
 }
 
 impl WebhookUrl {
@@ -71,8 +83,12 @@ impl WebhookUrl {
         if is_plain && !matches!(&target, Target::Loopback(_)) && !is_localhost(&target) {
             return Err(MalformedUrl::Scheme);
         }
-        if !guard.has_webhook_port(url.port_or_known_default().unwrap_or_default()) {
+        let port = url.port_or_known_default().unwrap_or_default();
+        if !guard.has_webhook_port(port) {
             return Err(MalformedUrl::Port);
+        }
+        if !target.leads_out(port, guard) {
+            return Err(MalformedUrl::Host);
         }
         let canonical = url.as_str();
         let as_written = canonical.eq_ignore_ascii_case(text)
@@ -115,7 +131,8 @@ fn target(url: &Url, development: bool) -> Option<Target> {
                     .iter()
                     .any(|suffix| name.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')));
             let name: HostName = name.parse().ok()?;
-            (development || !is_local).then_some(Target::Name(name))
+            let is_accepted = !is_local || (development && name.as_str() == "localhost");
+            is_accepted.then_some(Target::Name(name))
         }
         Host::Ipv4(ip) => (development && ip.is_loopback()).then_some(Target::Loopback(ip.into())),
         Host::Ipv6(ip) => (development && ip.is_loopback()).then_some(Target::Loopback(ip.into())),
@@ -266,15 +283,40 @@ mod tests {
     }
 
     #[test]
-    fn development_adds_loopback_and_nothing_else() {
-        let guard = Guard::parse("127.0.0.0/8:*", true).unwrap();
-        for text in ["http://127.0.0.1:4711/", "http://localhost:4711/a", "https://catcher.example:4711/"] {
+    fn development_adds_loopback_where_it_is_open_and_nothing_else() {
+        use MalformedUrl::{Credentials, Fragment, Host, Port, Scheme};
+        let guard = Guard::parse("127.0.0.1/32:1024-65535", true).unwrap();
+        for text in [
+            "http://127.0.0.1:4711/",
+            "https://127.0.0.1:4711/",
+            "http://localhost:4711/a",
+            "https://catcher.example:4711/",
+        ] {
             assert!(WebhookUrl::parse(text, &guard).is_ok(), "{text}");
         }
-        for text in ["http://hooks.example/", "http://10.0.0.1/", "https://10.0.0.1/", "http://2130706433/"] {
-            assert!(WebhookUrl::parse(text, &guard).is_err(), "{text}");
+        for (text, because) in [
+            ("http://hooks.example/", Scheme),
+            ("http://10.0.0.1/", Host),
+            ("https://10.0.0.1/", Host),
+            ("https://10.0.0.1:4711/", Host),
+            ("https://169.254.169.254/", Host),
+            ("https://[fe80::1]/", Host),
+            ("https://[::1]:4711/", Host),
+            ("http://2130706433/", Port),
+            ("https://127.0.0.1/", Host),
+            ("https://127.0.0.1:22/", Port),
+            ("https://127.0.0.2:4711/", Host),
+            ("https://localhost/", Host),
+            ("https://redis:6379/", Host),
+            ("https://metadata.google.internal/", Host),
+            ("https://hooks.example.com:25/", Port),
+            ("ftp://127.0.0.1:4711/", Scheme),
+            ("https://user@127.0.0.1:4711/", Credentials),
+            ("https://127.0.0.1:4711/#x", Fragment),
+        ] {
+            assert_eq!(WebhookUrl::parse(text, &guard).err(), Some(because), "{text}");
         }
         let without_lines = Guard::parse("", true).unwrap();
-        assert_eq!(WebhookUrl::parse("http://127.0.0.1:4711/", &without_lines).err(), Some(MalformedUrl::Port));
+        assert_eq!(WebhookUrl::parse("http://127.0.0.1:4711/", &without_lines).err(), Some(Port));
     }
 }
