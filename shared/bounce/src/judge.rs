@@ -1,5 +1,7 @@
 //! From what was found of a recipient to a reason that can explain itself.
 
+use std::{borrow::Cow, cell::OnceCell};
+
 use daimon_domain::{
     bounce::{Action, Recipient},
     reason::{Permanence, Reason},
@@ -8,8 +10,12 @@ use daimon_domain::{
 
 use crate::{
     forms::Found,
+    lexicon::{self, search},
     rules::{self, Failure},
-    status, step, text,
+    search::Hits,
+    status,
+    step::Step,
+    text,
 };
 
 /// The most of one diagnostic that is kept.
@@ -17,85 +23,156 @@ const MAX_DIAGNOSTIC_BYTES: usize = 1_000;
 /// The most of a text that rules are asked about.
 const MAX_TEXT_BYTES: usize = 8 << 10;
 
-/// What the whole report says, for recipients of whom it says nothing in particular.
+/// A text about a recipient, read once however many recipients share it.
 #[derive(Debug)]
-pub(crate) struct Whole<'a> {
-    /// The letter, folded.
-    pub(crate) letter: &'a str,
-    pub(crate) reporting_mta: Option<&'a str>,
-    pub(crate) default_action: Action,
-    /// Only one recipient is reported, so that the whole letter is about it.
-    pub(crate) is_about_one: bool,
+pub(crate) struct Beside {
+    text: String,
+    /// What the remote host answered to.
+    step: Option<Step>,
+    status: OnceCell<Option<EnhancedStatus>>,
+    reply: OnceCell<Option<u16>>,
+    words: OnceCell<Hits>,
 }
 
-/// Decides the reason: the words about the recipient, then those of the whole letter, then the code.
-pub(crate) fn judge(found: Found, beside: Option<&str>, whole: &Whole<'_>) -> Recipient {
-    let own = text::cut(&found.text, MAX_TEXT_BYTES);
-    let action = found.action.unwrap_or(match found.status.map(|status| status.class) {
-        Some(Class::Success) => Action::Delivered,
-        Some(Class::PersistentTransient | Class::Permanent) | None => whole.default_action,
-    });
-    let reply = status::find_reply(own).or_else(|| beside.and_then(status::find_reply));
-    let status = choose_status(&found, own, reply)
-        .or_else(|| beside.and_then(status::find_status))
-        .or(found.status)
-        .or_else(|| status::find_status(whole.letter).filter(|_| own.trim().is_empty()));
-    let own_folded = text::fold(own);
-    let beside_folded = beside.map(|beside| text::fold(text::cut(beside, MAX_TEXT_BYTES))).unwrap_or_default();
-    let comment = text::fold(&found.comment);
-    let letter = text::cut(whole.letter, MAX_TEXT_BYTES);
-    let step = found
-        .step
-        .or_else(|| step::find(&own_folded))
-        .or_else(|| step::find(&beside_folded))
-        .or_else(|| whole.is_about_one.then(|| step::find(letter)).flatten());
-    let failure = |words| Failure {
-        text: words,
-        status,
-        reply,
-        senders: [found.remote_mta.as_deref(), whole.reporting_mta],
-        step,
-        action,
-    };
-    let says_nothing = status.is_none_or(is_vague);
-    let rule = rules::by_words(&failure(&own_folded))
-        .or_else(|| rules::by_words(&failure(&beside_folded)))
-        .or_else(|| rules::by_words(&failure(&comment)))
-        .or_else(|| says_nothing.then(|| rules::by_words(&failure(letter))).flatten())
-        .or_else(|| rules::by_code(&failure(&comment)));
-    let delivered = matches!(action, Action::Delivered | Action::Relayed | Action::Expanded);
-    let reason = rule.filter(|_| !delivered).map_or(Reason::Undetermined, |rule| rule.reason);
-    let name = rule.filter(|_| !delivered).map_or("undetermined", |rule| rule.name.as_str());
-    let diagnostic = [own, beside.unwrap_or_default()].into_iter().map(str::trim).find(|text| !text.is_empty());
-    Recipient {
-        address: found.address,
-        original_address: found.original,
-        reason,
-        status,
-        reply,
-        action,
-        permanence: permanence(action, status, reply, reason),
-        fault: reason.fault(),
-        diagnostic: diagnostic.map(|text| {
-            text::cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), MAX_DIAGNOSTIC_BYTES).to_owned()
-        }),
-        remote_mta: found.remote_mta.filter(|host| !host.is_empty()),
-        will_retry_until: found.will_retry_until,
-        rule: name.to_owned(),
+impl Beside {
+    pub(crate) fn new(mut text: String, step: Option<Step>) -> Self {
+        text.truncate(text::cut(&text, MAX_TEXT_BYTES).len());
+        Self { text, step, status: OnceCell::new(), reply: OnceCell::new(), words: OnceCell::new() }
+    }
+
+    fn status(&self) -> Option<EnhancedStatus> {
+        *self.status.get_or_init(|| status::find_status(&self.text))
+    }
+
+    fn reply(&self) -> Option<u16> {
+        *self.reply.get_or_init(|| status::find_reply(&self.text))
+    }
+
+    fn words(&self) -> &Hits {
+        self.words.get_or_init(|| search(&text::fold(&self.text)))
+    }
+}
+
+/// Judges the recipients of one report.
+#[derive(Debug)]
+pub(crate) struct Judge<'a> {
+    /// What the whole letter says, for recipients of whom it says nothing in particular.
+    letter: &'a str,
+    letter_words: Cow<'a, Hits>,
+    letter_status: OnceCell<Option<EnhancedStatus>>,
+    reporting_mta: Option<&'a str>,
+    default_action: Action,
+    /// Only one recipient is reported, so that the whole letter is about it.
+    is_about_one: bool,
+    /// The text judged last, for reports that give many recipients the same.
+    last: Option<Beside>,
+}
+
+impl<'a> Judge<'a> {
+    /// `letter` is folded, `words` what was found in it.
+    pub(crate) fn new(
+        letter: &'a str,
+        words: &'a Hits,
+        reporting_mta: Option<&'a str>,
+        default_action: Action,
+        is_about_one: bool,
+    ) -> Self {
+        let start = text::cut(letter, MAX_TEXT_BYTES);
+        let letter_words = if start.len() == letter.len() { Cow::Borrowed(words) } else { Cow::Owned(search(start)) };
+        let letter_status = OnceCell::new();
+        Self { letter, letter_words, letter_status, reporting_mta, default_action, is_about_one, last: None }
+    }
+
+    /// Decides the reason: the words about the recipient, then those of the whole letter, then the code.
+    pub(crate) fn judge(&mut self, mut found: Found, beside: Option<&Beside>) -> Recipient {
+        let action = found.action.unwrap_or(match found.status.map(|status| status.class) {
+            Some(Class::Success) => Action::Delivered,
+            Some(Class::PersistentTransient | Class::Permanent) | None => self.default_action,
+        });
+        let said = std::mem::take(&mut found.text);
+        let own = self
+            .last
+            .take()
+            .filter(|last| last.text == text::cut(&said, MAX_TEXT_BYTES))
+            .unwrap_or_else(|| Beside::new(said, None));
+        let reply = own.reply().or_else(|| beside.and_then(Beside::reply));
+        let letter_status = || *self.letter_status.get_or_init(|| status::find_status(self.letter));
+        let status = choose_status(&found, own.status(), reply)
+            .or_else(|| beside.and_then(Beside::status))
+            .or(found.status)
+            .or_else(|| own.text.trim().is_empty().then(letter_status).flatten());
+        let nothing = Hits::default();
+        let beside_words = beside.map_or(&nothing, Beside::words);
+        let comment = if found.comment.is_empty() { Hits::default() } else { search(&text::fold(&found.comment)) };
+        let step = found
+            .step
+            .or_else(|| beside.and_then(|beside| beside.step))
+            .or_else(|| lexicon::step(own.words()))
+            .or_else(|| lexicon::step(beside_words))
+            .or_else(|| self.is_about_one.then(|| lexicon::step(&self.letter_words)).flatten());
+        let failure = |words| Failure {
+            words,
+            status,
+            reply,
+            senders: [found.remote_mta.as_deref(), self.reporting_mta],
+            step,
+            action,
+        };
+        let says_nothing = status.is_none_or(is_vague);
+        let rule = rules::by_words(&failure(own.words()))
+            .or_else(|| rules::by_words(&failure(beside_words)))
+            .or_else(|| rules::by_words(&failure(&comment)))
+            .or_else(|| says_nothing.then(|| rules::by_words(&failure(&self.letter_words))).flatten())
+            .or_else(|| rules::by_code(&failure(&comment)));
+        let delivered = matches!(action, Action::Delivered | Action::Relayed | Action::Expanded);
+        let reason = rule.filter(|_| !delivered).map_or(Reason::Undetermined, |rule| rule.reason);
+        let name = rule.filter(|_| !delivered).map_or("undetermined", |rule| rule.name.as_str());
+        let texts = [own.text.as_str(), beside.map_or("", |beside| beside.text.as_str())];
+        let diagnostic = texts.into_iter().find(|text| !text.trim().is_empty()).map(diagnostic);
+        self.last = Some(own);
+        Recipient {
+            address: found.address,
+            original_address: found.original,
+            reason,
+            status,
+            reply,
+            action,
+            permanence: permanence(action, status, reply, reason),
+            fault: reason.fault(),
+            diagnostic,
+            remote_mta: found.remote_mta.filter(|host| !host.is_empty()),
+            will_retry_until: found.will_retry_until,
+            rule: name.to_owned(),
+        }
     }
 }
 
 /// The status field of several servers is a constant; the one in the remote host's own words is better.
-fn choose_status(found: &Found, own: &str, reply: Option<u16>) -> Option<EnhancedStatus> {
+fn choose_status(found: &Found, said: Option<EnhancedStatus>, reply: Option<u16>) -> Option<EnhancedStatus> {
     let is_said_by_reply =
         |inner: EnhancedStatus| reply.is_some_and(|reply| reply / 100 == u16::from(inner.class.digit()));
-    status::find_status(own)
-        .filter(|inner| {
-            found.status.is_none_or(|field| {
-                is_vague(field) || !is_vague(*inner) && (inner.class == field.class || is_said_by_reply(*inner))
-            })
+    said.filter(|inner| {
+        found.status.is_none_or(|field| {
+            is_vague(field) || !is_vague(*inner) && (inner.class == field.class || is_said_by_reply(*inner))
         })
-        .or(found.status.filter(|field| !is_vague(*field)))
+    })
+    .or(found.status.filter(|field| !is_vague(*field)))
+}
+
+/// The words with single spaces, as many as are kept.
+fn diagnostic(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len().min(MAX_DIAGNOSTIC_BYTES));
+    for word in text.split_whitespace() {
+        if !kept.is_empty() {
+            kept.push(' ');
+        }
+        kept.push_str(text::cut(word, MAX_DIAGNOSTIC_BYTES));
+        if kept.len() >= MAX_DIAGNOSTIC_BYTES {
+            break;
+        }
+    }
+    kept.truncate(text::cut(&kept, MAX_DIAGNOSTIC_BYTES).len());
+    kept
 }
 
 /// `5.0.0` and the like say no more than "failed".

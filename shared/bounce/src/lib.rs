@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod fields;
 mod forms;
 mod judge;
+mod lexicon;
 mod mime;
 mod notice;
 mod origin;
@@ -11,6 +13,7 @@ mod received;
 mod recognise;
 mod report;
 mod rules;
+mod search;
 mod status;
 mod step;
 mod text;
@@ -21,5 +24,5 @@ use daimon_domain::bounce::Report;
 ///
 /// Never fails: what cannot be read is a note in the answer. LF, CRLF and CR line ends give the same answer.
 pub fn read(message: &[u8]) -> Report {
-    read::read(&text::normalise_line_ends(message))
+    read::read(message)
 }

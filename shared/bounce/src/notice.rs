@@ -3,20 +3,23 @@
 //! The patterns are data (`data/provider-notices.toml`): a provider's own words about
 //! its own customer are the strongest evidence there is, so each names where it was seen.
 
-use std::sync::LazyLock;
-
 use daimon_domain::bounce::{NoticeKind, NoticeStrength, ProviderNotice};
-use regex::{Regex, RegexSet, RegexSetBuilder};
+use regex::{Regex, RegexBuilder};
+use regex_syntax::hir::literal::Extractor;
 use serde::Deserialize;
 
-use crate::text;
+use crate::{
+    lexicon::lexicon,
+    search::{Hits, Words},
+    text,
+};
 
 #[derive(Deserialize)]
 struct File {
     notice: Vec<Entry>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Entry {
     id: String,
     kind: NoticeKind,
@@ -26,37 +29,61 @@ struct Entry {
     example: String,
 }
 
-struct Notices {
-    entries: Vec<Entry>,
-    patterns: RegexSet,
+/// A notice whose pattern is fit for use.
+#[derive(Debug)]
+struct Notice {
+    entry: Entry,
+    pattern: Regex,
+    /// What every match begins with: without one of these in the text the pattern need not be tried.
+    beginnings: Option<Hits>,
 }
 
-static NOTICES: LazyLock<Notices> = LazyLock::new(|| {
-    let entries = toml::from_str::<File>(include_str!("../data/provider-notices.toml"))
-        .map(|file| file.notice)
-        .unwrap_or_default();
-    // One broken pattern must not silence the others; a test refuses it before it ships.
-    let entries: Vec<Entry> = entries.into_iter().filter(|entry| Regex::new(&entry.pattern).is_ok()).collect();
-    let patterns = RegexSetBuilder::new(entries.iter().map(|entry| &entry.pattern))
-        .case_insensitive(true)
-        .build()
-        .unwrap_or_default();
-    Notices { entries, patterns }
-});
+#[derive(Debug, Default)]
+pub(crate) struct Notices(Vec<Notice>);
+
+impl Notices {
+    pub(crate) fn read(words: &mut Words) -> Self {
+        let entries = toml::from_str::<File>(include_str!("../data/provider-notices.toml"))
+            .map(|file| file.notice)
+            .unwrap_or_default();
+        // One broken pattern must not silence the others; a test refuses it before it ships.
+        let fit = entries.into_iter().filter_map(|entry| {
+            let pattern = RegexBuilder::new(&entry.pattern).case_insensitive(true).build().ok()?;
+            let beginnings = beginnings(&entry.pattern).map(|beginnings| Hits::of(&words.add_all(&beginnings)));
+            Some(Notice { entry, pattern, beginnings })
+        });
+        Self(fit.collect())
+    }
+}
+
+/// The words of which every match of the pattern begins with one, if they can be named.
+fn beginnings(pattern: &str) -> Option<Vec<String>> {
+    let pattern = regex_syntax::parse(pattern).ok()?;
+    let beginnings = Extractor::new().extract(&pattern);
+    let beginnings = beginnings.literals()?.iter().map(|literal| String::from_utf8(literal.as_bytes().to_vec()));
+    beginnings.collect::<Result<Vec<_>, _>>().ok().filter(|all| all.iter().all(|word| !word.is_empty()))
+}
 
 /// More text than this is not searched.
 const MAX_BYTES: usize = 64 << 10;
 
-/// The first notice found in the text; runs of spaces must be single ones.
-pub(crate) fn find(text: &str) -> Option<ProviderNotice> {
-    let first = NOTICES.patterns.matches(text::cut(text, MAX_BYTES)).iter().next()?;
-    let entry = NOTICES.entries.get(first)?;
+/// The first notice found in the text, in which these words are; runs of spaces must be single ones.
+pub(crate) fn find(text: &str, words: &Hits) -> Option<ProviderNotice> {
+    let text = text::cut(text, MAX_BYTES);
+    let may_match = |notice: &&Notice| notice.beginnings.as_ref().is_none_or(|beginnings| words.meets(beginnings));
+    let Notice { entry, .. } =
+        lexicon().notices.0.iter().filter(may_match).find(|notice| notice.pattern.is_match(text))?;
     Some(ProviderNotice { id: entry.id.clone(), kind: entry.kind, strength: entry.strength })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lexicon::search;
+
+    fn find(text: &str) -> Option<ProviderNotice> {
+        super::find(text, &search(text))
+    }
 
     #[test]
     fn every_notice_is_found_in_its_own_example() {
@@ -65,6 +92,13 @@ mod tests {
         for entry in &file.notice {
             let found = find(&entry.example).unwrap_or_else(|| panic!("{} is not found in its example", entry.id));
             assert_eq!(found.id, entry.id);
+        }
+    }
+
+    #[test]
+    fn no_pattern_is_tried_on_every_text() {
+        for notice in &lexicon().notices.0 {
+            assert!(notice.beginnings.is_some(), "{} begins with anything", notice.entry.id);
         }
     }
 

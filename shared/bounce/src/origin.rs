@@ -1,28 +1,27 @@
 //! The traces of the returned original.
 
+use std::borrow::Cow;
+
 use daimon_domain::{bounce::Envelope, origin::Origin};
 
-use crate::{
-    mime::{Fields, parameter},
-    received, text,
-};
+use crate::{fields::Fields, mime::tag, received, text};
 
 /// More hops than this make a loop, not a trace.
 const MAX_HOPS: usize = 100;
 
 /// What the original's header tells.
-pub(crate) fn read(fields: &Fields) -> Origin {
+pub(crate) fn read(fields: &Fields<'_>) -> Origin {
     Origin {
         returned: !fields.is_empty(),
-        message_id: fields.get("message-id").and_then(id),
-        date: fields.get("date").and_then(text::date),
+        message_id: fields.get("message-id").as_deref().and_then(id),
+        date: fields.get("date").as_deref().and_then(text::date),
         from: fields.decoded("from").as_deref().and_then(text::first_address),
         envelope_from: ["return-path", "x-envelope-from", "x-original-return-path", "x-sender"]
             .iter()
-            .find_map(|name| fields.get(name).and_then(text::first_address))
-            .or_else(|| fields.get("x-envelope-sender").and_then(text::first_address)),
-        subject: fields.decoded("subject").filter(|subject| !subject.is_empty()),
-        received: fields.all("received").take(MAX_HOPS).map(received::read).collect(),
+            .find_map(|name| fields.get(name).as_deref().and_then(text::first_address))
+            .or_else(|| fields.get("x-envelope-sender").as_deref().and_then(text::first_address)),
+        subject: fields.decoded("subject").filter(|subject| !subject.is_empty()).map(Cow::into_owned),
+        received: fields.all("received").take(MAX_HOPS).map(|line| received::read(&line)).collect(),
         script: fields
             .first_of(&[
                 "x-php-originating-script",
@@ -32,27 +31,28 @@ pub(crate) fn read(fields: &Fields) -> Origin {
                 "x-source-args",
                 "x-source",
             ])
-            .map(str::to_owned),
+            .map(Cow::into_owned),
         originating_ip: fields
             .first_of(&["x-originating-ip", "x-sender-ip", "x-client-ip", "x-aol-ip", "x-source-ip"])
+            .as_deref()
             .and_then(|value| value.split([' ', ',']).find_map(received::address)),
-        mailer: fields.first_of(&["x-mailer", "user-agent"]).map(text::decode_words),
+        mailer: fields.first_of(&["x-mailer", "user-agent"]).map(|mailer| text::decode_words(mailer).into_owned()),
         dkim_domains: fields
             .all("dkim-signature")
-            .filter_map(|value| parameter(&format!(";{value}"), "d"))
+            .filter_map(|value| tag(&value, "d"))
             .map(|domain| domain.to_lowercase())
             .collect(),
-        authentication_results: fields.all("authentication-results").map(str::to_owned).collect(),
-        list: fields.first_of(&["list-id", "list-unsubscribe"]).map(str::to_owned),
+        authentication_results: fields.all("authentication-results").map(Cow::into_owned).collect(),
+        list: fields.first_of(&["list-id", "list-unsubscribe"]).map(Cow::into_owned),
         auto_submitted: fields
             .get("auto-submitted")
-            .map(str::to_ascii_lowercase)
+            .map(|value| value.to_ascii_lowercase())
             .filter(|value| !value.is_empty() && !value.starts_with("no")),
     }
 }
 
 /// The header of the report itself.
-pub(crate) fn envelope(fields: &Fields) -> Envelope {
+pub(crate) fn envelope(fields: &Fields<'_>) -> Envelope {
     let mut references = Vec::new();
     for value in fields.get("in-reply-to").into_iter().chain(fields.get("references")) {
         for word in value.split(['<', '>', ' ', '\t', ',']).filter(|word| word.contains('@')).take(100) {
@@ -62,12 +62,12 @@ pub(crate) fn envelope(fields: &Fields) -> Envelope {
         }
     }
     Envelope {
-        message_id: fields.get("message-id").and_then(id),
+        message_id: fields.get("message-id").as_deref().and_then(id),
         from: fields.decoded("from").as_deref().and_then(text::first_address),
         null_return_path: fields.get("return-path").is_some_and(|value| value.replace(' ', "") == "<>"),
         references,
-        date: fields.get("date").and_then(text::date),
-        received: fields.all("received").take(MAX_HOPS).map(received::read).collect(),
+        date: fields.get("date").as_deref().and_then(text::date),
+        received: fields.all("received").take(MAX_HOPS).map(|line| received::read(&line)).collect(),
     }
 }
 

@@ -1,5 +1,64 @@
 //! The names and phrases by which mail systems, answering machines and challenges give themselves away. In lower case.
 
+/// A list of phrases of which any one counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum List {
+    SystemNames,
+    FailingSubjects,
+    DelayedSubjects,
+    FailingWords,
+    DelayingWords,
+    /// A failure for good, whatever is said of trying again.
+    FinalWords,
+    Challenges,
+    /// Sites that only challenge.
+    ChallengingSites,
+    ChallengingSubjects,
+    /// What the reader of a challenge is to do.
+    Tasks,
+    /// What a challenge never says.
+    NoChallenge,
+    /// How only mail systems speak.
+    SystemWords,
+}
+
+impl List {
+    /// In the order of their declaration.
+    pub(crate) const ALL: &[Self] = &[
+        Self::SystemNames,
+        Self::FailingSubjects,
+        Self::DelayedSubjects,
+        Self::FailingWords,
+        Self::DelayingWords,
+        Self::FinalWords,
+        Self::Challenges,
+        Self::ChallengingSites,
+        Self::ChallengingSubjects,
+        Self::Tasks,
+        Self::NoChallenge,
+        Self::SystemWords,
+    ];
+}
+
+pub(crate) fn of(list: List) -> &'static [&'static str] {
+    match list {
+        List::SystemNames => SYSTEM_NAMES,
+        List::FailingSubjects => FAILING_SUBJECTS,
+        List::DelayedSubjects => DELAYED_SUBJECTS,
+        List::FailingWords => FAILING_WORDS,
+        List::DelayingWords => DELAYING_WORDS,
+        List::FinalWords => &["permanent error", "permanent fatal", "failed permanently", "giving up", "given up"],
+        List::Challenges => CHALLENGES,
+        List::ChallengingSites => &["spamarrest.com", "boxbe.com"],
+        List::ChallengingSubjects => {
+            &["please confirm", "confirm your message", "verification required", "verify your"]
+        }
+        List::Tasks => &["click", "reply to this", "confirm"],
+        List::NoChallenge => &["permanent error", "could not be delivered to", "550 ", "554 "],
+        List::SystemWords => &["delivered to the following", "non-delivery report"],
+    }
+}
+
 pub(crate) const SYSTEM_LOCALS: &[&str] = &[
     "mailer-daemon",
     "mailerdaemon",
@@ -25,7 +84,7 @@ pub(crate) const SYSTEM_LOCALS: &[&str] = &[
     "uucp",
 ];
 
-pub(crate) const SYSTEM_NAMES: &[&str] = &[
+const SYSTEM_NAMES: &[&str] = &[
     "mail delivery",
     "mailer-daemon",
     "mailer daemon",
@@ -49,7 +108,7 @@ pub(crate) const SYSTEM_NAMES: &[&str] = &[
     "mail router",
 ];
 
-pub(crate) const FAILING_SUBJECTS: &[&str] = &[
+const FAILING_SUBJECTS: &[&str] = &[
     "undeliver",
     "delivery fail",
     "delivery status notification",
@@ -132,7 +191,7 @@ pub(crate) const FAILING_SUBJECTS: &[&str] = &[
     "considered unsolicited",
 ];
 
-pub(crate) const DELAYED_SUBJECTS: &[&str] = &[
+const DELAYED_SUBJECTS: &[&str] = &[
     "delay",
     "warning: could not send",
     "warning: message",
@@ -170,7 +229,7 @@ pub(crate) const AUTOMATIC_SUBJECTS: &[&str] = &[
 ];
 
 /// How a report written for people begins. In lower case.
-pub(crate) const FAILING_WORDS: &[&str] = &[
+const FAILING_WORDS: &[&str] = &[
     "could not be delivered",
     "couldn't be delivered",
     "was not delivered",
@@ -256,7 +315,7 @@ pub(crate) const FAILING_WORDS: &[&str] = &[
     "returned mail",
 ];
 
-pub(crate) const DELAYING_WORDS: &[&str] = &[
+const DELAYING_WORDS: &[&str] = &[
     "will be retried",
     "will continue",
     "still trying",
@@ -276,7 +335,7 @@ pub(crate) const DELAYING_WORDS: &[&str] = &[
     "temporarily delayed",
 ];
 
-pub(crate) const CHALLENGES: &[&str] = &[
+const CHALLENGES: &[&str] = &[
     "confirm that you are",
     "confirm you are a",
     "confirm your email",

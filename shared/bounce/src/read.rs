@@ -3,30 +3,39 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use daimon_domain::{
-    bounce::{Action, Kind, Recipient, Report},
+    bounce::{Action, Kind, ProviderNotice, Recipient, Report},
     origin::Origin,
 };
 
 use crate::{
+    fields::{self, Fields},
     forms::{self, Found, Letter, notification},
-    judge::{self, Whole},
-    mime::{Fields, Part},
+    judge::{Beside, Judge},
+    lexicon,
+    mime::Part,
     notice, origin, recognise,
     recognise::Signs,
     report::Status,
+    search::Hits,
     text,
 };
 
 /// More of the letter than this is not weighed.
 const MAX_LETTER_BYTES: usize = 256 << 10;
+/// More than this is not read to make the letter of, however little of it is text.
+const MAX_TEXT_BYTES: usize = 4 * MAX_LETTER_BYTES;
+/// Enough for the groups of ten thousand recipients.
+const MAX_STATUS_BYTES: usize = 8 << 20;
 
 /// The parts that matter, found by walking the tree once.
 #[derive(Debug, Default)]
 struct Pieces<'a> {
-    /// What people read.
-    texts: Vec<String>,
+    /// What people read, part after part, a line end between.
+    text: Option<String>,
+    /// How many bytes that was made of.
+    taken: usize,
     statuses: Vec<Cow<'a, [u8]>>,
-    feedback: Option<Fields>,
+    feedback: Option<Cow<'a, [u8]>>,
     /// The returned original, or its header.
     original: Option<Cow<'a, [u8]>>,
     /// A disposition notification (RFC 8098): somebody's mail program answers.
@@ -36,9 +45,11 @@ struct Pieces<'a> {
 impl<'a> Pieces<'a> {
     fn collect(&mut self, part: &Part<'a>) {
         match part.media.as_str() {
-            "message/delivery-status" | "message/global-delivery-status" => self.statuses.push(part.decoded()),
+            "message/delivery-status" | "message/global-delivery-status" => {
+                self.statuses.push(part.decoded(MAX_STATUS_BYTES));
+            }
             "message/feedback-report" => {
-                self.feedback = self.feedback.take().or_else(|| Some(Fields::read(&skip_blank(&part.decoded())).0));
+                self.feedback = self.feedback.take().or_else(|| Some(part.decoded(fields::MAX_BYTES)));
             }
             "message/disposition-notification" | "message/global-disposition-notification" => {
                 self.is_disposition = true;
@@ -50,13 +61,17 @@ impl<'a> Pieces<'a> {
             | "message/global-headers"
             | "message/partial"
             | "text/rfc822-header" => {
-                self.original = self.original.take().or_else(|| Some(part.decoded()));
+                self.original = self.original.take().or_else(|| Some(part.decoded(fields::MAX_BYTES)));
             }
             "multipart/alternative" => {
                 // The plain text first; HTML only where it says more than nothing.
-                let before = self.texts.len();
+                let before = self.text.as_deref().map_or(0, str::len);
                 for child in &part.children {
-                    if self.texts.get(before..).is_none_or(|texts| texts.iter().all(|text| text.trim().is_empty()))
+                    if self
+                        .text
+                        .as_deref()
+                        .and_then(|text| text.get(before..))
+                        .is_none_or(|text| text.trim().is_empty())
                         || !child.media.starts_with("text/")
                     {
                         self.collect(child);
@@ -65,23 +80,34 @@ impl<'a> Pieces<'a> {
             }
             media if media.starts_with("multipart/") => {
                 if part.children.is_empty() {
-                    self.texts.push(part.text());
+                    self.add_text(part);
                 }
                 for child in &part.children {
                     self.collect(child);
                 }
             }
-            media if media.starts_with("text/") || media.is_empty() => self.texts.push(part.text()),
+            media if media.starts_with("text/") || media.is_empty() => self.add_text(part),
             _ => {}
+        }
+    }
+
+    fn add_text(&mut self, part: &Part<'a>) {
+        if self.taken >= MAX_TEXT_BYTES || self.text.as_ref().is_some_and(|text| text.len() >= MAX_LETTER_BYTES) {
+            return;
+        }
+        self.taken += part.body.len().min(MAX_LETTER_BYTES);
+        let text = part.text(MAX_LETTER_BYTES);
+        match &mut self.text {
+            Some(before) => {
+                before.push('\n');
+                before.push_str(&text);
+            }
+            None => self.text = Some(text),
         }
     }
 }
 
-fn skip_blank(bytes: &[u8]) -> Cow<'_, [u8]> {
-    Cow::Borrowed(bytes.trim_ascii_start())
-}
-
-/// Reads a message whose line ends are LF.
+/// Reads a message with any line ends.
 pub(crate) fn read(message: &[u8]) -> Report {
     read_wrapped(message, true)
 }
@@ -96,29 +122,36 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     for bytes in &pieces.statuses {
         status.add(bytes, &mut notes);
     }
-    let text = pieces.texts.join("\n");
+    let text = pieces.text.take().unwrap_or_default();
     let letter = Letter::read(text::cut(&text, MAX_LETTER_BYTES));
-    let folded = text::fold(&letter.lines.join("\n"));
-    let signs =
-        Signs { returns_original: pieces.original.is_some() || letter.original.is_some(), ..Signs::read(&root.fields) };
+    let folded = text::fold(letter.text);
+    let words = lexicon::search(&folded);
     let subject = root.fields.decoded("subject").unwrap_or_default();
-    let returned = match (&pieces.original, letter.original) {
-        (Some(bytes), _) => skip_blank(bytes),
-        (None, Some(text)) => Cow::Borrowed(text.as_bytes()),
-        (None, None) => Cow::Borrowed(&b""[..]),
+    let lower_subject = subject.to_lowercase();
+    let subject_words = lexicon::search(&lower_subject);
+    let signs = Signs {
+        returns_original: pieces.original.is_some() || letter.original.is_some(),
+        ..Signs::read(&root.fields, &lower_subject, &subject_words)
     };
-    let mut original = Fields::read(&returned).0;
+    let returned = match (&pieces.original, letter.original) {
+        (Some(bytes), _) => bytes.trim_ascii_start(),
+        (None, Some(text)) => text.as_bytes(),
+        (None, None) => b"",
+    };
+    let mut original = Fields::read(returned).0;
 
-    let own = root.fields.get("to").and_then(text::first_address);
+    let own = root.fields.get("to").as_deref().and_then(text::first_address);
     let in_letter = if may_tell(&signs, &status) { forms::read(&letter, own.as_deref()) } else { Vec::new() };
     if may_wrap && status.recipients.is_empty() && in_letter.is_empty() && signs.from_system && is_report(&original) {
-        return Report { envelope: origin::envelope(&root.fields), ..read_wrapped(&returned, false) };
+        return Report { envelope: origin::envelope(&root.fields), ..read_wrapped(returned, false) };
     }
     let mut feedback_type = None;
     let notification = notification::read(&text);
-    let mut kind = kind(&pieces, &status, &signs, &subject, &folded, !in_letter.is_empty(), &root.fields);
+    let mut kind = kind(&pieces, &status, &signs, &subject_words, &words, !in_letter.is_empty(), &root.fields);
+    let notified;
     if let Some(found) = notification {
-        (kind, status, original, feedback_type) = (found.kind, found.status, found.original, found.feedback_type);
+        (kind, status, notified, feedback_type) = (found.kind, found.status, found.original, found.feedback_type);
+        original = Fields::read(notified.as_bytes()).0;
     } else if matches!(kind, Kind::Bounce | Kind::Delay)
         && status.recipients.is_empty()
         && let Some(found) = forms::read_fields(&letter.lines, &mut notes)
@@ -127,13 +160,11 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     }
     let mut recipients = Vec::new();
     if matches!(kind, Kind::Bounce | Kind::Delay | Kind::Delivered) {
-        let whole = Whole {
-            letter: &folded,
-            reporting_mta: status.reporting_mta.as_deref(),
-            default_action: if kind == Kind::Delay { Action::Delayed } else { Action::Failed },
-            is_about_one: status.recipients.len().max(in_letter.len()) <= 1,
-        };
-        recipients = judge_all(std::mem::take(&mut status.recipients), in_letter, &root.fields, &original, &whole);
+        let default_action = if kind == Kind::Delay { Action::Delayed } else { Action::Failed };
+        let found = std::mem::take(&mut status.recipients);
+        let is_about_one = found.len().max(in_letter.len()) <= 1;
+        let judge = Judge::new(&folded, &words, status.reporting_mta.as_deref(), default_action, is_about_one);
+        recipients = judge_all(found, in_letter, &root.fields, &original, judge);
     }
 
     let mut traces = if matches!(kind, Kind::NotBounce | Kind::AutoReply | Kind::Challenge) && pieces.original.is_none()
@@ -143,24 +174,26 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
         origin::read(&original)
     };
     traces.envelope_from = status.envelope_from.or(traces.envelope_from);
-    let feedback = pieces.feedback;
+    let feedback = pieces.feedback.as_ref().map(|bytes| Fields::read(bytes.trim_ascii_start()).0);
     Report {
         kind,
         reporting_mta: status
             .reporting_mta
-            .or_else(|| feedback.as_ref().and_then(|fields| fields.get("reporting-mta").map(str::to_lowercase))),
+            .or_else(|| feedback.as_ref().and_then(|fields| fields.get("reporting-mta").map(|mta| mta.to_lowercase()))),
         arrival_date: status.arrival_date.or_else(|| {
             feedback
                 .as_ref()
-                .and_then(|fields| fields.first_of(&["arrival-date", "received-date"]).and_then(text::date))
+                .and_then(|fields| fields.first_of(&["arrival-date", "received-date"]))
+                .as_deref()
+                .and_then(text::date)
         }),
         received_from_mta: status.received_from_mta,
         original_envelope_id: status.original_envelope_id,
         feedback_type: feedback
             .as_ref()
-            .map(|fields| fields.get("feedback-type").unwrap_or("abuse").to_lowercase())
+            .map(|fields| fields.get("feedback-type").map_or_else(|| "abuse".to_owned(), |kind| kind.to_lowercase()))
             .or(feedback_type),
-        provider_notice: find_notice(&subject, &folded, &recipients),
+        provider_notice: find_notice((&subject, &subject_words), (&folded, &words), &recipients),
         recipients,
         origin: traces,
         envelope: origin::envelope(&root.fields),
@@ -169,9 +202,9 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
 }
 
 /// Whether a returned mail is a report itself.
-fn is_report(original: &Fields) -> bool {
+fn is_report(original: &Fields<'_>) -> bool {
     let content_type = original.get("content-type").unwrap_or_default().to_ascii_lowercase();
-    content_type.contains("delivery-status") && Signs::read(original).from_system
+    content_type.contains("delivery-status") && recognise::is_from_system(original)
 }
 
 /// Ordinary mail is not searched for failed addresses.
@@ -183,10 +216,10 @@ fn kind(
     pieces: &Pieces<'_>,
     status: &Status,
     signs: &Signs,
-    subject: &str,
-    letter: &str,
+    subject: &Hits,
+    letter: &Hits,
     names: bool,
-    fields: &Fields,
+    fields: &Fields<'_>,
 ) -> Kind {
     let content_type = fields.get("content-type").unwrap_or_default().to_lowercase();
     if pieces.feedback.is_some() || content_type.contains("feedback-report") {
@@ -216,56 +249,34 @@ fn kind(
 
 /// Joins what the machine-readable part and the letter say of the same address, and judges each.
 fn judge_all(
-    machine: Vec<Found>,
+    mut machine: Vec<Found>,
     letter: Vec<Found>,
-    fields: &Fields,
-    original: &Fields,
-    whole: &Whole<'_>,
+    fields: &Fields<'_>,
+    original: &Fields<'_>,
+    mut judge: Judge<'_>,
 ) -> Vec<Recipient> {
-    let beside: HashMap<String, Found> = letter.iter().map(|found| (found.address.clone(), found.clone())).collect();
-    let only_one = (letter.len() == 1).then(|| letter.first().cloned()).flatten();
-    let is_machine = !machine.is_empty();
-    let mut all = machine;
     // A Final-Recipient without a local part is no address; the letter may know better.
-    if let ([only], [named]) = (all.as_mut_slice(), letter.as_slice())
+    if let ([only], [named]) = (machine.as_mut_slice(), letter.as_slice())
         && (only.address.starts_with('@') || !only.address.contains('@'))
     {
         only.address.clone_from(&named.address);
     }
-    if !is_machine {
-        let failed = fields.get("x-failed-recipients").map(text::addresses).unwrap_or_default();
-        if failed.is_empty() {
-            all = letter;
-        } else {
-            let mut texts: HashMap<String, Found> =
-                letter.into_iter().map(|found| (found.address.clone(), found)).collect();
-            all = failed
-                .into_iter()
-                .map(|address| texts.remove(&address).unwrap_or(Found { address, ..Found::default() }))
-                .collect();
-        }
-    }
+    let (mut all, letter) = if machine.is_empty() { (named(letter, fields), Vec::new()) } else { (machine, letter) };
     if all.is_empty() {
-        let names = ["x-failed-recipients", "delivered-to", "x-original-to", "to", "apparently-to", "cc"];
-        let to = names
-            .iter()
-            .skip(1)
-            .find_map(|name| original.get(name).map(text::addresses).filter(|found| !found.is_empty()));
-        all = to.unwrap_or_default().into_iter().map(|address| Found { address, ..Found::default() }).collect();
+        all = written_to(original);
     }
+    let names_one = letter.len() == 1;
+    let beside: HashMap<String, Beside> =
+        letter.into_iter().map(|found| (found.address, Beside::new(found.text, found.step))).collect();
+    let only = beside.values().next().filter(|_| names_one);
     let mut at: HashMap<String, usize> = HashMap::new();
     let mut judged: Vec<Recipient> = Vec::new();
-    for mut found in all {
-        let words = is_machine
-            .then(|| {
-                beside
-                    .get(&found.address)
-                    .or_else(|| found.original.as_ref().and_then(|original| beside.get(original)))
-                    .or(only_one.as_ref())
-            })
-            .flatten();
-        found.step = found.step.or(words.and_then(|words| words.step));
-        let recipient = judge::judge(found, words.map(|words| words.text.as_str()), whole);
+    for found in all {
+        let words = beside
+            .get(&found.address)
+            .or_else(|| found.original.as_ref().and_then(|original| beside.get(original)))
+            .or(only);
+        let recipient = judge.judge(found, words);
         // A report may repeat an address, once for each try; a failure outweighs the rest.
         match at.get(&recipient.address).and_then(|at| judged.get_mut(*at)) {
             Some(known) if known.action != Action::Failed && recipient.action == Action::Failed => *known = recipient,
@@ -279,8 +290,29 @@ fn judge_all(
     judged
 }
 
+/// What the letter says of those that the header names as failed, or of all that it names itself.
+fn named(letter: Vec<Found>, fields: &Fields<'_>) -> Vec<Found> {
+    let failed = fields.get("x-failed-recipients").as_deref().map(text::addresses).unwrap_or_default();
+    if failed.is_empty() {
+        return letter;
+    }
+    let mut texts: HashMap<String, Found> = letter.into_iter().map(|found| (found.address.clone(), found)).collect();
+    failed.into_iter().map(|address| texts.remove(&address).unwrap_or(Found { address, ..Found::default() })).collect()
+}
+
+/// To whom the original was addressed.
+fn written_to(original: &Fields<'_>) -> Vec<Found> {
+    let names = ["delivered-to", "x-original-to", "to", "apparently-to", "cc"];
+    let to = names
+        .iter()
+        .find_map(|name| original.get(name).as_deref().map(text::addresses).filter(|found| !found.is_empty()));
+    to.unwrap_or_default().into_iter().map(|address| Found { address, ..Found::default() }).collect()
+}
+
 /// A provider's own words, wherever they stand.
-fn find_notice(subject: &str, letter: &str, recipients: &[Recipient]) -> Option<daimon_domain::bounce::ProviderNotice> {
-    let diagnostics = recipients.iter().take(5).filter_map(|recipient| recipient.diagnostic.as_deref());
-    std::iter::once(subject).chain(diagnostics).find_map(notice::find).or_else(|| notice::find(letter))
+fn find_notice(subject: (&str, &Hits), letter: (&str, &Hits), recipients: &[Recipient]) -> Option<ProviderNotice> {
+    let mut diagnostics = recipients.iter().take(5).filter_map(|recipient| recipient.diagnostic.as_deref());
+    notice::find(subject.0, subject.1)
+        .or_else(|| diagnostics.find_map(|text| notice::find(text, &lexicon::search(text))))
+        .or_else(|| notice::find(letter.0, letter.1))
 }

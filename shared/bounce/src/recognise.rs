@@ -6,11 +6,10 @@
 use daimon_domain::bounce::Kind;
 
 use crate::{
-    mime::Fields,
-    phrases::{
-        AUTOMATIC_SUBJECTS, CHALLENGES, DELAYED_SUBJECTS, DELAYING_WORDS, FAILING_SUBJECTS, FAILING_WORDS,
-        SYSTEM_LOCALS, SYSTEM_NAMES,
-    },
+    fields::Fields,
+    lexicon::{says, search},
+    phrases::{AUTOMATIC_SUBJECTS, List, SYSTEM_LOCALS},
+    search::Hits,
     text,
 };
 
@@ -37,25 +36,16 @@ pub(crate) struct Signs {
 }
 
 impl Signs {
-    pub(crate) fn read(fields: &Fields) -> Self {
-        let from = fields.decoded("from").unwrap_or_default().to_lowercase();
-        let sender = text::first_address(&from).unwrap_or_else(|| from.clone());
-        let local = sender.split('@').next().unwrap_or_default();
-        let subject = fields.decoded("subject").unwrap_or_default().to_lowercase();
+    /// `subject` is the decoded one in lower case, `subject_words` what was found in it.
+    pub(crate) fn read(fields: &Fields<'_>, subject: &str, subject_words: &Hits) -> Self {
         let auto = fields.get("auto-submitted").unwrap_or_default().to_lowercase();
-        let has = |name: &str| fields.get(name).is_some();
+        let has = |name: &str| fields.has(name);
         let subject_replies =
             ["re:", "aw:", "sv:", "antw:", "fwd:", "fw:", "wg:"].iter().any(|prefix| subject.starts_with(prefix));
         Self {
-            from_system: from.replace(['<', '>', ' '], "").is_empty() && has("from")
-                || SYSTEM_LOCALS.contains(&local)
-                // A shop's no-reply wants its bounces back; a mail system's does not.
-                || (matches!(local, "no-reply" | "noreply")
-                    && fields.get("return-path").is_some_and(|value| value.replace(' ', "") == "<>"))
-                || local.starts_with("mailer-daemon")
-                || SYSTEM_NAMES.iter().any(|name| from.contains(name)),
-            subject_fails: !subject_replies && FAILING_SUBJECTS.iter().any(|words| subject.contains(words)),
-            subject_delays: DELAYED_SUBJECTS.iter().any(|words| subject.contains(words)),
+            from_system: is_from_system(fields),
+            subject_fails: !subject_replies && says(subject_words, List::FailingSubjects),
+            subject_delays: says(subject_words, List::DelayedSubjects),
             header_fails: ["x-failed-recipients", "x-ms-embedded-report", "x-postfix-queue-id"]
                 .iter()
                 .any(|name| has(name))
@@ -82,25 +72,30 @@ impl Signs {
     }
 }
 
-fn says(letter: &str, words: &[&str]) -> bool {
-    words.iter().any(|words| letter.contains(words))
+/// Whether the sender is a mail system.
+pub(crate) fn is_from_system(fields: &Fields<'_>) -> bool {
+    let from = fields.decoded("from").unwrap_or_default().to_lowercase();
+    let sender = text::first_address(&from);
+    let local = sender.as_deref().unwrap_or(&from).split('@').next().unwrap_or_default();
+    from.replace(['<', '>', ' '], "").is_empty() && fields.has("from")
+        || SYSTEM_LOCALS.contains(&local)
+        // A shop's no-reply wants its bounces back; a mail system's does not.
+        || (matches!(local, "no-reply" | "noreply")
+            && fields.get("return-path").is_some_and(|value| value.replace(' ', "") == "<>"))
+        || local.starts_with("mailer-daemon")
+        || says(&search(&from), List::SystemNames)
 }
 
 /// Whether the letter asks its reader to prove to be human.
-pub(crate) fn is_challenge(subject: &str, letter: &str) -> bool {
-    let subject = subject.to_lowercase();
-    says(&subject, &["please confirm", "confirm your message", "verification required", "verify your"])
-        && says(letter, CHALLENGES)
-        || letter.contains("spamarrest.com")
-        || letter.contains("boxbe.com")
-        || says(letter, CHALLENGES)
-            && says(letter, &["click", "reply to this", "confirm"])
-            && !says(letter, &["permanent error", "could not be delivered to", "550 ", "554 "])
+pub(crate) fn is_challenge(subject: &Hits, letter: &Hits) -> bool {
+    says(subject, List::ChallengingSubjects) && says(letter, List::Challenges)
+        || says(letter, List::ChallengingSites)
+        || says(letter, List::Challenges) && says(letter, List::Tasks) && !says(letter, List::NoChallenge)
 }
 
-/// What a message without a machine-readable part is; `letter` is folded text.
-pub(crate) fn kind(signs: &Signs, letter: &str, names_recipients: bool) -> Kind {
-    let fails = says(letter, FAILING_WORDS);
+/// What a message without a machine-readable part is; `letter` is what was found in its text.
+pub(crate) fn kind(signs: &Signs, letter: &Hits, names_recipients: bool) -> Kind {
+    let fails = says(letter, List::FailingWords);
     let weight = signs.weight() + u8::from(fails) * 2;
     let speaks_of_failure = signs.from_system || signs.header_fails || (signs.subject_fails && fails);
     if signs.is_automatic && !speaks_of_failure {
@@ -111,7 +106,7 @@ pub(crate) fn kind(signs: &Signs, letter: &str, names_recipients: bool) -> Kind 
     }
     // A shop also writes "your parcel could not be delivered"; words alone make no report.
     // But "to the following recipients" is how mail systems speak.
-    let speaks_as_system = signs.subject_fails && says(letter, &["delivered to the following", "non-delivery report"]);
+    let speaks_as_system = signs.subject_fails && says(letter, List::SystemWords);
     let is_from_system =
         signs.from_system || signs.null_sender || signs.header_fails || signs.returns_original || speaks_as_system;
     let is_report = is_from_system
@@ -126,8 +121,6 @@ pub(crate) fn kind(signs: &Signs, letter: &str, names_recipients: bool) -> Kind 
 }
 
 /// Whether the letter tells of a delay rather than a failure.
-pub(crate) fn delays(signs: &Signs, letter: &str) -> bool {
-    signs.subject_delays
-        || (says(letter, DELAYING_WORDS)
-            && !says(letter, &["permanent error", "permanent fatal", "failed permanently", "giving up", "given up"]))
+pub(crate) fn delays(signs: &Signs, letter: &Hits) -> bool {
+    signs.subject_delays || (says(letter, List::DelayingWords) && !says(letter, List::FinalWords))
 }

@@ -1,8 +1,10 @@
 //! The machine-readable part (RFC 3464; internationalised by RFC 6533).
 
+use std::borrow::Cow;
+
 use daimon_domain::{bounce::Action, status::EnhancedStatus};
 
-use crate::{forms::Found, mime::Fields, text};
+use crate::{fields::Fields, forms::Found, text};
 
 /// What the delivery-status parts of one message say.
 #[derive(Debug, Default)]
@@ -32,36 +34,38 @@ impl Status {
         }
     }
 
-    fn add_message_fields(&mut self, fields: &Fields) {
+    fn add_message_fields(&mut self, fields: &Fields<'_>) {
         let typed =
-            |name: &str| fields.get(name).map(|value| after_type(value).trim_matches(['<', '>', ' ']).to_lowercase());
+            |name: &str| fields.get(name).map(|value| after_type(&value).trim_matches(['<', '>', ' ']).to_lowercase());
         self.reporting_mta = self.reporting_mta.take().or_else(|| typed("reporting-mta"));
         self.received_from_mta = self.received_from_mta.take().or_else(|| typed("received-from-mta"));
         self.original_envelope_id =
-            self.original_envelope_id.take().or_else(|| fields.get("original-envelope-id").map(str::to_owned));
-        self.arrival_date = self.arrival_date.or_else(|| fields.get("arrival-date").and_then(text::date));
+            self.original_envelope_id.take().or_else(|| fields.get("original-envelope-id").map(Cow::into_owned));
+        self.arrival_date = self.arrival_date.or_else(|| fields.get("arrival-date").as_deref().and_then(text::date));
         self.envelope_from = self.envelope_from.take().or_else(|| {
             fields
                 .first_of(&["x-postfix-sender", "x-envelope-from", "x-original-sender", "original-sender"])
+                .as_deref()
                 .and_then(text::first_address)
         });
     }
 
-    fn add_recipient(&mut self, fields: &Fields, notes: &mut Vec<String>) {
+    fn add_recipient(&mut self, fields: &Fields<'_>, notes: &mut Vec<String>) {
         let named = ["final-recipient", "x-actual-recipient", "original-recipient"];
         if fields.first_of(&named).is_none() && fields.first_of(&["action", "status", "diagnostic-code"]).is_none() {
             return;
         }
         let address =
-            named.iter().filter_map(|name| fields.get(name)).find_map(|value| text::first_address(after_type(value)));
+            named.iter().filter_map(|name| fields.get(name)).find_map(|value| text::first_address(after_type(&value)));
         let bare =
-            || fields.first_of(&named).map(|value| after_type(value).trim_matches(['<', '>', ' ']).to_lowercase());
+            || fields.first_of(&named).map(|value| after_type(&value).trim_matches(['<', '>', ' ']).to_lowercase());
         let Some(address) = address.or_else(bare).filter(|address| !address.is_empty()) else {
             notes.push("A group of the delivery status names no recipient.".to_owned());
             return;
         };
-        let original = fields.get("original-recipient").and_then(|value| text::first_address(after_type(value)));
-        let status = fields.get("status").map(|value| value.split([' ', '(']).next().unwrap_or_default());
+        let original = fields.get("original-recipient").and_then(|value| text::first_address(after_type(&value)));
+        let status = fields.get("status");
+        let status = status.as_deref().map(|value| value.split([' ', '(']).next().unwrap_or_default());
         let parsed = status.and_then(|text| text.parse::<EnhancedStatus>().ok());
         if parsed.is_none() && status.is_some_and(|text| !text.is_empty()) {
             notes.push(format!("The status of {address} is not one of RFC 3463."));
@@ -72,11 +76,14 @@ impl Status {
         // Several servers give the real reply in a second Diagnostic-Code.
         let diagnostic = fields
             .all("diagnostic-code")
-            .map(|value| after_type(value).trim())
+            .map(|value| match after_type(&value) {
+                whole if whole.len() == value.len() => value,
+                rest => Cow::Owned(rest.to_owned()),
+            })
             .chain(fields.get("x-supplementary-info"))
             .filter(|value| !value.is_empty())
-            .collect::<Vec<_>>()
-            .join(" ");
+            .reduce(|all, next| all + " " + next)
+            .unwrap_or_default();
         self.recipients.push(Found {
             original: original.filter(|original| *original != address),
             address,
@@ -84,28 +91,31 @@ impl Status {
             action,
             comment: comment(fields),
             step: None,
-            text: text::decode_words(&diagnostic),
+            text: text::decode_words(diagnostic).into_owned(),
             remote_mta: fields.get("remote-mta").map(|value| {
-                after_type(value).split([' ', '(']).find(|word| !word.is_empty()).unwrap_or_default().to_lowercase()
+                after_type(&value).split([' ', '(']).find(|word| !word.is_empty()).unwrap_or_default().to_lowercase()
             }),
-            will_retry_until: fields.get("will-retry-until").and_then(text::date),
+            will_retry_until: fields.get("will-retry-until").as_deref().and_then(text::date),
         });
     }
 }
 
 /// What the reporting host says of its own accord: `Status: 5.2.1 (mailbox disabled)`, a sysexits(3) code, a category.
-fn comment(fields: &Fields) -> String {
-    let behind_status = fields.get("status").and_then(|value| value.split_once('(')).map(|(_, rest)| rest.trim_end());
-    let exit = fields
-        .get("diagnostic-code")
+fn comment(fields: &Fields<'_>) -> String {
+    let status = fields.get("status");
+    let behind_status =
+        status.as_deref().and_then(|value| value.split_once('(')).map(|(_, rest)| rest.trim_end().to_owned());
+    let diagnostic = fields.get("diagnostic-code");
+    let exit = diagnostic
+        .as_deref()
         .and_then(|value| value.split_once(';'))
         .filter(|(kind, code)| {
             kind.trim().eq_ignore_ascii_case("x-unix") && code.trim().bytes().all(|byte| byte.is_ascii_digit())
         })
         .map(|(_, code)| format!("exit status {}", code.trim()));
     let category = fields.get("x-powermta-bouncecategory").map(|value| format!("bounce category: {value}"));
-    let words = [behind_status.map(str::to_owned), exit, category];
-    text::decode_words(&words.into_iter().flatten().collect::<Vec<_>>().join("; "))
+    let words = [behind_status, exit, category].into_iter().flatten().reduce(|all, next| all + "; " + &next);
+    text::decode_words(words.unwrap_or_default().into()).into_owned()
 }
 
 /// What follows `rfc822;`, `dns;`, `smtp;`.

@@ -5,18 +5,19 @@
 //! decides, and every answer carries its name. Rules are data (`rules/*.toml`), so that a mail administrator can read
 //! and add them; each shows an example, and a rule whose example it does not decide is refused.
 
-use std::sync::LazyLock;
-
-use aho_corasick::AhoCorasick;
 use daimon_domain::{bounce::Action, reason::Reason, status::EnhancedStatus};
 use serde::Deserialize;
 
-use crate::step::Step;
 #[cfg(test)]
-use crate::{status, step, text};
+use crate::{lexicon, search::Search, status, text};
+use crate::{
+    lexicon::lexicon,
+    search::{Hits, Words},
+    step::Step,
+};
 
 /// In the order in which they are asked.
-const FILES: &[&str] = &[
+pub(crate) const FILES: &[&str] = &[
     include_str!("../rules/providers.toml"),
     include_str!("../rules/sender.toml"),
     include_str!("../rules/recipient.toml"),
@@ -24,13 +25,13 @@ const FILES: &[&str] = &[
     include_str!("../rules/transport.toml"),
 ];
 /// Asked last: what the code alone means.
-const CODES: &str = include_str!("../rules/codes.toml");
+pub(crate) const CODES: &str = include_str!("../rules/codes.toml");
 
 /// What is known of one failure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failure<'a> {
-    /// The words, in lower case with single spaces.
-    pub(crate) text: &'a str,
+    /// What was found in the words about it.
+    pub(crate) words: &'a Hits,
     pub(crate) status: Option<EnhancedStatus>,
     pub(crate) reply: Option<u16>,
     /// Who speaks: the remote host, then the reporting one, in lower case.
@@ -85,53 +86,62 @@ pub(crate) struct Rule {
 pub(crate) enum BadRules {
     #[error("the file is not a list of rules")]
     Syntax(#[from] toml::de::Error),
-    #[error("the words cannot be searched for")]
-    Words(#[from] aho_corasick::BuildError),
     #[cfg(test)]
     #[error("rule {name}: {fault}")]
     Rule { name: String, fault: &'static str },
 }
 
-/// Rules and the one search that finds all their words.
-#[derive(Debug)]
+/// Rules and where their words are in the search.
+#[derive(Debug, Default)]
 pub(crate) struct Rulebook {
     rules: Vec<Rule>,
-    search: AhoCorasick,
-    /// Per rule the positions of its words in the search: `text`, `also`, `unless`.
-    words: Vec<[Vec<usize>; 3]>,
+    /// Per rule the numbers of its words: `text`, `also`, `unless`.
+    words: Vec<[Hits; 3]>,
+    /// Per word the rules that have it as `text`: only these can hold.
+    by_word: Vec<Hits>,
+    /// Those that ask for no words.
+    wordless: Hits,
 }
 
 impl Rulebook {
-    pub(crate) fn parse(files: &[&str]) -> Result<Self, BadRules> {
+    pub(crate) fn parse(files: &[&str], all: &mut Words) -> Result<Self, BadRules> {
         #[derive(Deserialize)]
         struct File {
             rule: Vec<Rule>,
         }
-        let mut rules = Vec::new();
+        let mut book = Self::default();
         for file in files {
-            rules.extend(toml::from_str::<File>(file)?.rule);
+            book.rules.extend(toml::from_str::<File>(file)?.rule);
         }
-        let mut all: Vec<String> = Vec::new();
-        let mut known = std::collections::HashMap::new();
-        let mut positions = |list: &[String]| -> Vec<usize> {
-            list.iter()
-                .map(|word| {
-                    *known.entry(word.clone()).or_insert_with(|| {
-                        all.push(word.clone());
-                        all.len() - 1
-                    })
-                })
-                .collect()
-        };
-        let words =
-            rules.iter().map(|rule| [&rule.text, &rule.also, &rule.unless].map(|list| positions(list))).collect();
-        let search = AhoCorasick::new(&all)?;
-        Ok(Self { rules, search, words })
+        book.wordless = Hits::none(book.rules.len());
+        for (at, rule) in book.rules.iter().enumerate() {
+            let text = all.add_all(&rule.text);
+            for word in &text {
+                if book.by_word.len() <= *word {
+                    book.by_word.resize(word + 1, Hits::default());
+                }
+                if let Some(rules) = book.by_word.get_mut(*word) {
+                    if rules.is_empty() {
+                        *rules = Hits::none(book.rules.len());
+                    }
+                    rules.add(at);
+                }
+            }
+            if text.is_empty() {
+                book.wordless.add(at);
+            }
+            book.words.push([
+                Hits::of(&text),
+                Hits::of(&all.add_all(&rule.also)),
+                Hits::of(&all.add_all(&rule.unless)),
+            ]);
+        }
+        Ok(book)
     }
 
     /// Whether every rule explains itself and decides its own example.
     #[cfg(test)]
-    fn check(&self) -> Result<(), BadRules> {
+    fn check(&self, search: &Search) -> Result<(), BadRules> {
         for (rule, words) in self.rules.iter().zip(&self.words) {
             let bad = |fault| Err(BadRules::Rule { name: rule.name.clone(), fault });
             if rule.sentence.trim().is_empty() {
@@ -150,15 +160,16 @@ impl Rulebook {
                 return bad("its words are not in lower case");
             }
             let folded = text::fold(&rule.example);
+            let found = search.read(&folded);
             let failure = Failure {
-                text: &folded,
+                words: &found,
                 status: status::find_status(&rule.example),
                 reply: status::find_reply(&rule.example),
                 senders: [rule.example_sender.as_deref(), None],
-                step: step::find(&folded),
+                step: lexicon::step(&lexicon::search(&folded)),
                 action: rule.action.first().copied().unwrap_or(Action::Failed),
             };
-            if !self.holds(rule, words, &failure, &self.found(&folded)) {
+            if !holds(rule, words, &failure) {
                 return bad("its example is not matched by it");
             }
         }
@@ -167,44 +178,32 @@ impl Rulebook {
 
     /// The first rule that holds.
     pub(crate) fn decide(&self, failure: &Failure<'_>) -> Option<&Rule> {
-        let found = self.found(failure.text);
-        self.rules
-            .iter()
-            .zip(&self.words)
-            .find(|(rule, words)| self.holds(rule, words, failure, &found))
-            .map(|(rule, _)| rule)
-    }
-
-    /// Which words are in the text.
-    fn found(&self, text: &str) -> Vec<bool> {
-        let mut found = vec![false; self.search.patterns_len()];
-        for hit in self.search.find_overlapping_iter(text) {
-            if let Some(flag) = found.get_mut(hit.pattern().as_usize()) {
-                *flag = true;
+        let mut candidates = self.wordless.clone();
+        for word in failure.words.numbers() {
+            if let Some(rules) = self.by_word.get(word) {
+                candidates.add_all(rules);
             }
         }
-        found
+        candidates
+            .numbers()
+            .filter_map(|at| self.rules.get(at).zip(self.words.get(at)))
+            .find(|(rule, words)| holds(rule, words, failure))
+            .map(|(rule, _)| rule)
     }
+}
 
-    #[expect(clippy::unused_self, reason = "the positions in `words` are this book's")]
-    fn holds(&self, rule: &Rule, [any, also, unless]: &[Vec<usize>; 3], failure: &Failure<'_>, found: &[bool]) -> bool {
-        let one_of = |words: &[usize]| words.iter().any(|at| found.get(*at).copied().unwrap_or(false));
-        (any.is_empty() || one_of(any))
-            && (also.is_empty() || one_of(also))
-            && !one_of(unless)
-            && (rule.status.is_empty()
-                || failure.status.is_some_and(|status| rule.status.iter().any(|pattern| is_like(status, pattern))))
-            && !failure.status.is_some_and(|status| rule.unless_status.iter().any(|pattern| is_like(status, pattern)))
-            && (rule.step.is_empty() || failure.step.is_some_and(|step| rule.step.contains(&step)))
-            && (rule.action.is_empty() || rule.action.contains(&failure.action))
-            && (rule.reply.is_empty() || failure.reply.is_some_and(|reply| rule.reply.contains(&reply)))
-            && (rule.sender.is_empty()
-                || failure
-                    .senders
-                    .iter()
-                    .flatten()
-                    .any(|host| rule.sender.iter().any(|end| host.ends_with(end.as_str()))))
-    }
+fn holds(rule: &Rule, [any, also, unless]: &[Hits; 3], failure: &Failure<'_>) -> bool {
+    (any.is_empty() || failure.words.meets(any))
+        && (also.is_empty() || failure.words.meets(also))
+        && !failure.words.meets(unless)
+        && (rule.status.is_empty()
+            || failure.status.is_some_and(|status| rule.status.iter().any(|pattern| is_like(status, pattern))))
+        && !failure.status.is_some_and(|status| rule.unless_status.iter().any(|pattern| is_like(status, pattern)))
+        && (rule.step.is_empty() || failure.step.is_some_and(|step| rule.step.contains(&step)))
+        && (rule.action.is_empty() || rule.action.contains(&failure.action))
+        && (rule.reply.is_empty() || failure.reply.is_some_and(|reply| rule.reply.contains(&reply)))
+        && (rule.sender.is_empty()
+            || failure.senders.iter().flatten().any(|host| rule.sender.iter().any(|end| host.ends_with(end.as_str()))))
 }
 
 /// Whether `5.1.1` is like `x.1.1`.
@@ -214,32 +213,34 @@ fn is_like(status: EnhancedStatus, pattern: &str) -> bool {
     fits(u16::from(status.class.digit())) && fits(status.subject) && fits(status.detail)
 }
 
-// A book that did not parse would be empty; a test keeps it from shipping.
-static WORDS_BOOK: LazyLock<Option<Rulebook>> = LazyLock::new(|| Rulebook::parse(FILES).ok());
-static CODES_BOOK: LazyLock<Option<Rulebook>> = LazyLock::new(|| Rulebook::parse(&[CODES]).ok());
-
 /// The rule that the words decide.
 pub(crate) fn by_words(failure: &Failure<'_>) -> Option<&'static Rule> {
-    WORDS_BOOK.as_ref()?.decide(failure)
+    lexicon().by_words.decide(failure)
 }
 
 /// What the code alone means.
 pub(crate) fn by_code(failure: &Failure<'_>) -> Option<&'static Rule> {
-    CODES_BOOK.as_ref()?.decide(failure)
+    lexicon().by_code.decide(failure)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn check(file: &str) -> Result<(), BadRules> {
+        let mut words = Words::default();
+        let book = Rulebook::parse(&[file], &mut words)?;
+        book.check(&words.search().unwrap())
+    }
+
     fn fault(file: &str) -> String {
-        Rulebook::parse(&[file]).and_then(|book| book.check()).unwrap_err().to_string()
+        check(file).unwrap_err().to_string()
     }
 
     #[test]
     fn every_rule_that_ships_explains_itself_and_matches_its_example() {
         for file in FILES.iter().chain([&CODES]) {
-            Rulebook::parse(&[file]).unwrap().check().unwrap();
+            check(file).unwrap();
         }
     }
 
@@ -247,7 +248,7 @@ mod tests {
     fn every_rule_has_a_name_of_its_own() {
         let mut names = std::collections::HashSet::new();
         for file in FILES.iter().chain([&CODES]) {
-            for rule in Rulebook::parse(&[file]).unwrap().rules {
+            for rule in Rulebook::parse(&[file], &mut Words::default()).unwrap().rules {
                 assert!(names.insert(rule.name.clone()), "{} is there twice", rule.name);
             }
         }
@@ -276,8 +277,9 @@ mod tests {
     #[test]
     fn words_code_and_sender_are_weighed_together() {
         let text = text::fold("550 5.1.1 <a@b.example> Too many recipients this hour");
+        let words = lexicon::search(&text);
         let failure = Failure {
-            text: &text,
+            words: &words,
             status: "5.1.1".parse().ok(),
             reply: Some(550),
             senders: [None, None],
@@ -285,7 +287,8 @@ mod tests {
             action: Action::Failed,
         };
         assert_eq!(by_words(&failure).map(|rule| rule.reason), Some(Reason::RateLimited));
-        let failure = Failure { text: "550 5.1.1 no", ..failure };
+        let words = lexicon::search("550 5.1.1 no");
+        let failure = Failure { words: &words, ..failure };
         assert_eq!(by_code(&failure).map(|rule| rule.reason), Some(Reason::UserUnknown));
     }
 }

@@ -3,9 +3,6 @@
 //! "Unknown user" in answer to RCPT is about the address; after the content it is the recipient's filter that speaks, and
 //! in answer to MAIL FROM it is about the sender. Every program has its own way to say when.
 
-use std::sync::LazyLock;
-
-use aho_corasick::{AhoCorasick, MatchKind};
 use serde::Deserialize;
 
 /// What the host answered to.
@@ -25,7 +22,7 @@ pub(crate) enum Step {
 }
 
 /// How programs say it, in folded text.
-const SIGNS: &[(&str, Step)] = &[
+pub(crate) const SIGNS: &[(&str, Step)] = &[
     // Postfix
     ("in reply to rcpt to", Step::Rcpt),
     ("in reply to mail from", Step::Mail),
@@ -110,20 +107,14 @@ const SIGNS: &[(&str, Step)] = &[
     ("during mail from", Step::Mail),
 ];
 
-// The signs are constants; a test keeps them searchable.
-static SEARCH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(SIGNS.iter().map(|(sign, _)| sign)).ok()
-});
-
-/// The last step that folded text names: a conversation ends where it failed.
-pub(crate) fn find(text: &str) -> Option<Step> {
-    let hit = SEARCH.as_ref()?.find_iter(text).last()?;
-    SIGNS.get(hit.pattern().as_usize()).map(|(_, step)| *step)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lexicon;
+
+    fn find(text: &str) -> Option<Step> {
+        lexicon::step(&lexicon::search(text))
+    }
 
     #[test]
     fn the_last_step_named_is_where_it_failed() {

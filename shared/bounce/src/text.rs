@@ -4,26 +4,36 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 
-/// LF, CRLF and CR all end a line; afterwards only LF does.
-pub(crate) fn normalise_line_ends(bytes: &[u8]) -> Cow<'_, [u8]> {
-    if memchr::memchr(b'\r', bytes).is_none() {
-        return Cow::Borrowed(bytes);
+/// The first line without its end, be that LF, CRLF or CR, and the length with it.
+pub(crate) fn first_line(bytes: &[u8]) -> (&[u8], usize) {
+    let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) else { return (bytes, bytes.len()) };
+    let is_pair = bytes.get(end..end + 2) == Some(b"\r\n");
+    (bytes.get(..end).unwrap_or_default(), end + 1 + usize::from(is_pair))
+}
+
+/// The first `limit` bytes of what it would be if LF alone ended lines.
+pub(crate) fn with_lf(bytes: &[u8], limit: usize) -> Cow<'_, [u8]> {
+    let start = bytes.get(..bytes.len().min(limit)).unwrap_or_default();
+    let Some(first) = memchr::memchr(b'\r', start) else { return Cow::Borrowed(start) };
+    let mut out = Vec::with_capacity(start.len());
+    let (before, mut rest) = bytes.split_at(first);
+    out.extend_from_slice(before);
+    while !rest.is_empty() && out.len() < limit {
+        let end = memchr::memchr(b'\r', rest).unwrap_or(rest.len());
+        out.extend_from_slice(rest.get(..end.min(limit - out.len())).unwrap_or_default());
+        rest = rest.get(end..).unwrap_or_default();
+        if let Some(after) = rest.strip_prefix(b"\r") {
+            out.push(b'\n');
+            rest = after.strip_prefix(b"\n").unwrap_or(after);
+        }
     }
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some(at) = memchr::memchr(b'\r', rest) {
-        out.extend_from_slice(rest.get(..at).unwrap_or_default());
-        out.push(b'\n');
-        rest = rest.get(at + 1..).unwrap_or_default();
-        rest = rest.strip_prefix(b"\n").unwrap_or(rest);
-    }
-    out.extend_from_slice(rest);
+    out.truncate(limit);
     Cow::Owned(out)
 }
 
 /// Text in the charset it names, or in the one it seems to be in.
-pub(crate) fn decode_charset(bytes: &[u8], charset: Option<&str>) -> String {
-    let is_iso_2022 = memchr::memmem::find(bytes, b"\x1b$").is_some();
+pub(crate) fn decode_charset<'a>(bytes: &'a [u8], charset: Option<&str>) -> Cow<'a, str> {
+    let is_iso_2022 = memchr::memchr_iter(0x1b, bytes).any(|at| bytes.get(at + 1) == Some(&b'$'));
     let named = charset.and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes()));
     let encoding = match named {
         _ if is_iso_2022 => encoding_rs::ISO_2022_JP,
@@ -31,17 +41,17 @@ pub(crate) fn decode_charset(bytes: &[u8], charset: Option<&str>) -> String {
         None if std::str::from_utf8(bytes).is_ok() => encoding_rs::UTF_8,
         None => encoding_rs::WINDOWS_1252,
     };
-    encoding.decode_without_bom_handling(bytes).0.into_owned()
+    encoding.decode_without_bom_handling(bytes).0
 }
 
 /// Decodes encoded words (RFC 2047); text without any stays as it is.
-pub(crate) fn decode_words(value: &str) -> String {
+pub(crate) fn decode_words(value: Cow<'_, str>) -> Cow<'_, str> {
     if !value.contains("=?") {
-        return value.to_owned();
+        return value;
     }
     let line = format!("{value}\n");
     let decoded = mail_parser::parsers::MessageStream::new(line.as_bytes()).parse_unstructured();
-    decoded.into_text().map_or_else(|| value.to_owned(), Cow::into_owned)
+    decoded.into_text().map_or(value, |text| Cow::Owned(text.into_owned()))
 }
 
 /// A date as mail programs write it.
@@ -249,6 +259,9 @@ mod tests {
 
     #[test]
     fn every_line_end_becomes_lf() {
-        assert_eq!(normalise_line_ends(b"a\r\nb\rc\n").as_ref(), b"a\nb\nc\n");
+        assert_eq!(with_lf(b"a\r\nb\rc\n", 100).as_ref(), b"a\nb\nc\n");
+        for limit in 0..6 {
+            assert_eq!(with_lf(b"a\r\nb\rc\n", limit).as_ref(), &b"a\nb\nc\n"[..limit]);
+        }
     }
 }

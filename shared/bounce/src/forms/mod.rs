@@ -13,7 +13,7 @@ mod transcript;
 use chrono::{DateTime, Utc};
 use daimon_domain::{bounce::Action, status::EnhancedStatus};
 
-use crate::{mime::field_name_length, step::Step};
+use crate::{fields::field_name_length, step::Step};
 
 /// What was found of one recipient, before any rule has judged it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,6 +38,7 @@ const MAX_RECIPIENTS: usize = 2_000;
 /// A report's text, with the returned original cut off.
 #[derive(Debug)]
 pub(crate) struct Letter<'a> {
+    pub(crate) text: &'a str,
     pub(crate) lines: Vec<&'a str>,
     /// The original's header and body, where it follows in the same text.
     pub(crate) original: Option<&'a str>,
@@ -98,22 +99,30 @@ impl<'a> Letter<'a> {
             let lower = trimmed.trim_start_matches(['-', '=', '*', '_', '|', '>', ' ']).to_lowercase();
             let announced = trimmed.len() < 120 && COPY_FOLLOWS.iter().any(|words| lower.starts_with(words));
             if COPY_ENDS.iter().any(|words| lower.starts_with(words)) {
-                return Self { lines, original: text.get(next..).map(str::trim_start).filter(|rest| !rest.is_empty()) };
+                return Self {
+                    text: text.get(..at).unwrap_or_default(),
+                    lines,
+                    original: text.get(next..).map(str::trim_start).filter(|rest| !rest.is_empty()),
+                };
             }
             if announced && has_header(text.get(next..).unwrap_or_default(), 6) {
-                return Self { lines, original: text.get(next..).map(str::trim_start) };
+                return Self {
+                    text: text.get(..at).unwrap_or_default(),
+                    lines,
+                    original: text.get(next..).map(str::trim_start),
+                };
             }
             let starts_header =
                 ["Received:", "Return-Path:", "Return-path:", "Message-ID:", "Message-Id:", "From:", "DKIM-Signature:"]
                     .iter()
                     .any(|name| line.starts_with(name));
             if starts_header && at > 0 && has_header(text.get(at..).unwrap_or_default(), 0) {
-                return Self { lines, original: text.get(at..) };
+                return Self { text: text.get(..at).unwrap_or_default(), lines, original: text.get(at..) };
             }
             lines.push(line.trim_end_matches('\n'));
             at = next;
         }
-        Self { lines, original: None }
+        Self { text, lines, original: None }
     }
 }
 

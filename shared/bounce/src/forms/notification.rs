@@ -4,7 +4,7 @@ use daimon_domain::bounce::{Action, Kind};
 use serde::Deserialize;
 
 use super::Found;
-use crate::{mime::Fields, report::Status, text};
+use crate::{report::Status, text};
 
 /// What such a notification says.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub(crate) struct Notification {
     pub(crate) kind: Kind,
     pub(crate) status: Status,
     /// The header of the mail it is about.
-    pub(crate) original: Fields,
+    pub(crate) original: String,
     pub(crate) feedback_type: Option<String>,
 }
 
@@ -94,9 +94,11 @@ pub(crate) fn read(text: &str) -> Option<Notification> {
     };
     let feedback_type = (kind == Kind::Feedback)
         .then(|| details.complaint_feedback_type.clone().unwrap_or_else(|| "abuse".to_owned()).to_lowercase());
-    let mut header: Vec<_> = event.mail.headers.into_iter().map(|header| (header.name, header.value)).collect();
-    if !event.mail.message_id.is_empty() {
-        header.push(("Message-ID".to_owned(), event.mail.message_id));
+    let mut original = String::new();
+    let message_id = Header { name: "Message-ID".to_owned(), value: event.mail.message_id };
+    for header in event.mail.headers.into_iter().chain(Some(message_id).filter(|header| !header.value.is_empty())) {
+        let value = header.value.split(['\r', '\n']).collect::<Vec<_>>().join(" ");
+        original.extend([&header.name, ": ", &value, "\n"]);
     }
     let status = Status {
         reporting_mta: details
@@ -109,7 +111,7 @@ pub(crate) fn read(text: &str) -> Option<Notification> {
         recipients: recipients(&details, action),
         ..Status::default()
     };
-    Some(Notification { kind, status, original: Fields::from_pairs(header), feedback_type })
+    Some(Notification { kind, status, original, feedback_type })
 }
 
 fn first<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
@@ -157,7 +159,7 @@ mod tests {
             assert_eq!(found.kind, Kind::Bounce);
             assert_eq!(found.status.recipients[0].address, "dora@example.org");
             assert_eq!(found.status.recipients[0].text, "550 5.1.1 user unknown");
-            assert_eq!(found.original.get("subject"), Some("Hello"));
+            assert_eq!(found.original, "Subject: Hello\nMessage-ID: 0001\n");
         }
     }
 

@@ -1,11 +1,7 @@
 //! sendmail's form: the addresses that failed, then the conversation that went wrong.
 
 use super::{Found, heads};
-use crate::{
-    status,
-    step::{self, Step},
-    text,
-};
+use crate::{lexicon, status, step::Step, text};
 
 /// Where the list of addresses begins.
 const LISTS: &[&str] = &[
@@ -69,7 +65,7 @@ fn add_conversation(lines: &[&str], found: &mut Vec<Found>, has_list: bool) {
             continue;
         }
         if let Some(command) = trimmed.strip_prefix(">>>").or_else(|| trimmed.strip_prefix("In:")) {
-            step = step::find(&format!(">>> {}", command.trim().to_lowercase())).or(step);
+            step = lexicon::step(&lexicon::search(&format!(">>> {}", command.trim()))).or(step);
             asked = text::addresses(command).into_iter().next().filter(|_| command.to_lowercase().contains("rcpt"));
             continue;
         }

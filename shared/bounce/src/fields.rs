@@ -1,0 +1,164 @@
+//! Header fields.
+//!
+//! Of the thirty or more fields that a mail has, a reader asks for a dozen. So they stay where they stand in the
+//! message, and a field is unfolded when it is asked for.
+
+use std::borrow::Cow;
+
+use crate::text::{self, first_line};
+
+/// More header than this is not read.
+pub(crate) const MAX_BYTES: usize = 256 << 10;
+
+/// Header fields in the order they stand.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fields<'a>(Vec<Field<'a>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Field<'a> {
+    name: &'a [u8],
+    /// What follows the colon, up to the next field.
+    lines: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    /// Reads fields up to the first empty line; answers them and where the body begins.
+    pub(crate) fn read(bytes: &'a [u8]) -> (Self, usize) {
+        let (mut fields, mut at) = (Vec::<Field<'a>>::new(), 0);
+        // Counted as if every line ended in one byte, so that bounds do not depend on line ends.
+        let mut counted = 0;
+        let mut value: Option<(&'a [u8], usize)> = None;
+        let mut close = |value: Option<(&'a [u8], usize)>, end: usize| {
+            if let Some((name, start)) = value {
+                fields.push(Field { name, lines: bytes.get(start..end).unwrap_or_default() });
+            }
+        };
+        let mut end = bytes.len();
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let (line, length) = first_line(rest);
+            if line.is_empty() {
+                (end, at) = (at, at + length);
+                break;
+            }
+            counted += line.len() + usize::from(length > line.len());
+            if counted > MAX_BYTES {
+                // The rest of an endless header is not a body either.
+                (end, at) = (at, after_empty_line(rest).map_or(bytes.len(), |after| at + after));
+                break;
+            }
+            let is_folded = line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t'));
+            if let Some(colon) = field_name_length(line).filter(|_| !is_folded) {
+                close(value, at);
+                value = Some((line.get(..colon).unwrap_or_default().trim_ascii_end(), at + colon + 1));
+            } else if value.is_some() && line.starts_with(b"--") {
+                // A boundary where a header should be: the empty line is missing.
+                end = at;
+                break;
+            }
+            at += length;
+        }
+        close(value, end);
+        (Self(fields), at)
+    }
+
+    /// The first field of that name, unfolded.
+    pub(crate) fn get(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.all(name).next()
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|field| field.is(name))
+    }
+
+    /// Every field of that name, topmost first.
+    pub(crate) fn all<'b>(&'b self, name: &'b str) -> impl Iterator<Item = Cow<'a, str>> + use<'a, 'b> {
+        self.0.iter().filter(move |field| field.is(name)).map(Field::unfolded)
+    }
+
+    /// The first of several names that is there and not empty.
+    pub(crate) fn first_of(&self, names: &[&str]) -> Option<Cow<'a, str>> {
+        names.iter().find_map(|name| self.get(name).filter(|value| !value.is_empty()))
+    }
+
+    /// The field with its encoded words decoded (RFC 2047).
+    pub(crate) fn decoded(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.get(name).map(text::decode_words)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a> Field<'a> {
+    fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    /// The value on one line; lines between that belong to no field are left out.
+    fn unfolded(&self) -> Cow<'a, str> {
+        let (line, length) = first_line(self.lines);
+        let mut value = trimmed(line);
+        let mut rest = self.lines.get(length..).unwrap_or_default();
+        while !rest.is_empty() {
+            let (line, length) = first_line(rest);
+            if line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t')) {
+                let value = value.to_mut();
+                value.reserve(rest.len() + 1);
+                value.push(' ');
+                value.push_str(&trimmed(line));
+            }
+            rest = rest.get(length..).unwrap_or_default();
+        }
+        value
+    }
+}
+
+fn trimmed(line: &[u8]) -> Cow<'_, str> {
+    match String::from_utf8_lossy(line) {
+        Cow::Borrowed(line) => Cow::Borrowed(line.trim()),
+        Cow::Owned(line) => Cow::Owned(line.trim().to_owned()),
+    }
+}
+
+/// Where what follows the first empty line begins.
+fn after_empty_line(bytes: &[u8]) -> Option<usize> {
+    let ends = [&b"\n\n"[..], b"\n\r", b"\r\r"];
+    let at = ends.iter().filter_map(|ends| memchr::memmem::find(bytes, ends)).min()?;
+    let empty = bytes.get(at + 1..).unwrap_or_default();
+    Some(at + 1 + first_line(empty).1)
+}
+
+/// How long the field name at the start of a line is, if there is one.
+pub(crate) fn field_name_length(line: &[u8]) -> Option<usize> {
+    let colon = memchr::memchr(b':', line.get(..line.len().min(80))?)?;
+    let name = line.get(..colon)?.trim_ascii_end();
+    (!name.is_empty() && name.iter().all(u8::is_ascii_graphic)).then_some(colon)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_unfolded_and_a_line_that_is_none_is_left_out() {
+        for end in ["\n", "\r\n", "\r"] {
+            let header = ["Subject: a", "\tb ", "no field", " c", "TO : x", "", "body"].join(end);
+            let (fields, body) = Fields::read(header.as_bytes());
+            assert_eq!(fields.get("subject").as_deref(), Some("a b c"));
+            assert_eq!(fields.get("to").as_deref(), Some("x"));
+            assert_eq!(header.get(body..), Some("body"));
+        }
+    }
+
+    #[test]
+    fn an_endless_header_ends_at_its_bound_whatever_its_line_ends() {
+        for end in ["\n", "\r\n", "\r"] {
+            let header = format!("A: {}{end}B: b{end}C: c{end}{end}body", "x".repeat(MAX_BYTES - 10));
+            let (fields, body) = Fields::read(header.as_bytes());
+            assert_eq!(fields.get("b").as_deref(), Some("b"), "{end:?}");
+            assert_eq!(fields.get("c"), None, "{end:?}");
+            assert_eq!(header.get(body..), Some("body"), "{end:?}");
+        }
+    }
+}
