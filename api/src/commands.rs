@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use daimon_api::{Service, Sources};
 use daimon_boot::internal::Check;
 use daimon_boot::settings::{Api, Environment, Owner};
-use daimon_boot::shutdown::Signal;
+use daimon_boot::shutdown::{Signal, within};
 use daimon_boot::time::Time;
 use daimon_boot::{internal, logging, metrics};
 use daimon_domain::clock::{Clock, SystemClock};
@@ -21,6 +21,8 @@ use daimon_seal::{MasterKey, SystemEntropy, TokenIssuer};
 use daimon_store::{Db, api_key, msp};
 use secrecy::ExposeSecret;
 
+/// Connections may take this long to close, after requests had 20 s to end.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// How many requests can hold a transaction at once.
 const CONNECTIONS: u32 = 20;
 
@@ -80,8 +82,11 @@ pub(crate) async fn serve(api: Api) -> anyhow::Result<()> {
     stop.cancelled().await;
     handle.stop(true).await;
     serving.await??;
-    internal.stop().await;
-    db.close().await;
+    let close = async {
+        internal.stop().await;
+        db.close().await;
+    };
+    within(CLOSE_WITHIN, "connections to Postgres", close).await;
     Ok(())
 }
 

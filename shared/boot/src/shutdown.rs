@@ -1,9 +1,21 @@
 //! SIGTERM and SIGINT as a token that everybody watches.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+/// Waits for `end`, and no longer than `limit`; `false` when it did not come. `what` is for the log.
+///
+/// A pool waits for each of its connections, also for one whose server hangs; nobody who stops a program would wait so long.
+pub async fn within(limit: Duration, what: &str, end: impl Future<Output = ()>) -> bool {
+    let has_ended = tokio::time::timeout(limit, end).await.is_ok();
+    if !has_ended {
+        tracing::warn!("{what} did not close in time");
+    }
+    has_ended
+}
 
 /// Watches for the signals that end a program.
 #[derive(Debug)]
@@ -32,5 +44,16 @@ impl Signal {
             }
         });
         Ok(token)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_never_ends_is_left() {
+        assert!(!within(Duration::from_millis(1), "a pool", std::future::pending()).await);
+        assert!(within(Duration::from_hours(1), "a pool", async {}).await);
     }
 }
