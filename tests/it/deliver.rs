@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::clock::{Clock, ManualClock};
@@ -37,6 +38,10 @@ struct Story {
 
 impl Story {
     async fn start() -> Self {
+        Self::with_lease(TimeDelta::seconds(60)).await
+    }
+
+    async fn with_lease(lease: TimeDelta) -> Self {
         static STORIES: AtomicU32 = AtomicU32::new(0);
         let servers = shared().await.unwrap();
         let place = Place::temporary().unwrap();
@@ -64,7 +69,7 @@ impl Story {
         .unwrap();
         let master = Arc::new(MasterKey::from_hex_file(&files.master_key).unwrap());
         let told: Arc<dyn Clock> = clock.clone();
-        let deliverer = Deliverer::new(db.clone(), egress, Arc::clone(&master), told, TimeDelta::seconds(60));
+        let deliverer = Deliverer::new(db.clone(), egress, Arc::clone(&master), told, lease);
         let catcher = Catcher::start(&servers.authority).await.unwrap();
         Self { db, wall, clock, master, catcher, deliverer, _place: place }
     }
@@ -117,6 +122,22 @@ impl Story {
 
     async fn deliver(&self, id: DeliveryId) -> JobEnd {
         deliver(&self.deliverer, self.wall.msp, id).await.unwrap()
+    }
+
+    /// Begins the delivery as often as that with a program that dies of it each time.
+    async fn interrupted(&self, id: DeliveryId, times: u32) {
+        for _ in 0..times {
+            self.catcher.answer(Answer::Silence);
+            let heard = self.catcher.caught().len();
+            let has_ended = tokio::select! {
+                _end = self.deliver(id) => true,
+                () = self.catcher.wait_for_more_than(heard) => false,
+            };
+            assert!(!has_ended, "nobody answered");
+            let next = self.delivery(id).await.next_attempt_at.unwrap();
+            self.clock.set((self.now() + TimeDelta::seconds(60)).max(next));
+        }
+        self.catcher.forget();
     }
 
     /// Moves the clock to when the delivery is due again, and delivers.
@@ -297,4 +318,66 @@ async fn ten_failures_end_a_delivery_and_warn_once_of_its_endpoint() {
     story.clock.set(start + TimeDelta::days(6));
     story.deliver(two).await;
     assert_eq!(story.found(endpoint).await.disabled, Some((story.now(), DisabledReason::Failing)));
+}
+
+#[tokio::test]
+async fn a_request_that_takes_its_time_is_sent_by_nobody_else() {
+    // A lease as short as a test of faults has it.
+    let story = Story::with_lease(TimeDelta::seconds(2)).await;
+    let (endpoint, _) = story.endpoint(&[]).await;
+    let id = story.due(endpoint).await;
+    story.catcher.answer(Answer::Silence);
+    let slow = story.deliver(id);
+    let others = async {
+        story.catcher.wait_for(Duration::from_secs(10), |_| true).await.unwrap();
+        for _ in 0..29 {
+            story.clock.set(story.now() + TimeDelta::seconds(1));
+            assert_eq!(story.deliver(id).await, JobEnd::Done, "in other hands");
+        }
+    };
+    let has_ended = tokio::select! {
+        _end = slow => true,
+        () = others => false,
+    };
+    assert!(!has_ended, "nobody answered");
+    assert_eq!(story.catcher.caught().len(), 1);
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_interrupted_keeps_all_its_attempts_and_says_so() {
+    let story = Story::start().await;
+    let (endpoint, _) = story.endpoint(&[]).await;
+    let id = story.due(endpoint).await;
+    story.interrupted(id, 4).await;
+    assert_eq!(story.delivery(id).await.attempts, 0);
+    story.catcher.answer(Answer::HangUp);
+    let mut end = story.deliver(id).await;
+    while matches!(end, JobEnd::Retry { .. }) {
+        end = story.again(end, id).await;
+    }
+    assert_eq!(end, JobEnd::GiveUp { because: "unreachable" });
+    assert_eq!((story.delivery(id).await.attempts, story.catcher.caught().len()), (10, 10));
+    let faults: Vec<_> = story.attempts(id).await.iter().filter_map(|attempt| attempt.fault).collect();
+    let expected = [[AttemptFault::Interrupted; 4].as_slice(), &[AttemptFault::Unreachable; 10]].concat();
+    assert_eq!(faults, expected);
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_interrupted_again_and_again_is_tried_less_often_and_given_up_in_the_open() {
+    let story = Story::start().await;
+    let (endpoint, _) = story.endpoint(&[]).await;
+    let id = story.due(endpoint).await;
+    let start = story.now();
+    story.interrupted(id, 10).await;
+    assert!(story.now() - start > TimeDelta::hours(60), "{}", story.now() - start);
+    assert_eq!(story.delivery(id).await.state, DeliveryState::Pending);
+
+    assert_eq!(story.deliver(id).await, JobEnd::GiveUp { because: "interrupted" });
+
+    let failed = story.delivery(id).await;
+    assert_eq!((failed.state, failed.attempts), (DeliveryState::Failed, 0));
+    let attempts = story.attempts(id).await;
+    assert_eq!(attempts.len(), 10);
+    assert!(attempts.iter().all(|attempt| attempt.fault == Some(AttemptFault::Interrupted)));
+    assert_eq!(story.found(endpoint).await.failures, 0, "the endpoint is not to blame");
 }

@@ -74,6 +74,8 @@ pub enum Answer {
     Later(u16, u32),
     /// Takes the request and hangs up.
     HangUp,
+    /// Takes the request and says nothing more.
+    Silence,
     /// Leads elsewhere.
     Redirect(String),
 }
@@ -127,6 +129,22 @@ impl Catcher {
     /// What came, oldest first.
     pub fn caught(&self) -> Vec<Caught> {
         self.shared.caught.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Forgets what came.
+    pub fn forget(&self) {
+        self.shared.caught.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Waits until more than `known` requests came.
+    pub async fn wait_for_more_than(&self, known: usize) {
+        loop {
+            let news = self.shared.news.notified();
+            if self.caught().len() > known {
+                return;
+            }
+            news.await;
+        }
     }
 
     /// Waits for the first request that `wanted` likes.
@@ -185,6 +203,7 @@ async fn serve(acceptor: tokio_rustls::TlsAcceptor, stream: TcpStream, shared: &
             Answer::Later(status, seconds) => (status, format!("retry-after: {seconds}\r\n")),
             Answer::Redirect(to) => (302, format!("location: {to}\r\n")),
             Answer::HangUp => return Ok(()),
+            Answer::Silence => std::future::pending().await,
         };
         let length = if status == 204 { "" } else { "content-length: 0\r\n" };
         stream.write_all(format!("HTTP/1.1 {status} as told\r\n{extra}{length}\r\n").as_bytes()).await?;

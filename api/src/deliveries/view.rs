@@ -28,7 +28,7 @@ pub(crate) struct DeliveryView {
     /// Where it stands.
     #[schema(schema_with = crate::words::delivery_state)]
     state: DeliveryState,
-    /// How many attempts were made.
+    /// How many attempts were made whose outcome is known; those that were interrupted are not counted.
     attempts: u32,
     /// When the next one is due.
     #[schema(required = true)]
@@ -37,7 +37,7 @@ pub(crate) struct DeliveryView {
     created_at: DateTime<Utc>,
 }
 
-/// One HTTP request.
+/// One HTTP request, or one that was interrupted.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Attempt, example = json!({
     "id": "att_019ab1c2d3e47f508192a3b4c5d6e7f8", "delivery_id": "dlv_019ab1c2d3e47f508192a3b4c5d6e7f8",

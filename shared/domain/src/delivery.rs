@@ -12,7 +12,7 @@ words! {
         Pending = "pending",
         /// The receiver answered 2xx.
         Delivered = "delivered",
-        /// Given up: ten attempts, or the endpoint is gone.
+        /// Given up: ten attempts, ten interruptions in a row, or the endpoint is gone.
         Failed = "failed",
     }
 }
@@ -32,6 +32,8 @@ words! {
         TimedOut = "timed_out",
         /// An answer other than 2xx.
         Refused = "refused",
+        /// Begun, and how it ended was never recorded: the program was killed, or the database away. It may have arrived.
+        Interrupted = "interrupted",
     }
 }
 
@@ -60,7 +62,7 @@ pub struct Delivery {
     pub endpoint: EndpointId,
     /// Where it stands.
     pub state: DeliveryState,
-    /// How many attempts were made.
+    /// How many attempts were made whose outcome was recorded; interrupted ones are not counted.
     pub attempts: u32,
     /// When the next one is due.
     pub next_attempt_at: Option<DateTime<Utc>>,

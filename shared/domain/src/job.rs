@@ -29,7 +29,7 @@ pub struct Lease {
     pub token: uuid::Uuid,
     /// Until when.
     pub until: DateTime<Utc>,
-    /// How often the work was begun, this time included. Written before the work, so that a job which kills its
-    /// process counts too.
+    /// How often the work was begun since it was last given back, this time included. Written before the work, so that
+    /// it counts too when nobody is left to say how it ended.
     pub attempt: u32,
 }

@@ -80,7 +80,8 @@ impl Egress {
         Arc::clone(&self.inner.tls)
     }
 
-    pub(crate) fn post_limit(&self) -> Duration {
+    /// How long a webhook request may take in all.
+    pub fn post_limit(&self) -> Duration {
         self.inner.post_limit
     }
 

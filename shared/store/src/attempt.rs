@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{Listed, MspTx, Page, StoreError, row};
 
-/// One HTTP request.
+/// One HTTP request, or one that was interrupted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// Its id.

@@ -49,11 +49,11 @@ pub struct DeliveryFilter {
 /// What a worker holds while it sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leased {
-    /// The delivery; `attempts` counts the one that begins now.
+    /// The delivery; `attempts` counts the requests that were recorded before.
     pub delivery: Delivery,
     /// About which tenant; none: about the MSP itself.
     pub tenant: Option<TenantId>,
-    /// Proof that it is ours.
+    /// Proof that it is ours; more than the first `attempt` means that a lease before it ended without a word.
     pub lease: Lease,
 }
 
@@ -103,7 +103,7 @@ pub async fn insert_many(tx: &mut MspTx, tenant: Option<TenantId>, deliveries: &
 
 /// Takes a delivery that is due and in nobody's hands. `None`: the hint was stale.
 ///
-/// Commit before the request goes out: an attempt that kills the process counts too.
+/// Commit before the request goes out: a lease that is never given back is counted, apart from the attempts.
 #[tracing::instrument(name = "store.delivery.lease", skip_all, fields(delivery.id = %id))]
 pub async fn lease(
     tx: &mut MspTx,
@@ -112,10 +112,10 @@ pub async fn lease(
     until: DateTime<Utc>,
 ) -> Result<Option<Leased>, StoreError> {
     let taken = sqlx::query!(
-        r#"update delivery set lease_token = gen_random_uuid(), lease_until = $3, attempts = attempts + 1
+        r#"update delivery set lease_token = gen_random_uuid(), lease_until = $3, leases = leases + 1
         where delivery_id = $1 and state = 'pending' and next_attempt_at <= $2
             and (lease_until is null or lease_until <= $2)
-        returning tenant_id, event_id, endpoint_id, state, attempts, next_attempt_at, created_at,
+        returning tenant_id, event_id, endpoint_id, state, attempts, leases, next_attempt_at, created_at,
             lease_token as "lease_token!""#,
         id.as_uuid(),
         now,
@@ -133,11 +133,11 @@ pub async fn lease(
         next_attempt_at: taken.next_attempt_at,
         created_at: taken.created_at,
     })?;
-    let lease = Lease { token: taken.lease_token, until, attempt: delivery.attempts };
+    let lease = Lease { token: taken.lease_token, until, attempt: row::number("delivery", taken.leases)? };
     Ok(Some(Leased { delivery, tenant: taken.tenant_id.map(TenantId::from_uuid), lease }))
 }
 
-/// Gives a delivery back, in the transaction that records the attempt. `false`: it is ours no more, roll back.
+/// Gives a delivery back and counts the attempt, in the transaction that records it. `false`: it is ours no more, roll back.
 #[tracing::instrument(name = "store.delivery.finish", skip_all, fields(delivery.id = %id))]
 pub async fn finish(tx: &mut MspTx, id: DeliveryId, lease: &Lease, end: DeliveryEnd) -> Result<bool, StoreError> {
     let (state, next) = match end {
@@ -146,7 +146,8 @@ pub async fn finish(tx: &mut MspTx, id: DeliveryId, lease: &Lease, end: Delivery
         DeliveryEnd::Failed => (DeliveryState::Failed, None),
     };
     let done = sqlx::query!(
-        "update delivery set state = $3, next_attempt_at = $4, lease_token = null, lease_until = null
+        "update delivery set state = $3, next_attempt_at = $4, attempts = attempts + 1, leases = 0,
+            lease_token = null, lease_until = null
         where delivery_id = $1 and lease_token = $2",
         id.as_uuid(),
         lease.token,
@@ -158,10 +159,36 @@ pub async fn finish(tx: &mut MspTx, id: DeliveryId, lease: &Lease, end: Delivery
     Ok(done.rows_affected() == 1)
 }
 
-/// Gives a delivery back untried: the endpoint's turn has not come. The attempt that did not happen isn't counted.
+/// Ends a delivery without an attempt: there is nothing to attempt, or it never came to its end. `false`: it is ours no more.
+pub async fn give_up(tx: &mut MspTx, id: DeliveryId, lease: &Lease) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "update delivery set state = 'failed', next_attempt_at = null, leases = 0, lease_token = null, lease_until = null
+        where delivery_id = $1 and lease_token = $2",
+        id.as_uuid(),
+        lease.token
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Lets nobody take the delivery before `at`, should this lease end without a word too.
+pub async fn postpone(tx: &mut MspTx, id: DeliveryId, lease: &Lease, at: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update delivery set next_attempt_at = $3 where delivery_id = $1 and lease_token = $2",
+        id.as_uuid(),
+        lease.token,
+        at
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Gives a delivery back untried: the endpoint's turn has not come.
 pub async fn defer(tx: &mut MspTx, id: DeliveryId, lease: &Lease, until: DateTime<Utc>) -> Result<bool, StoreError> {
     let done = sqlx::query!(
-        "update delivery set next_attempt_at = $3, attempts = attempts - 1, lease_token = null, lease_until = null
+        "update delivery set next_attempt_at = $3, leases = 0, lease_token = null, lease_until = null
         where delivery_id = $1 and lease_token = $2",
         id.as_uuid(),
         lease.token,

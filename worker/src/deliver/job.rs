@@ -1,14 +1,15 @@
 //! One delivery, from lease to record.
 //!
 //! Two transactions and no connection held between them: the first leases and reads, then the request goes out, then
-//! the second records. What the lease wrote survives a crash, so an attempt that kills the process counts too.
+//! the second records. A lease that ends without a record is noticed by the next one: it is shown as an interrupted
+//! attempt and makes the delivery wait, but takes no step of the schedule away, which counts requests with an outcome.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::clock::{Clock, Entropy};
-use daimon_domain::delivery::AttemptFault;
+use daimon_domain::delivery::{AttemptFault, retry_at};
 use daimon_domain::event::Event;
 use daimon_domain::id::{AttemptId, DeliveryId, MspId};
 use daimon_domain::job::JobEnd;
@@ -18,7 +19,7 @@ use daimon_seal::{MasterKey, SystemEntropy};
 use daimon_store::attempt::{self, Attempt};
 use daimon_store::delivery::{self, DeliveryEnd, Leased};
 use daimon_store::endpoint::{self, Endpoint, Secrets};
-use daimon_store::{Db, StoreError, event};
+use daimon_store::{Db, MspTx, StoreError, event};
 
 use super::backoff::{Outcome, judge};
 use super::breaker::Breaker;
@@ -27,6 +28,9 @@ use super::request::{Request, open};
 
 /// How long a delivery whose secret can't be opened waits: somebody has to bring the key back first.
 const KEY_MISSING_WAIT: TimeDelta = TimeDelta::minutes(5);
+
+/// What a lease leaves beyond the request, to record its outcome.
+const TO_RECORD: TimeDelta = TimeDelta::seconds(10);
 
 /// Why a delivery could not even be recorded. Its lease runs out and somebody tries again.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +58,10 @@ pub struct Deliverer {
 }
 
 impl Deliverer {
-    /// `lease` is longer than an attempt may take.
+    /// A lease holds for `lease`, but always longer than a request may take.
     pub fn new(db: Db, egress: Egress, master: Arc<MasterKey>, clock: Arc<dyn Clock>, lease: TimeDelta) -> Self {
+        let request = TimeDelta::from_std(egress.post_limit()).unwrap_or(lease);
+        let lease = lease.max(request + TO_RECORD);
         Self { db, egress, master, clock, entropy: SystemEntropy, lease, breaker: Breaker::default() }
     }
 }
@@ -77,13 +83,14 @@ async fn attempt_one(ctx: &Deliverer, msp: MspId, id: DeliveryId) -> Result<JobE
     let wall = Wall::whole(msp);
     let now = ctx.clock.now();
     let Some(Work { leased, what }) = take(ctx, &wall, id, now).await? else { return Ok(JobEnd::Done) };
-    let made = leased.delivery.attempts;
+    let made = leased.delivery.attempts.saturating_add(1);
     let Some((endpoint, sealed, event)) = what else { return give_up(ctx, &wall, &leased, "gone").await };
     if endpoint.disabled.is_some() {
         return give_up(ctx, &wall, &leased, "endpoint_disabled").await;
     }
-    if made > MAX_ATTEMPTS {
-        return give_up(ctx, &wall, &leased, "attempts_exhausted").await;
+    if interrupted_until(&leased, now, 0.5).is_none() {
+        tracing::error!(delivery.id = %id, "delivery {id} was begun ten times and no end of it was recorded");
+        return give_up(ctx, &wall, &leased, AttemptFault::Interrupted.as_str()).await;
     }
     if let Err(until) = ctx.breaker.admit(endpoint.id, endpoint.failures, now) {
         return put_back(ctx, &wall, &leased, until).await;
@@ -114,13 +121,45 @@ async fn attempt_one(ctx: &Deliverer, msp: MspId, id: DeliveryId) -> Result<JobE
     record(ctx, &wall, &leased, &endpoint, &attempt, outcome).await
 }
 
-/// Ten, as in the schedule of the domain. An eleventh lease means that attempts ended without being recorded.
-const MAX_ATTEMPTS: u32 = 10;
+/// When to come back should this lease, too, end without a word: the distances are those of the schedule. `None`: that was
+/// so ten times in a row, and no more is tried.
+fn interrupted_until(leased: &Leased, now: DateTime<Utc>, jitter: f64) -> Option<DateTime<Utc>> {
+    retry_at(now, leased.lease.attempt.saturating_sub(1), jitter, None)
+}
+
+/// Shows that the lease before this one ended without a word, and makes the delivery wait should it happen again.
+async fn note_interruption(
+    tx: &mut MspTx,
+    leased: &Leased,
+    now: DateTime<Utc>,
+    entropy: &dyn Entropy,
+) -> Result<(), StoreError> {
+    let id = leased.delivery.id;
+    tracing::warn!(delivery.id = %id, begun = leased.lease.attempt, "delivery {id} was begun before, and no end of it was recorded");
+    metrics::counter!("daimon_delivery_attempts_total", "outcome" => AttemptFault::Interrupted.as_str()).increment(1);
+    let interrupted = Attempt {
+        id: AttemptId::new(now, entropy),
+        delivery: id,
+        at: now,
+        status: None,
+        fault: Some(AttemptFault::Interrupted),
+        latency_ms: 0,
+        excerpt: None,
+    };
+    attempt::insert(tx, leased.tenant, &interrupted).await?;
+    match interrupted_until(leased, now, jitter(entropy)) {
+        Some(at) => delivery::postpone(tx, id, &leased.lease, at).await,
+        None => Ok(()),
+    }
+}
 
 /// Leases the delivery and reads what to send. `None`: not due, or in other hands.
 async fn take(ctx: &Deliverer, wall: &Wall, id: DeliveryId, now: DateTime<Utc>) -> Result<Option<Work>, StoreError> {
     let mut tx = ctx.db.begin(wall).await?;
     let Some(leased) = delivery::lease(&mut tx, id, now, now + ctx.lease).await? else { return Ok(None) };
+    if leased.lease.attempt > 1 {
+        note_interruption(&mut tx, &leased, now, &ctx.entropy).await?;
+    }
     let endpoint = endpoint::find(&mut tx, leased.delivery.endpoint).await?;
     let secrets = endpoint::secrets(&mut tx, leased.delivery.endpoint, now).await?;
     let event = event::find(&mut tx, leased.delivery.event).await?;
@@ -167,7 +206,7 @@ async fn record(
 async fn give_up(ctx: &Deliverer, wall: &Wall, leased: &Leased, because: &'static str) -> Result<JobEnd, StoreError> {
     let id = leased.delivery.id;
     let mut tx = ctx.db.begin(wall).await?;
-    if !delivery::finish(&mut tx, id, &leased.lease, DeliveryEnd::Failed).await? {
+    if !delivery::give_up(&mut tx, id, &leased.lease).await? {
         return fenced_off(leased);
     }
     tx.commit().await?;
@@ -195,7 +234,7 @@ fn fenced_off(leased: &Leased) -> Result<JobEnd, StoreError> {
 
 /// The URL's path and the bodies stay out of the log: both carry secrets of others.
 fn log(leased: &Leased, endpoint: &Endpoint, result: &Result<Answer, DialError>, outcome: Outcome) {
-    let (id, attempt) = (leased.delivery.id, leased.delivery.attempts);
+    let (id, attempt) = (leased.delivery.id, leased.delivery.attempts.saturating_add(1));
     let status = result.as_ref().ok().map(|answer| answer.status);
     let cause = result.as_ref().err().map(chain);
     let cause = cause.as_deref();

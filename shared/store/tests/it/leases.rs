@@ -179,9 +179,9 @@ async fn a_delivery_is_sent_by_one_and_its_attempts_are_kept(pool: PgPool) {
     let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
     let late = delivery::lease(&mut tx, id, at(5), at(65)).await.unwrap().unwrap();
     assert!(delivery::lease(&mut tx, id, at(6), at(66)).await.unwrap().is_none());
-    assert_eq!((late.delivery.attempts, late.tenant), (1, Some(world.ours.tenant)));
+    assert_eq!((late.delivery.attempts, late.tenant), (0, Some(world.ours.tenant)));
     let second = delivery::lease(&mut tx, id, at(65), at(125)).await.unwrap().unwrap();
-    assert_eq!(second.lease.attempt, 2);
+    assert_eq!((second.lease.attempt, second.delivery.attempts), (2, 0), "nothing was sent yet that is known");
     assert!(!delivery::finish(&mut tx, id, &late.lease, DeliveryEnd::Delivered).await.unwrap());
     let refused = attempt::Attempt {
         id: daimon_domain::id::AttemptId::new(at(66), &world.entropy),
@@ -194,13 +194,22 @@ async fn a_delivery_is_sent_by_one_and_its_attempts_are_kept(pool: PgPool) {
     };
     attempt::insert(&mut tx, late.tenant, &refused).await.unwrap();
     assert!(delivery::finish(&mut tx, id, &second.lease, DeliveryEnd::Retry { at: at(300) }).await.unwrap());
-    let third = delivery::lease(&mut tx, id, at(300), at(360)).await.unwrap().unwrap();
+    let put_back = delivery::lease(&mut tx, id, at(300), at(360)).await.unwrap().unwrap();
+    assert_eq!((put_back.lease.attempt, put_back.delivery.attempts), (1, 1));
+    assert!(delivery::defer(&mut tx, id, &put_back.lease, at(301)).await.unwrap());
+    let third = delivery::lease(&mut tx, id, at(301), at(361)).await.unwrap().unwrap();
+    assert_eq!((third.lease.attempt, third.delivery.attempts), (1, 1));
+    delivery::postpone(&mut tx, id, &third.lease, at(900)).await.unwrap();
+    assert!(delivery::lease(&mut tx, id, at(361), at(421)).await.unwrap().is_none(), "not before the time");
     assert!(delivery::finish(&mut tx, id, &third.lease, DeliveryEnd::Delivered).await.unwrap());
     let stored = delivery::find(&mut tx, id).await.unwrap().unwrap();
-    assert_eq!((stored.state, stored.attempts, stored.next_attempt_at), (DeliveryState::Delivered, 3, None));
+    assert_eq!((stored.state, stored.attempts, stored.next_attempt_at), (DeliveryState::Delivered, 2, None));
     let again = delivery::replay(&mut tx, id, world.delivery_id(400), at(400)).await.unwrap().unwrap();
     assert_eq!((again.event, again.endpoint, again.attempts), (stored.event, stored.endpoint, 0));
-    assert!(delivery::lease(&mut tx, again.id, at(400), at(460)).await.unwrap().is_some());
+    let last = delivery::lease(&mut tx, again.id, at(400), at(460)).await.unwrap().unwrap();
+    assert!(delivery::give_up(&mut tx, again.id, &last.lease).await.unwrap());
+    let given_up = delivery::find(&mut tx, again.id).await.unwrap().unwrap();
+    assert_eq!((given_up.state, given_up.attempts), (DeliveryState::Failed, 0));
     let attempts = attempt::list(&mut tx, id, daimon_store::Page::first(10)).await.unwrap().items;
     assert_eq!(attempts.first().and_then(|attempt| attempt.excerpt.clone()).as_deref(), Some("busy\u{fffd}"));
 }
