@@ -8,6 +8,7 @@ mod destinations;
 mod hostile;
 mod mistakes;
 mod reading;
+mod renumbered;
 mod servers;
 mod settings;
 mod sign_in;

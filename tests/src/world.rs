@@ -240,6 +240,24 @@ impl World {
         self.servers.postgres.admin(&self.database, sql).await
     }
 
+    /// Takes the story's database away from the programs: their connections break, and none can be made.
+    pub async fn database_goes_away(&self) -> anyhow::Result<()> {
+        let database = &self.database;
+        let deaf = format!("alter database {database} allow_connections false");
+        self.servers.postgres.admin("postgres", &deaf).await?;
+        let cut = format!(
+            "select pg_terminate_backend(pid, 10000) from pg_stat_activity
+            where datname = '{database}' and usename like 'daimon%' and usename <> current_user"
+        );
+        self.servers.postgres.admin("postgres", &cut).await
+    }
+
+    /// Ends what [`World::database_goes_away`] began.
+    pub async fn database_comes_back(&self) -> anyhow::Result<()> {
+        let back = format!("alter database {} allow_connections true", self.database);
+        self.servers.postgres.admin("postgres", &back).await
+    }
+
     /// One number out of the database, as the superuser.
     pub async fn number(&self, sql: &'static str) -> anyhow::Result<i64> {
         let mut connection = self.servers.postgres.look(&self.database).await?;

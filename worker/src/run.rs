@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use chrono::TimeDelta;
 use daimon_boot::internal::{Check, serve};
 use daimon_boot::settings::{Environment, Worker, refuse};
-use daimon_boot::shutdown::Signal;
+use daimon_boot::shutdown::{Signal, within};
 use daimon_boot::time::Time;
 use daimon_boot::{logging, metrics};
 use daimon_egress::Egress;
@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::deliver::Deliverer;
 use crate::pool::{Jobs, announce, answer_drains, consume};
-use crate::read::Reader;
+use crate::read::{Left, Reader};
 use crate::upkeep::upkeep;
 
 /// Jobs may go on this long after the signal before their work is given back.
@@ -76,6 +76,7 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
         time: time.clone(),
         entropy: SystemEntropy,
         lease,
+        left: Left::default(),
         stop: stop.clone(),
         hurry: hurry.clone(),
     };
@@ -87,6 +88,8 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
     loops.spawn(announce(fleet.clone(), queue.clone(), time.clone(), stop.clone()));
     loops.spawn(upkeep(fleet.clone(), time.clone(), stop.clone()));
     loops.spawn(answer_drains(drains, places(), Arc::clone(&jobs), stop.clone()));
+    let (rest, stopping) = (Arc::clone(&jobs), stop.clone());
+    loops.spawn(async move { rest.give_back_rest(stopping).await });
     for (kind, slots) in [(Kind::Poll, settings.poll_slots), (Kind::Deliver, settings.deliver_slots)] {
         loops.spawn(consume(kind, slots, places(), Arc::clone(&jobs), tasks.clone(), stop.clone()));
     }
@@ -105,13 +108,11 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
     finish(&loops, &tasks, &hurry).await;
     let close = async {
         internal.stop().await;
+        jobs.give_back_left().await;
         db.close().await;
         fleet.close().await;
     };
-    // A pool waits for every connection, also for one whose server hangs.
-    if tokio::time::timeout(CLOSE_WITHIN, close).await.is_err() {
-        tracing::warn!("connections to Postgres did not close in time");
-    }
+    within(CLOSE_WITHIN, "connections to Postgres", close).await;
     Ok(())
 }
 

@@ -148,7 +148,7 @@ fn is_password(password: &SecretString, _context: &()) -> garde::Result {
     "id": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8", "tenant_id": "tnt_019ab1c2d3e47f508192a3b4c5d6e7f8",
     "address": "sato@sakura.example", "imap": {"host": "imap.sakura.example", "port": 993, "tls": "implicit"},
     "username": "sato@sakura.example", "polling": "active", "paused_since": null,
-    "connection": {"state": "connected", "since": "2026-11-24T07:05:00Z", "fault": null, "failures": 0},
+    "connection": {"state": "connected", "since": "2026-11-24T07:05:00Z", "fault": null, "advice": null, "failures": 0},
     "poll_interval_s": 300, "next_poll_at": "2026-11-24T07:15:00Z", "last_polled_at": "2026-11-24T07:10:00Z",
     "created_at": "2026-11-24T07:00:00Z"
 }))]
@@ -212,6 +212,9 @@ pub(crate) struct ConnectionView {
     /// What is in the way.
     #[schema(schema_with = crate::words::connection_fault_or_null)]
     fault: Option<ConnectionFault>,
+    /// What somebody can do about it.
+    #[schema(required = true)]
+    advice: Option<&'static str>,
     /// Failures in a row.
     failures: u32,
 }
@@ -219,17 +222,22 @@ pub(crate) struct ConnectionView {
 impl From<Connection> for ConnectionView {
     fn from(connection: Connection) -> Self {
         match connection {
-            Connection::New => Self { state: "new", since: None, fault: None, failures: 0 },
+            Connection::New => Self { state: "new", since: None, fault: None, advice: None, failures: 0 },
             Connection::Connected { since } => {
-                Self { state: "connected", since: Some(since), fault: None, failures: 0 }
+                Self { state: "connected", since: Some(since), fault: None, advice: None, failures: 0 }
             }
-            Connection::Unreachable { code, since, failures } => {
-                Self { state: "unreachable", since: Some(since), fault: Some(code), failures }
-            }
+            Connection::Unreachable { code, since, failures } => Self {
+                state: "unreachable",
+                since: Some(since),
+                fault: Some(code),
+                advice: Some(code.advice()),
+                failures,
+            },
             Connection::CredentialRefused { since } => Self {
                 state: "credential_refused",
                 since: Some(since),
                 fault: Some(ConnectionFault::CredentialRefused),
+                advice: Some(ConnectionFault::CredentialRefused.advice()),
                 failures: daimon_domain::mailbox::MAX_REFUSED_LOGINS,
             },
         }

@@ -219,8 +219,7 @@ pub enum Connection {
 }
 
 words! {
-    /// Why a session could not be held: the six public codes, and no more, so that a test of a mailbox is no port
-    /// scanner.
+    /// Why a mailbox is not read: the seven public codes, and no more, so that a test of a mailbox is no port scanner.
     ConnectionFault {
         /// The name does not resolve, or to an address that is not allowed.
         HostNotFound = "host_not_found",
@@ -234,6 +233,31 @@ words! {
         ServerBusy = "server_busy",
         /// What came back is not IMAP as we can use it.
         ProtocolError = "protocol_error",
+        /// A folder numbers its messages anew each time it is opened, so nothing that was read can be known again.
+        UnstableUids = "unstable_uids",
+    }
+}
+
+impl ConnectionFault {
+    /// What somebody can do about it.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::HostNotFound => {
+                "Check the host name of the IMAP server. Addresses inside a network have to be allowed by the operator."
+            }
+            Self::Unreachable => {
+                "Check that the server and its port can be reached from the internet. It is tried again by itself."
+            }
+            Self::TlsFailed => "Check that the port speaks TLS and that the certificate is valid and names the host.",
+            Self::CredentialRefused => "Replace the password, and check that the account may sign in over IMAP.",
+            Self::ServerBusy => {
+                "Nothing is to be done: it is tried again by itself. If it stays so, ask the mail host for its limits."
+            }
+            Self::ProtocolError => "Check that host and port are those of an IMAP server, and that IMAP is enabled.",
+            Self::UnstableUids => {
+                "Ask the mail host to repair the index of the mailbox: its folders get another UIDVALIDITY each time they are opened. Reading resumes by itself when they keep it."
+            }
+        }
     }
 }
 

@@ -64,8 +64,8 @@ impl From<sqlx::Error> for StoreError {
             // Null, a check, NUL in a text, a number or an index entry too large.
             "23502" | "23514" | "22021" | "22P05" | "22003" | "54000" => Self::Invalid { constraint },
             "42501" => Self::Refused(error),
-            // Deadlock, serialisation, read-only, no resources, intervention by an operator, system error, connection.
-            "40001" | "40P01" | "25006" | "55P03" => Self::Unavailable(error),
+            // Deadlock, serialisation, read-only, nobody is let in, no resources, intervention by an operator, system error, connection.
+            "40001" | "40P01" | "25006" | "55000" | "55P03" => Self::Unavailable(error),
             code if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => Self::Unavailable(error),
             _ => Self::Statement(error),
         }

@@ -9,10 +9,21 @@ use crate::{MspTx, StoreError, row};
 /// How much of a name is kept: the server chose it. A folder with a longer one is read from the start each time.
 pub(crate) const LONGEST_NAME: usize = 500;
 
-/// Every folder that was read so far, by name.
-pub async fn list(tx: &mut MspTx, mailbox: MailboxId) -> Result<Vec<(String, Checkpoint)>, StoreError> {
+/// A folder that was opened before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder {
+    /// Its name.
+    pub name: String,
+    /// Where reading it resumes.
+    pub checkpoint: Checkpoint,
+    /// How often in a row it had another UIDVALIDITY than the time before.
+    pub renumbered: u32,
+}
+
+/// Every folder that was opened so far, by name.
+pub async fn list(tx: &mut MspTx, mailbox: MailboxId) -> Result<Vec<Folder>, StoreError> {
     let rows = sqlx::query!(
-        "select name, uid_validity, last_uid from folder where mailbox_id = $1 order by name",
+        "select name, uid_validity, last_uid, renumbered from folder where mailbox_id = $1 order by name",
         mailbox.as_uuid()
     )
     .fetch_all(tx.conn())
@@ -23,7 +34,7 @@ pub async fn list(tx: &mut MspTx, mailbox: MailboxId) -> Result<Vec<(String, Che
                 uid_validity: row::number("folder", row.uid_validity)?,
                 last_uid: row::number("folder", row.last_uid)?,
             };
-            Ok((row.name, checkpoint))
+            Ok(Folder { name: row.name, checkpoint, renumbered: row::number("folder", row.renumbered)? })
         })
         .collect()
 }
@@ -50,6 +61,40 @@ pub async fn upsert(
         i64::from(checkpoint.uid_validity),
         i64::from(checkpoint.last_uid),
         now
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Notes that the folder has another UIDVALIDITY, so that nothing of it counts as read; answers how often in a row that was
+/// so.
+pub async fn renumber(
+    tx: &mut MspTx,
+    mailbox: MailboxId,
+    name: &str,
+    uid_validity: u32,
+    now: DateTime<Utc>,
+) -> Result<u32, StoreError> {
+    let renumbered = sqlx::query_scalar!(
+        "update folder set uid_validity = $3, last_uid = 0, renumbered = renumbered + 1, updated_at = $4
+        where mailbox_id = $1 and name = $2 returning renumbered",
+        mailbox.as_uuid(),
+        row::clean(name, LONGEST_NAME),
+        i64::from(uid_validity),
+        now
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    row::number("folder", renumbered.unwrap_or(0))
+}
+
+/// Notes that the folder had the same UIDVALIDITY as the time before.
+pub async fn settled(tx: &mut MspTx, mailbox: MailboxId, name: &str) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update folder set renumbered = 0 where mailbox_id = $1 and name = $2",
+        mailbox.as_uuid(),
+        row::clean(name, LONGEST_NAME)
     )
     .execute(tx.conn())
     .await?;

@@ -12,6 +12,7 @@ pub mod event;
 mod fleet;
 pub mod folder;
 pub mod idempotency;
+pub mod in_hand;
 pub mod incident;
 pub mod mailbox;
 pub mod msp;

@@ -30,7 +30,6 @@ pub(super) struct LiteralGuard<T> {
     whole: io::Cursor<Vec<u8>>,
     began: Instant,
     session_ends: Instant,
-    idle: Duration,
     alarm: Pin<Box<Sleep>>,
     octets: u64,
     responses: usize,
@@ -38,7 +37,7 @@ pub(super) struct LiteralGuard<T> {
 }
 
 impl<T> LiteralGuard<T> {
-    /// Guards `inner`, which must have said its greeting soon.
+    /// Guards `inner`. How soon the greeting must have come is for whoever waits for it.
     pub(super) fn new(inner: T, limits: Limits) -> Self {
         let now = Instant::now();
         let mut guard = Self {
@@ -49,8 +48,7 @@ impl<T> LiteralGuard<T> {
             whole: io::Cursor::default(),
             began: now,
             session_ends: now + limits.session,
-            idle: limits.greeting,
-            alarm: Box::pin(sleep_until(now + limits.greeting)),
+            alarm: Box::pin(sleep_until(now + limits.idle)),
             octets: 0,
             responses: 0,
             garbled: 0,
@@ -62,7 +60,6 @@ impl<T> LiteralGuard<T> {
     /// Starts to measure the answer to a new command.
     pub(super) fn begin(&mut self) {
         self.began = Instant::now();
-        self.idle = self.limits.idle;
         (self.octets, self.responses, self.garbled) = (0, 0, 0);
         self.set_alarm();
     }
@@ -88,7 +85,7 @@ impl<T> LiteralGuard<T> {
     }
 
     fn set_alarm(&mut self) {
-        let idle = Instant::now() + self.idle;
+        let idle = Instant::now() + self.limits.idle;
         let next = idle.min(self.slow_after()).min(self.session_ends);
         self.alarm.as_mut().reset(next);
     }

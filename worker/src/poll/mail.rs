@@ -79,6 +79,19 @@ pub struct PutAside {
     pub because: Unreadable,
 }
 
+/// The part of a folder that is read next. Whoever reads it may write down first what it has in hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    /// Where it begins.
+    pub first_uid: u32,
+    /// The messages in it.
+    pub uids: Vec<u32>,
+    /// Up to here they are all there are.
+    pub through_uid: u32,
+    /// Where what follows begins; `None` at the folder's end.
+    pub next_uid: Option<u32>,
+}
+
 /// A part of a folder, read. Store it and the checkpoint together, then go on from `next_uid`.
 #[derive(Debug)]
 pub struct Batch<T> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use secrecy::SecretString;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
 
-use super::{Credentials, Limits, Session, SessionError};
+use super::{Batch, Credentials, Limits, Mail, Selected, SentMail, Session, SessionError};
 
 /// What the server does after a command.
 pub(super) enum Reply {
@@ -118,4 +118,24 @@ where
 {
     let (stream, heard) = server(greeting, answer);
     (Session::open(stream, &credentials(), Limits::default()).await, heard)
+}
+
+/// What may be reports in the next batch from `first` on.
+pub(super) async fn reports(
+    session: &mut Session,
+    selected: Selected,
+    first: u32,
+) -> Result<Batch<Mail>, SessionError> {
+    let ahead = session.ahead(selected, first, usize::MAX).await?;
+    session.reports(&ahead).await
+}
+
+/// What the next batch of sent mail from `first` on tells.
+pub(super) async fn sent(
+    session: &mut Session,
+    selected: Selected,
+    first: u32,
+) -> Result<Batch<SentMail>, SessionError> {
+    let ahead = session.ahead(selected, first, usize::MAX).await?;
+    session.sent(&ahead).await
 }

@@ -14,7 +14,7 @@ use super::checked::{Outcome, Wire};
 use super::checkpoint::{Checkpoint, Selected};
 use super::fetch::{Fetched, fetch, search};
 use super::folders::{self, Folder};
-use super::mail::{Batch, Mail, PutAside, SentMail, Unreadable};
+use super::mail::{Ahead, Batch, Mail, PutAside, SentMail, Unreadable};
 use super::sign_in::{Capabilities, quoted, sign_in};
 use super::{Limits, SessionError, candidate, sent_mail};
 
@@ -186,13 +186,14 @@ impl Session {
         Ok(found)
     }
 
-    /// At most [`Limits::batch`] UIDs from `first` on, and up to where this is all there are.
-    async fn next_uids(&mut self, selected: Selected, first: u32) -> Result<(Vec<u32>, u32), SessionError> {
+    /// What comes next in a folder: at most `most` messages, and no more than [`Limits::batch`], from UID `first` on.
+    pub async fn ahead(&mut self, selected: Selected, first: u32, most: usize) -> Result<Ahead, SessionError> {
+        let most = most.min(self.limits.batch);
         let last = selected.uid_next.saturating_sub(1);
         let mut found = Vec::new();
         let mut through = first.saturating_sub(1);
         for _ in 0..WINDOWS_A_BATCH {
-            if through >= last || found.len() >= self.limits.batch {
+            if through >= last || found.len() >= most {
                 break;
             }
             let start = through + 1;
@@ -200,20 +201,21 @@ impl Session {
             found.extend(self.uids(&(start..=end), "").await?);
             through = end;
         }
-        if found.len() > self.limits.batch {
-            found.truncate(self.limits.batch);
+        if found.len() > most {
+            found.truncate(most);
             through = found.last().copied().unwrap_or(through);
         }
-        Ok((found, through))
+        let next_uid = through.checked_add(1).filter(|next| *next < selected.uid_next);
+        Ok(Ahead { first_uid: first, uids: found, through_uid: through, next_uid })
     }
 
-    /// Reads what may be reports, from UID `first` on, looking at most at [`Limits::batch`] messages.
-    pub async fn reports(&mut self, selected: Selected, first: u32) -> Result<Batch<Mail>, SessionError> {
-        let (uids, through) = self.next_uids(selected, first).await?;
+    /// Reads what may be reports among what comes next.
+    pub async fn reports(&mut self, ahead: &Ahead) -> Result<Batch<Mail>, SessionError> {
+        let uids = &ahead.uids;
         let fields = candidate::FIELDS;
         let items = format!("UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({fields})]<0.{HEADER}>");
         let mut put_aside = Vec::new();
-        let messages = fetch(&mut self.wire, &uids, &items, &mut put_aside).await?;
+        let messages = fetch(&mut self.wire, uids, &items, &mut put_aside).await?;
         let (wanted, others): (Vec<_>, Vec<_>) =
             messages.into_iter().partition(|(_, told)| told.bytes.as_deref().is_none_or(candidate::may_be_report));
 
@@ -222,8 +224,8 @@ impl Session {
             quoted: Vec::new(),
             put_aside: Vec::new(),
             looked_at: uids.len(),
-            through_uid: through,
-            next_uid: through.checked_add(1).filter(|next| *next < selected.uid_next),
+            through_uid: ahead.through_uid,
+            next_uid: ahead.next_uid,
             fault: None,
         };
         for chunk in wanted.chunk_by({
@@ -238,13 +240,13 @@ impl Session {
             match self.bodies(chunk, &mut put_aside).await {
                 Ok(items) => batch.items.extend(items),
                 Err(fault) => {
-                    let from = chunk.first().map_or(first, |(uid, _)| *uid);
+                    let from = chunk.first().map_or(ahead.first_uid, |(uid, _)| *uid);
                     let mut read = from.saturating_sub(1);
                     if let ([(uid, _)], SessionError::TooMuch(_)) = (chunk, &fault) {
                         put_aside.push(PutAside { uid: *uid, because: Unreadable::TooLarge });
                         read = *uid;
                     }
-                    if read < first {
+                    if read < ahead.first_uid {
                         return Err(fault);
                     }
                     batch.through_uid = read;
@@ -287,20 +289,20 @@ impl Session {
         Ok(items.collect())
     }
 
-    /// Reads Message-ID, Date and recipients of sent mail, from UID `first` on, at most [`Limits::batch`] messages.
-    pub async fn sent(&mut self, selected: Selected, first: u32) -> Result<Batch<SentMail>, SessionError> {
-        let (uids, through) = self.next_uids(selected, first).await?;
+    /// Reads Message-ID, Date and recipients of the sent mail that comes next.
+    pub async fn sent(&mut self, ahead: &Ahead) -> Result<Batch<SentMail>, SessionError> {
+        let uids = &ahead.uids;
         let fields = sent_mail::FIELDS;
         let items = format!("UID INTERNALDATE BODY.PEEK[HEADER.FIELDS ({fields})]<0.{HEADER}>");
         let mut put_aside = Vec::new();
-        let messages = fetch(&mut self.wire, &uids, &items, &mut put_aside).await?;
+        let messages = fetch(&mut self.wire, uids, &items, &mut put_aside).await?;
         Ok(Batch {
             items: messages.iter().map(|(uid, told)| sent_mail::read(*uid, told)).collect(),
             quoted: Vec::new(),
             put_aside,
             looked_at: uids.len(),
-            through_uid: through,
-            next_uid: through.checked_add(1).filter(|next| *next < selected.uid_next),
+            through_uid: ahead.through_uid,
+            next_uid: ahead.next_uid,
             fault: None,
         })
     }

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use daimon_domain::id::{DeliveryId, MailboxId};
 use daimon_domain::job::JobEnd;
 use daimon_queue::{Hint, Kind};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::deliver::{Deliverer, deliver};
@@ -60,8 +61,18 @@ impl Jobs {
         };
         if let Some(error) = failure {
             metrics::counter!("daimon_job_failures_total", "kind" => kind.as_str()).increment(1);
-            tracing::warn!(kind = %kind, job.id = %hint.id, error, "a job could not be recorded; its lease runs out");
+            tracing::warn!(kind = %kind, job.id = %hint.id, error, "a job could not be begun or recorded");
         }
+    }
+
+    /// Gives back leases that could not be given back when their sessions ended; goes on until `stop`.
+    pub(crate) async fn give_back_rest(&self, stop: CancellationToken) {
+        self.reader.give_back_rest(stop).await;
+    }
+
+    /// Tries that once more.
+    pub(crate) async fn give_back_left(&self) {
+        self.reader.give_back_left().await;
     }
 
     pub(crate) fn is_idle(&self) -> bool {

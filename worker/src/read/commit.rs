@@ -7,7 +7,7 @@ use daimon_domain::clock::Clock;
 use daimon_domain::mailbox::Checkpoint;
 use daimon_store::bounce::Bounce;
 use daimon_store::quarantine::{self, Quarantined};
-use daimon_store::{MspTx, StoreError, bounce, correspondent, folder, incident, mailbox, sent};
+use daimon_store::{MspTx, StoreError, bounce, correspondent, folder, in_hand, incident, mailbox, sent};
 use daimon_verdict::{Facts, Known, Observation, observe, signals};
 
 use super::incident::move_on;
@@ -99,7 +99,7 @@ pub(super) async fn commit(ctx: &Reader, work: &mut Work, mut found: Found) -> R
         bounce::insert_many(&mut tx, &bounces).await?;
     }
     for (uid, reason) in &found.put_aside {
-        put_aside(&mut tx, work, &found, *uid, reason, now).await?;
+        put_aside(&mut tx, work, &found.folder, found.checkpoint, *uid, reason, now).await?;
     }
     remember_folder(&mut tx, work, &found.folder, found.checkpoint, now).await?;
     if !mailbox::progress(&mut tx, work.id(), &work.lease, now + ctx.lease, &memory.write()).await? {
@@ -107,7 +107,7 @@ pub(super) async fn commit(ctx: &Reader, work: &mut Work, mut found: Found) -> R
     }
     tx.commit().await?;
     work.memory = memory;
-    work.folders.insert(found.folder, found.checkpoint);
+    work.passed(found.folder, found.checkpoint);
     ctx.hint_deliveries(work, &deliveries).await;
     Ok(())
 }
@@ -141,8 +141,57 @@ pub(super) async fn commit_sent(
     tx.commit().await?;
     work.has_sent |= !ids.is_empty();
     work.has_correspondents |= !recipients.is_empty();
-    work.folders.insert(name, checkpoint);
+    work.passed(name, checkpoint);
     Ok(())
+}
+
+/// Puts a message aside that was not even fetched, and goes on behind it.
+pub(super) async fn commit_put_aside(
+    ctx: &Reader,
+    work: &mut Work,
+    name: String,
+    checkpoint: Checkpoint,
+    uid: u32,
+) -> Result<(), PollError> {
+    let now = ctx.time.now();
+    let mut tx = ctx.db.begin(&work.wall).await?;
+    put_aside(&mut tx, work, &name, checkpoint, uid, "crashed", now).await?;
+    remember_folder(&mut tx, work, &name, checkpoint, now).await?;
+    if !mailbox::renew(&mut tx, work.id(), &work.lease, now + ctx.lease).await? {
+        return Err(PollError::FencedOff);
+    }
+    tx.commit().await?;
+    work.passed(name, checkpoint);
+    Ok(())
+}
+
+/// Notes whether the folder has kept its UIDVALIDITY; answers how often in a row it has not.
+pub(super) async fn commit_numbering(
+    ctx: &Reader,
+    work: &mut Work,
+    name: &str,
+    checkpoint: Checkpoint,
+) -> Result<u32, PollError> {
+    let has_changed = work.folders.get(name).is_some_and(|known| known.uid_validity != checkpoint.uid_validity);
+    if !has_changed && !work.renumbered.contains_key(name) {
+        return Ok(0);
+    }
+    let now = ctx.time.now();
+    let mut tx = ctx.db.begin(&work.wall).await?;
+    let renumbered = if has_changed {
+        folder::renumber(&mut tx, work.id(), name, checkpoint.uid_validity, now).await?
+    } else {
+        folder::settled(&mut tx, work.id(), name).await?;
+        0
+    };
+    if !mailbox::renew(&mut tx, work.id(), &work.lease, now + ctx.lease).await? {
+        return Err(PollError::FencedOff);
+    }
+    tx.commit().await?;
+    if has_changed {
+        work.folders.insert(name.to_owned(), checkpoint);
+    }
+    Ok(renumbered)
 }
 
 async fn remember_folder(
@@ -152,18 +201,20 @@ async fn remember_folder(
     checkpoint: Checkpoint,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<(), StoreError> {
-    folder::upsert(tx, work.tenant.id, work.id(), name, checkpoint, now).await
+    folder::upsert(tx, work.tenant.id, work.id(), name, checkpoint, now).await?;
+    in_hand::passed(tx, work.id(), name, checkpoint).await
 }
 
 async fn put_aside(
     tx: &mut MspTx,
     work: &Work,
-    found: &Found,
+    folder: &str,
+    checkpoint: Checkpoint,
     uid: u32,
     reason: &str,
     at: chrono::DateTime<chrono::Utc>,
 ) -> Result<(), StoreError> {
-    let (folder, uid_validity) = (found.folder.clone(), found.checkpoint.uid_validity);
+    let (folder, uid_validity) = (folder.to_owned(), checkpoint.uid_validity);
     let aside = Quarantined { folder, uid_validity, uid, reason: reason.to_owned(), at };
     let id = work.id();
     tracing::warn!(mailbox.id = %id, uid, reason, "a message of mailbox {id} was put aside");

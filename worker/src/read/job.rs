@@ -16,6 +16,7 @@ use daimon_seal::{MasterKey, SystemEntropy};
 use daimon_store::{Db, StoreError, mailbox};
 use tokio_util::sync::CancellationToken;
 
+use super::give_back::Left;
 use super::outcome;
 use super::session;
 use super::work::Work;
@@ -37,6 +38,8 @@ pub struct Reader {
     pub entropy: SystemEntropy,
     /// How long a lease holds.
     pub lease: TimeDelta,
+    /// Leases that could not be given back yet.
+    pub left: Left,
     /// Finish the batch at hand and stop.
     pub stop: CancellationToken,
     /// Stop now.
@@ -58,6 +61,10 @@ pub(super) enum PollError {
     Stopped,
     #[error("more is left than one session reads")]
     Unfinished,
+    #[error("the session's time was over before anything was read")]
+    Stalled,
+    #[error("a folder has another UIDVALIDITY each time")]
+    Renumbered,
     #[error("the password can't be opened")]
     Sealed,
 }
@@ -68,6 +75,8 @@ impl PollError {
         match self {
             Self::Dial(error) => Some(error.into()),
             Self::Session(error) => Some(error.code()),
+            Self::Stalled => Some(ConnectionFault::Unreachable),
+            Self::Renumbered => Some(ConnectionFault::UnstableUids),
             Self::Store(_) | Self::FencedOff | Self::Stopped | Self::Unfinished | Self::Sealed => None,
         }
     }
@@ -87,6 +96,9 @@ impl Reader {
 #[tracing::instrument(name = "poll", skip_all, fields(msp.id = %msp, mailbox.id = %id))]
 pub async fn poll(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<JobEnd>, StoreError> {
     let Some(mut work) = take(ctx, msp, id).await? else { return Ok(None) };
+    if work.lease.attempt > 1 {
+        tracing::warn!(mailbox.id = %id, attempt = work.lease.attempt, "the last session of mailbox {id} did not say how it ended");
+    }
     let began = Instant::now();
     let lateness_ms = (ctx.time.now() - work.mailbox.next_poll_at).num_milliseconds().max(0);
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of lateness")]
@@ -107,7 +119,7 @@ pub async fn poll(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<JobE
         Err(PollError::Unfinished) => "unfinished",
         Err(PollError::Sealed) => "sealed",
         Err(PollError::Store(_)) => "database",
-        Err(error @ (PollError::Dial(_) | PollError::Session(_))) => {
+        Err(error @ (PollError::Dial(_) | PollError::Session(_) | PollError::Stalled | PollError::Renumbered)) => {
             error.fault().map_or("failed", ConnectionFault::as_str)
         }
     };

@@ -1,6 +1,8 @@
 #![doc = include_str!("README.md")]
 
 mod commit;
+mod give_back;
+mod hands;
 mod incident;
 mod job;
 mod mail;
@@ -11,4 +13,5 @@ mod surroundings;
 mod tell;
 mod work;
 
+pub use give_back::Left;
 pub use job::{Reader, poll};

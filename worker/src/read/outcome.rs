@@ -7,10 +7,11 @@ use daimon_domain::id::MailboxId;
 use daimon_domain::job::JobEnd;
 use daimon_domain::mailbox::{Connection, ConnectionFault};
 use daimon_store::mailbox::MailboxEnd;
-use daimon_store::{StoreError, incident, mailbox};
+use daimon_store::{StoreError, in_hand, incident, mailbox};
 use daimon_verdict::Signal;
 use serde_json::json;
 
+use super::give_back::Held;
 use super::incident::move_on;
 use super::job::{PollError, Reader};
 use super::tell::{self, of_mailbox};
@@ -25,8 +26,24 @@ const KEY_MISSING_WAIT: TimeDelta = TimeDelta::minutes(5);
 /// A mailbox with an incident, or one that is watched, is read this often.
 const WATCHED_INTERVAL_S: u32 = 60;
 
-/// Records how a session ended, in one transaction with what people are told of it.
-pub(super) async fn record(ctx: &Reader, mut work: Work, ended: Result<(), PollError>) -> Result<JobEnd, StoreError> {
+/// Records how a session ended, or else gives the mailbox back: only a process that died leaves it.
+pub(super) async fn record(ctx: &Reader, work: Work, ended: Result<(), PollError>) -> Result<JobEnd, StoreError> {
+    let held = Held::of(&work);
+    match Box::pin(recorded(ctx, work, ended)).await {
+        Ok(Some(end)) => Ok(end),
+        Ok(None) => {
+            ctx.give_back(held).await;
+            Ok(JobEnd::Done)
+        }
+        Err(error) => {
+            ctx.give_back(held.after(&error)).await;
+            Err(error)
+        }
+    }
+}
+
+/// One transaction with what people are told of it. `None`: the mailbox is in other hands.
+async fn recorded(ctx: &Reader, mut work: Work, ended: Result<(), PollError>) -> Result<Option<JobEnd>, StoreError> {
     let now = ctx.time.now();
     let id = work.id();
     match ended {
@@ -49,7 +66,7 @@ pub(super) async fn record(ctx: &Reader, mut work: Work, ended: Result<(), PollE
         Err(PollError::Store(error)) => Err(error),
         Err(PollError::FencedOff) => {
             tracing::warn!(mailbox.id = %id, "mailbox {id} was taken over while it was being read");
-            Ok(JobEnd::Done)
+            Ok(None)
         }
         Err(PollError::Stopped) => {
             let connection = work.mailbox.connection.clone();
@@ -60,7 +77,7 @@ pub(super) async fn record(ctx: &Reader, mut work: Work, ended: Result<(), PollE
             let connection = work.mailbox.connection.clone();
             finish(ctx, work, connection, now + KEY_MISSING_WAIT, None, None).await
         }
-        Err(error @ (PollError::Dial(_) | PollError::Session(_))) => {
+        Err(error @ (PollError::Dial(_) | PollError::Session(_) | PollError::Stalled | PollError::Renumbered)) => {
             let code = error.fault().unwrap_or(ConnectionFault::ProtocolError);
             tracing::info!(mailbox.id = %id, code = %code, error = %chain(&error), "mailbox {id} was not read");
             failed(ctx, work, code, now).await
@@ -69,14 +86,27 @@ pub(super) async fn record(ctx: &Reader, mut work: Work, ended: Result<(), PollE
 }
 
 /// A session that failed.
-async fn failed(ctx: &Reader, mut work: Work, code: ConnectionFault, now: DateTime<Utc>) -> Result<JobEnd, StoreError> {
+async fn failed(
+    ctx: &Reader,
+    mut work: Work,
+    code: ConnectionFault,
+    now: DateTime<Utc>,
+) -> Result<Option<JobEnd>, StoreError> {
     let connection = work.mailbox.connection.failed(code, now);
     let (event, wait) = match &connection {
         Connection::CredentialRefused { .. } => (Some(EventType::MailboxCredentialRefused), TimeDelta::zero()),
         Connection::Unreachable { failures, .. } => {
             let is_told = *failures >= TOLD_FAILURES && !work.memory.told_unreachable;
             let wait = Connection::cool_down(*failures, jitter(&ctx.entropy));
-            let wait = if code == ConnectionFault::CredentialRefused { wait.max(REFUSED_WAIT) } else { wait };
+            let at_least = if code == ConnectionFault::CredentialRefused {
+                REFUSED_WAIT
+            } else if code == ConnectionFault::UnstableUids {
+                // The other folders were read, and come again in their turn.
+                TimeDelta::seconds(work.mailbox.poll_interval_s.into())
+            } else {
+                TimeDelta::zero()
+            };
+            let wait = wait.max(at_least);
             (is_told.then_some(EventType::MailboxUnreachable), wait)
         }
         Connection::New | Connection::Connected { .. } => (None, TimeDelta::zero()),
@@ -92,7 +122,7 @@ async fn finish(
     next_poll_at: DateTime<Utc>,
     last_polled_at: Option<DateTime<Utc>>,
     event: Option<EventType>,
-) -> Result<JobEnd, StoreError> {
+) -> Result<Option<JobEnd>, StoreError> {
     let now = ctx.time.now();
     let mut tx = ctx.db.begin(&work.wall).await?;
     let mut deliveries = Vec::new();
@@ -112,18 +142,22 @@ async fn finish(
             Connection::CredentialRefused { .. } => Some(ConnectionFault::CredentialRefused),
             Connection::New | Connection::Connected { .. } => None,
         };
-        let data = of_mailbox(work.subject(), &[("code", json!(code))]);
+        let advice = code.map(ConnectionFault::advice);
+        let data = of_mailbox(work.subject(), &[("code", json!(code)), ("advice", json!(advice))]);
         deliveries.extend(tell::tell(&mut tx, work.subject(), kind, None, &data, now, &ctx.entropy).await?);
     }
     let end = MailboxEnd { connection, next_poll_at, last_polled_at, state: Some(work.memory.write()) };
     if !mailbox::finish(&mut tx, work.id(), &work.lease, &end).await? {
         let id = work.id();
         tracing::warn!(mailbox.id = %id, "mailbox {id} was taken over before its session was recorded");
-        return Ok(JobEnd::Done);
+        return Ok(None);
+    }
+    if last_polled_at.is_some() {
+        in_hand::forget(&mut tx, work.id()).await?;
     }
     tx.commit().await?;
     ctx.hint_deliveries(&work, &deliveries).await;
-    Ok(JobEnd::Retry { after: next_poll_at })
+    Ok(Some(JobEnd::Retry { after: next_poll_at }))
 }
 
 /// The next turn of a mailbox: every `interval_s`, at an offset that follows from its id, so that mailboxes which were

@@ -6,11 +6,12 @@ use chrono::TimeDelta;
 use daimon_domain::clock::Clock;
 use daimon_domain::mailbox::TlsMode;
 
-use super::commit::{Found, commit, commit_sent};
+use super::commit::{Found, commit, commit_numbering, commit_put_aside, commit_sent};
+use super::hands;
 use super::job::{PollError, Reader};
 use super::mail;
 use super::work::Work;
-use crate::poll::{Credentials, Folder, Limits, Role, Selected, Session};
+use crate::poll::{Ahead, Credentials, Folder, Limits, Role, Selected, Session};
 
 /// How far back the first visit looks.
 const FIRST_VISIT: TimeDelta = TimeDelta::days(60);
@@ -20,25 +21,34 @@ const MOST_FOLDERS: usize = 200;
 /// What a batch may take: with less than this left of a session, the next one goes on.
 const A_BATCH: Duration = Duration::from_mins(1);
 
-/// How often a session may begin and not end before its next message is put aside unread.
-const MOST_ATTEMPTS: u32 = 3;
+/// With so many changes of UIDVALIDITY in a row a folder is not read any more until it keeps it.
+const MOST_RENUMBERINGS: u32 = 5;
 
 /// Holds one session and records what it finds, batch by batch.
 pub(super) async fn read(ctx: &Reader, work: &mut Work, credentials: &Credentials) -> Result<(), PollError> {
-    let mut limits = Limits::default();
-    if work.lease.attempt > 1 {
-        // The last session did not end. One message at a time shows which one is to blame.
-        limits.batch = 1;
+    let ended = read_all(ctx, work, credentials).await;
+    judged(ended, work.has_progressed)
+}
+
+/// A session without an end has to have come further, or else the next one would not either, nor anyone after it.
+fn judged(ended: Result<(), PollError>, has_progressed: bool) -> Result<(), PollError> {
+    match ended {
+        Err(PollError::Unfinished) if !has_progressed => Err(PollError::Stalled),
+        ended => ended,
     }
-    let mut session = sign_in(ctx, work, credentials, limits).await?;
+}
+
+async fn read_all(ctx: &Reader, work: &mut Work, credentials: &Credentials) -> Result<(), PollError> {
+    let mut session = sign_in(ctx, work, credentials, Limits::default()).await?;
     let mut folders = session.folders().await?;
     folders.truncate(MOST_FOLDERS);
     // What was sent comes first: bounces are weighed by it.
     folders.sort_by_key(|folder| folder.role != Role::Sent);
-    let mut may_put_aside = work.lease.attempt > MOST_ATTEMPTS;
+    let mut is_renumbered = false;
     for folder in folders {
-        match read_folder(ctx, work, &mut session, &folder, &mut may_put_aside).await {
+        match read_folder(ctx, work, &mut session, &folder).await {
             Ok(()) => {}
+            Err(PollError::Renumbered) => is_renumbered = true,
             Err(PollError::Session(error)) if error.leaves_the_session_usable() => {
                 tracing::debug!(mailbox.id = %work.id(), error = %error, "a folder was left out");
             }
@@ -46,7 +56,7 @@ pub(super) async fn read(ctx: &Reader, work: &mut Work, credentials: &Credential
         }
     }
     session.close().await;
-    Ok(())
+    if is_renumbered { Err(PollError::Renumbered) } else { Ok(()) }
 }
 
 async fn sign_in(ctx: &Reader, work: &Work, credentials: &Credentials, limits: Limits) -> Result<Session, PollError> {
@@ -64,16 +74,15 @@ async fn sign_in(ctx: &Reader, work: &Work, credentials: &Credentials, limits: L
     }
 }
 
-async fn read_folder(
-    ctx: &Reader,
-    work: &mut Work,
-    session: &mut Session,
-    folder: &Folder,
-    may_put_aside: &mut bool,
-) -> Result<(), PollError> {
+async fn read_folder(ctx: &Reader, work: &mut Work, session: &mut Session, folder: &Folder) -> Result<(), PollError> {
     let known = work.folders.get(&folder.name).copied();
     let selected = session.examine(folder, known).await?;
-    let mut next = if known.is_none() || selected.starts_over(known) {
+    if commit_numbering(ctx, work, &folder.name, selected.checkpoint(0)).await? >= MOST_RENUMBERINGS {
+        return Err(PollError::Renumbered);
+    }
+    // After a change of UIDVALIDITY that was noted and then not read.
+    let is_unread = work.renumbered.contains_key(&folder.name) && known.is_some_and(|known| known.last_uid == 0);
+    let mut next = if known.is_none() || selected.starts_over(known) || is_unread {
         let first = session.first_uid_since(selected, ctx.time.now() - FIRST_VISIT).await?;
         if first >= selected.uid_next {
             remember_start(ctx, work, folder, selected).await?;
@@ -84,10 +93,19 @@ async fn read_folder(
     };
     while let Some(first) = next {
         may_go_on(ctx.stop.is_cancelled(), session.time_left())?;
-        next = if folder.role == Role::Sent {
-            read_sent(ctx, work, session, folder, selected, first).await?
+        let most = work.hands.most(&folder.name, selected, first);
+        let ahead = session.ahead(selected, first, most).await?;
+        next = if let Some(uid) = work.hands.culprit(&folder.name, selected, &ahead) {
+            let checkpoint = selected.checkpoint(ahead.through_uid);
+            commit_put_aside(ctx, work, folder.name.clone(), checkpoint, uid).await?;
+            ahead.next_uid
         } else {
-            read_reports(ctx, work, session, folder, selected, first, may_put_aside).await?
+            hands::take(ctx, work, folder, selected, &ahead).await?;
+            if folder.role == Role::Sent {
+                read_sent(ctx, work, session, folder, selected, &ahead).await?
+            } else {
+                read_reports(ctx, work, session, folder, selected, &ahead).await?
+            }
         };
     }
     Ok(())
@@ -114,9 +132,9 @@ async fn read_sent(
     session: &mut Session,
     folder: &Folder,
     selected: Selected,
-    first: u32,
+    ahead: &Ahead,
 ) -> Result<Option<u32>, PollError> {
-    let batch = session.sent(selected, first).await?;
+    let batch = session.sent(ahead).await?;
     let checkpoint = selected.checkpoint(batch.through_uid);
     commit_sent(ctx, work, folder.name.clone(), checkpoint, &batch.items).await?;
     batch.fault.map_or(Ok(batch.next_uid), |fault| Err(fault.into()))
@@ -128,15 +146,10 @@ async fn read_reports(
     session: &mut Session,
     folder: &Folder,
     selected: Selected,
-    first: u32,
-    may_put_aside: &mut bool,
+    ahead: &Ahead,
 ) -> Result<Option<u32>, PollError> {
-    let mut batch = session.reports(selected, first).await?;
+    let mut batch = session.reports(ahead).await?;
     let mut put_aside: Vec<_> = batch.put_aside.iter().map(|aside| (aside.uid, aside.because.as_str())).collect();
-    if *may_put_aside && !batch.items.is_empty() {
-        put_aside.extend(batch.items.drain(..).map(|mail| (mail.uid, "crashed")));
-        *may_put_aside = false;
-    }
     let read = mail::read(std::mem::take(&mut batch.items), work.hash.clone()).await;
     let read = read.map_err(|_ended| PollError::Stopped)?;
     put_aside.extend(read.crashed.iter().map(|uid| (*uid, "unreadable")));
@@ -148,7 +161,17 @@ async fn read_reports(
 
 #[cfg(test)]
 mod tests {
+    use daimon_domain::mailbox::ConnectionFault;
+
     use super::*;
+
+    #[test]
+    fn a_session_without_an_end_is_a_failure_unless_it_came_further() {
+        let stalled = judged(Err(PollError::Unfinished), false).unwrap_err();
+        assert_eq!(stalled.fault(), Some(ConnectionFault::Unreachable), "the mailbox can't be read");
+        assert!(matches!(judged(Err(PollError::Unfinished), true), Err(PollError::Unfinished)));
+        assert!(judged(Ok(()), false).is_ok(), "nothing was new");
+    }
 
     #[test]
     fn a_backlog_goes_on_in_another_session_before_this_one_is_cut_off() {

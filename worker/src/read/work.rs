@@ -8,9 +8,10 @@ use daimon_domain::mailbox::{Checkpoint, Mailbox};
 use daimon_domain::scope::Wall;
 use daimon_domain::tenant::Tenant;
 use daimon_seal::{Aad, KeyedHash, MasterKey};
-use daimon_store::{MspTx, Sealed, StoreError, correspondent, folder, mailbox, sent, tenant};
+use daimon_store::{MspTx, Sealed, StoreError, correspondent, folder, in_hand, mailbox, sent, tenant};
 use secrecy::SecretString;
 
+use super::hands::Hands;
 use super::memory::Memory;
 use super::tell::Subject;
 use crate::poll::Credentials;
@@ -23,6 +24,12 @@ pub(super) struct Work {
     pub(super) lease: Lease,
     pub(super) memory: Memory,
     pub(super) folders: BTreeMap<String, Checkpoint>,
+    /// Folders that had another UIDVALIDITY the last time, and how often in a row.
+    pub(super) renumbered: BTreeMap<String, u32>,
+    /// What sessions that died had in hand.
+    pub(super) hands: Hands,
+    /// Whether this session has come further in any folder.
+    pub(super) has_progressed: bool,
     /// Whether anything is known of what the mailbox sent, and to whom.
     pub(super) has_sent: bool,
     pub(super) has_correspondents: bool,
@@ -43,13 +50,18 @@ impl Work {
         let Some(tenant) = tenant::find(tx, tenant_id).await? else { return Ok(None) };
         let Some(sealed_key) = tenant::data_key(tx, tenant_id).await? else { return Ok(None) };
         let Some(sealed_secret) = mailbox::sealed_secret(tx, id).await? else { return Ok(None) };
+        let folders = folder::list(tx, id).await?;
+        let renumbered = folders.iter().filter(|one| one.renumbered > 0);
         let memory = Memory::read(mailbox::detector_state(tx, id).await?.as_ref());
         Ok(Some(Self {
             wall: Wall::whole(tx.msp()),
             tenant,
             lease,
             memory,
-            folders: folder::list(tx, id).await?.into_iter().collect(),
+            renumbered: renumbered.map(|one| (one.name.clone(), one.renumbered)).collect(),
+            folders: folders.into_iter().map(|one| (one.name, one.checkpoint)).collect(),
+            hands: Hands(in_hand::left(tx, id, &lease).await?),
+            has_progressed: false,
             has_sent: sent::count(tx, id).await? > 0,
             has_correspondents: correspondent::count(tx, id).await? > 0,
             hash: master.keyed_hash(tx.msp()),
@@ -79,6 +91,13 @@ impl Work {
         let plain = key.open(&Aad::mailbox_secret(msp, tenant, self.id()), &self.sealed_secret.bytes).ok()?;
         let secret = SecretString::from(std::str::from_utf8(&plain).ok()?);
         Some(Credentials { username: self.mailbox.username.clone(), secret })
+    }
+
+    /// Reading a folder has come as far as `checkpoint`, and that is stored.
+    pub(super) fn passed(&mut self, folder: String, checkpoint: Checkpoint) {
+        self.hands.passed(&folder, checkpoint);
+        self.has_progressed |= self.folders.get(&folder) != Some(&checkpoint);
+        self.folders.insert(folder, checkpoint);
     }
 
     /// A keyed hash of a Message-ID of this mailbox.

@@ -1,7 +1,8 @@
 //! Who is reading a mailbox right now: a lease that is fenced, not a lock.
 //!
-//! The lease is committed before the session begins, and with it the count of attempts: a message that kills the process
-//! counts too. Whoever comes back too late finds another token in the row, or none, and changes nothing.
+//! The lease is committed before the session begins. Whoever comes back too late finds another token in the row, or none,
+//! and changes nothing. Which message ended a process is told by [`crate::in_hand`], not by how often a lease was taken: a
+//! database that was away has ended nobody.
 
 use chrono::{DateTime, Utc};
 use daimon_domain::id::MailboxId;
@@ -9,7 +10,7 @@ use daimon_domain::job::Lease;
 use daimon_domain::mailbox::{Connection, Mailbox};
 
 use super::{Columns, find};
-use crate::{MspTx, StoreError, row};
+use crate::{MspTx, StoreError, in_hand, row};
 
 /// What the detector remembers of a mailbox between two sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +97,7 @@ pub async fn progress(
     Ok(done.rows_affected() == 1)
 }
 
-/// Gives a mailbox back, in the transaction of what the session found. `false`: it is ours no more, roll back.
+/// Gives a mailbox back, and puts down what was in hand, in the transaction of what the session found. `false`: it is ours no more, roll back.
 #[tracing::instrument(name = "store.mailbox.finish", skip_all, fields(mailbox.id = %id))]
 pub async fn finish(tx: &mut MspTx, id: MailboxId, lease: &Lease, end: &MailboxEnd) -> Result<bool, StoreError> {
     let connection = Columns::from(&end.connection);
@@ -119,6 +120,30 @@ pub async fn finish(tx: &mut MspTx, id: MailboxId, lease: &Lease, end: &MailboxE
     )
     .execute(tx.conn())
     .await?;
+    in_hand::put_down(tx, id, lease).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Gives a mailbox back as it was, to be read at `next_poll_at` or when somebody asked for it: our own trouble is none of
+/// the mailbox. `false`: it was ours no more; what was in hand is put down all the same, so commit.
+#[tracing::instrument(name = "store.mailbox.give_back", skip_all, fields(mailbox.id = %id))]
+pub async fn give_back(
+    tx: &mut MspTx,
+    id: MailboxId,
+    lease: &Lease,
+    next_poll_at: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "update mailbox set next_poll_at = least($3, poll_requested_at), poll_requested_at = null,
+            lease_token = null, lease_until = null, attempt = 0
+        where mailbox_id = $1 and lease_token = $2",
+        id.as_uuid(),
+        lease.token,
+        next_poll_at
+    )
+    .execute(tx.conn())
+    .await?;
+    in_hand::put_down(tx, id, lease).await?;
     Ok(done.rows_affected() == 1)
 }
 

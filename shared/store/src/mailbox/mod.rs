@@ -7,7 +7,7 @@ use daimon_domain::id::{MailboxId, TenantId};
 use daimon_domain::mailbox::{Connection, ImapServer, Mailbox, Polling};
 use uuid::Uuid;
 
-pub use lease::{DetectorState, MailboxEnd, detector_state, finish, lease, progress, renew};
+pub use lease::{DetectorState, MailboxEnd, detector_state, finish, give_back, lease, progress, renew};
 
 use crate::{Listed, MspTx, Page, Sealed, StoreError, row};
 

@@ -5,6 +5,7 @@
 mod audit;
 mod bounces;
 mod events;
+mod in_hand;
 mod incidents;
 mod leases;
 mod partitions;

@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 
-use crate::poll::scripted::{Heard, Reply, ok, say, session};
+use crate::poll::scripted::{Heard, Reply, ok, reports, say, sent, session};
 use crate::poll::{Limits, PutAside, Selected, Session, SessionError, Unreadable};
 
 fn selected(uid_next: u32) -> Selected {
@@ -58,7 +58,7 @@ fn is_body(command: &str) -> bool {
 #[tokio::test]
 async fn reports_are_read_whole_and_in_order() {
     let (mut session, _) = reading(3, |_| None).await;
-    let batch = session.reports(selected(4), 2).await.unwrap();
+    let batch = reports(&mut session, selected(4), 2).await.unwrap();
     assert_eq!(batch.items.iter().map(|mail| mail.uid).collect::<Vec<_>>(), [2, 3]);
     assert!(batch.items[0].bytes.ends_with(b"mail 2"));
     assert_eq!(
@@ -74,7 +74,7 @@ async fn a_session_can_be_held_by_any_thread() {
     let read = tokio::spawn(async move {
         let folders = session.folders().await?;
         assert!(folders.is_empty() && session.time_left() <= Limits::default().session);
-        let batch = session.reports(selected(4), 1).await?;
+        let batch = reports(&mut session, selected(4), 1).await?;
         session.close().await;
         Ok::<_, SessionError>(batch.items.len())
     });
@@ -87,8 +87,8 @@ async fn nothing_is_ever_marked_as_seen() {
         reading(3, |command| (command.starts_with("LIST")).then(|| ok("* LIST () \"/\" INBOX\r\n"))).await;
     for folder in session.folders().await.unwrap() {
         let opened = session.examine(&folder, None).await.unwrap();
-        session.reports(opened, 1).await.unwrap();
-        session.sent(opened, 1).await.unwrap();
+        reports(&mut session, opened, 1).await.unwrap();
+        sent(&mut session, opened, 1).await.unwrap();
     }
     session.close().await;
     let commands = heard.commands();
@@ -107,7 +107,7 @@ async fn nothing_is_ever_marked_as_seen() {
 async fn mail_outside_of_what_was_asked_for_is_not_new() {
     let (mut session, _) =
         reading(9, |command| command.starts_with("UID SEARCH").then(|| ok("* SEARCH 1 3 9\r\n"))).await;
-    let batch = session.reports(selected(4), 2).await.unwrap();
+    let batch = reports(&mut session, selected(4), 2).await.unwrap();
     assert_eq!(batch.items.iter().map(|mail| mail.uid).collect::<Vec<_>>(), [3]);
 }
 
@@ -119,7 +119,7 @@ async fn a_uid_answered_twice_is_one_message() {
         _ => None,
     })
     .await;
-    assert_eq!(session.reports(selected(4), 1).await.unwrap().items.len(), 1);
+    assert_eq!(reports(&mut session, selected(4), 1).await.unwrap().items.len(), 1);
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn attributes_may_be_missing_or_come_apart() {
         })
     })
     .await;
-    let batch = session.reports(selected(3), 1).await.unwrap();
+    let batch = reports(&mut session, selected(3), 1).await.unwrap();
     assert_eq!(batch.items.len(), 2, "without a header there is no reason to leave a message out");
     assert_eq!((batch.items[0].size, batch.items[1].size, batch.items[1].internal_date), (Some(9), None, None));
 }
@@ -141,7 +141,7 @@ async fn mail_that_vanishes_while_it_is_read_is_no_failure() {
         is_body(command).then(|| ok(&format!("* 1 EXPUNGE\r\n{}* 2 FETCH (UID 3 BODY[]<0> NIL)\r\n", body(2))))
     })
     .await;
-    let batch = session.reports(selected(4), 1).await.unwrap();
+    let batch = reports(&mut session, selected(4), 1).await.unwrap();
     assert_eq!(batch.items.iter().map(|mail| mail.uid).collect::<Vec<_>>(), [2]);
     assert_eq!((batch.put_aside.len(), batch.through_uid), (0, 3));
 }
@@ -152,7 +152,7 @@ async fn one_unreadable_message_among_eighty_costs_only_itself() {
     {
         let (mut session, _) =
             reading(80, move |command| (is_body(command) && named(command).contains(&41)).then(|| say(refusal))).await;
-        let batch = session.reports(selected(81), 1).await.unwrap();
+        let batch = reports(&mut session, selected(81), 1).await.unwrap();
         assert_eq!(batch.items.len(), 79);
         assert_eq!(batch.put_aside.iter().map(|aside| aside.uid).collect::<Vec<_>>(), [41]);
         assert_eq!(batch.through_uid, 80);
@@ -163,7 +163,7 @@ async fn one_unreadable_message_among_eighty_costs_only_itself() {
 async fn a_server_that_can_read_nothing_is_busy_and_nothing_is_put_aside() {
     for last in [2, 80] {
         let (mut session, _) = reading(last, |command| is_body(command).then(|| say("{tag} NO cannot read\r\n"))).await;
-        let batch = session.reports(selected(last + 1), 1).await;
+        let batch = reports(&mut session, selected(last + 1), 1).await;
         assert!(matches!(batch.unwrap_err(), SessionError::Busy(_)));
     }
 }
@@ -172,7 +172,7 @@ async fn a_server_that_can_read_nothing_is_busy_and_nothing_is_put_aside() {
 async fn a_server_that_is_over_its_quota_is_not_asked_for_one_message_after_another() {
     let (mut session, heard) =
         reading(80, |command| is_body(command).then(|| say("{tag} NO [OVERQUOTA] enough for today\r\n"))).await;
-    assert!(matches!(session.reports(selected(81), 1).await.unwrap_err(), SessionError::Busy(_)));
+    assert!(matches!(reports(&mut session, selected(81), 1).await.unwrap_err(), SessionError::Busy(_)));
     assert_eq!(heard.count("UID FETCH"), 2);
 }
 
@@ -186,7 +186,7 @@ async fn a_message_of_seventy_megabytes_is_put_aside_and_the_rest_comes_next_tim
         _ => None,
     })
     .await;
-    let batch = session.reports(selected(4), 1).await.unwrap();
+    let batch = reports(&mut session, selected(4), 1).await.unwrap();
     assert_eq!(batch.items.iter().map(|mail| mail.uid).collect::<Vec<_>>(), [1]);
     assert_eq!(batch.put_aside, [PutAside { uid: 2, because: Unreadable::TooLarge }]);
     assert_eq!((batch.through_uid, batch.next_uid), (2, None));
@@ -204,7 +204,7 @@ async fn only_the_beginning_of_a_large_message_is_asked_for_and_kept() {
         _ => None,
     })
     .await;
-    let batch = session.reports(selected(2), 1).await.unwrap();
+    let batch = reports(&mut session, selected(2), 1).await.unwrap();
     assert_eq!((batch.items[0].bytes.len(), batch.items[0].is_cut), (most as usize, true));
     assert!(heard.commands().iter().any(|command| command.contains("BODY.PEEK[]<0.262144>")));
 }
@@ -215,7 +215,7 @@ async fn a_large_folder_is_read_in_batches_up_to_where_it_ended_at_first() {
     let opened = selected(451);
     let (mut next, mut seen) = (opened.first_new_uid(None), Vec::new());
     while let Some(first) = next {
-        let batch = session.reports(opened, first).await.unwrap();
+        let batch = reports(&mut session, opened, first).await.unwrap();
         assert!(batch.looked_at <= Limits::default().batch);
         seen.extend(batch.items.iter().map(|mail| mail.uid));
         next = batch.next_uid;
@@ -233,7 +233,7 @@ async fn mail_of_people_is_not_fetched() {
         })
     })
     .await;
-    let batch = session.reports(selected(3), 1).await.unwrap();
+    let batch = reports(&mut session, selected(3), 1).await.unwrap();
     assert_eq!((batch.looked_at, batch.items.len()), (2, 1));
     let bodies: Vec<_> = heard.commands().into_iter().filter(|command| is_body(command)).collect();
     assert_eq!(bodies, ["UID FETCH 2 (UID BODY.PEEK[]<0.262144>)"]);
@@ -265,7 +265,7 @@ async fn of_sent_mail_only_the_envelope_is_fetched() {
         })
     })
     .await;
-    let batch = session.sent(selected(2), 1).await.unwrap();
+    let batch = sent(&mut session, selected(2), 1).await.unwrap();
     assert_eq!(batch.items[0].message_id.as_deref(), Some("a1@b.example"));
     assert_eq!(batch.items[0].recipients, ["c@d.example"]);
     assert_eq!(heard.count("UID FETCH"), 1);

@@ -3,7 +3,7 @@
 use daimon_domain::mailbox::ConnectionFault;
 use futures_util::FutureExt;
 
-use crate::poll::scripted::{Reply, ok, say, session};
+use crate::poll::scripted::{Reply, ok, reports, say, session};
 use crate::poll::{Checkpoint, Folder, Role, Selected, SessionError};
 
 const SELECTED: Selected = Selected { uid_validity: 7, uid_next: 4, exists: 3 };
@@ -16,7 +16,7 @@ fn folder(name: &str) -> Folder {
 async fn a_refused_search_is_not_an_empty_folder() {
     let (mut session, _) =
         session(|command| command.starts_with("UID SEARCH").then(|| say("{tag} NO not now\r\n"))).await;
-    let error = session.reports(SELECTED, 1).await.unwrap_err();
+    let error = reports(&mut session, SELECTED, 1).await.unwrap_err();
     assert_eq!(error.code(), ConnectionFault::ServerBusy);
 }
 
@@ -31,7 +31,7 @@ async fn a_connection_that_closes_inside_an_answer_is_not_its_end() {
         .await;
         let error = match command {
             "EXAMINE" => session.examine(&folder("INBOX"), None).await.map(|_| ()).unwrap_err(),
-            _ => session.reports(SELECTED, 1).await.map(|_| ()).unwrap_err(),
+            _ => reports(&mut session, SELECTED, 1).await.map(|_| ()).unwrap_err(),
         };
         assert!(matches!(error, SessionError::Unreachable(_)), "{command}: {error:?}");
     }
@@ -52,7 +52,7 @@ async fn an_untagged_no_while_a_folder_opens_is_only_a_warning() {
 #[tokio::test]
 async fn a_dropped_command_takes_the_connection_with_it() {
     let (mut session, _) = session(|command| command.starts_with("UID SEARCH").then_some(Reply::Hang)).await;
-    assert!(session.reports(SELECTED, 1).now_or_never().is_none(), "it is asked once, waits, and is dropped");
+    assert!(reports(&mut session, SELECTED, 1).now_or_never().is_none(), "it is asked once, waits, and is dropped");
     let error = session.examine(&folder("INBOX"), None).await.unwrap_err();
     assert!(matches!(error, SessionError::Unreachable(None)), "{error:?}");
 }
@@ -94,7 +94,7 @@ async fn bye_inside_an_answer_asks_to_come_later() {
             command.starts_with("UID SEARCH").then(|| Reply::SayAndClose(bye.as_bytes().to_vec()))
         })
         .await;
-        let error = session.reports(SELECTED, 1).await.unwrap_err();
+        let error = reports(&mut session, SELECTED, 1).await.unwrap_err();
         assert_ne!(error.code(), ConnectionFault::CredentialRefused);
         assert!(matches!(error, SessionError::Busy(_) | SessionError::Unreachable(_)), "{error:?}");
     }

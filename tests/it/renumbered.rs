@@ -1,0 +1,60 @@
+//! A server that gives a folder another UIDVALIDITY each time it is opened.
+
+use chrono::TimeDelta;
+use daimon_tests::life::{Person, letter, returned};
+use daimon_tests::world::World;
+use serde_json::Value;
+
+async fn connection(world: &World, mailbox: &str, key: &str) -> String {
+    let seen = world.client.mailbox(mailbox).await.unwrap();
+    let value = seen.get("connection").and_then(|connection| connection.get(key));
+    value.and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Makes the next opening show another UIDVALIDITY than the one that is remembered.
+async fn renumber(world: &World) {
+    world.sql("update folder set uid_validity = uid_validity - 1").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_folder_that_never_keeps_its_numbers_is_left_until_it_does() {
+    let world = World::start().await.unwrap();
+    let servers = world.servers;
+    let person = Person::with_account(servers, &format!("numbers@{}.example", world.tag), "secret").unwrap();
+    let mut imap = person.open(servers).await.unwrap();
+    let at = world.clock.now().await - TimeDelta::hours(2);
+    for number in 0..2 {
+        let to = format!("typo{number}@friend.test");
+        let sent = letter(&person.address, &to, "Hello", &format!("{number}@{}", world.tag), at, "Hello.\r\n");
+        imap.append("Sent", sent.as_bytes(), at).await.unwrap();
+        let report = returned(&sent, &person.address, &to, "mx.friend.test", at);
+        imap.append("INBOX", report.as_bytes(), at).await.unwrap();
+    }
+    let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
+    let host = "mail.sakura-dental.example";
+    let port = servers.dovecot.imaps;
+    let mailbox = world.client.create_mailbox(&tenant, &person.address, "secret", host, port).await.unwrap();
+    world.drain().await.unwrap();
+    let read = "select count(*) from folder where last_uid > 0";
+    for _change in 1..=4 {
+        renumber(&world).await;
+        world.client.poll_now(&mailbox).await.unwrap();
+        world.drain().await.unwrap();
+        assert_eq!(connection(&world, &mailbox, "state").await, "connected");
+        assert_eq!(world.number(read).await.unwrap(), 2, "read anew");
+    }
+
+    for _change in 5..=7 {
+        renumber(&world).await;
+        world.pass(TimeDelta::minutes(20)).await.unwrap();
+        assert_eq!(connection(&world, &mailbox, "state").await, "unreachable");
+        assert_eq!(connection(&world, &mailbox, "fault").await, "unstable_uids");
+        assert!(connection(&world, &mailbox, "advice").await.contains("UIDVALIDITY"));
+        assert_eq!(world.number(read).await.unwrap(), 0, "not read any more");
+    }
+
+    world.pass(TimeDelta::minutes(20)).await.unwrap();
+    assert_eq!(connection(&world, &mailbox, "state").await, "connected");
+    assert_eq!(world.number(read).await.unwrap(), 2);
+    assert_eq!(world.client.bounces(&mailbox).await.unwrap().len(), 2);
+}
