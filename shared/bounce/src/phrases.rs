@@ -20,6 +20,8 @@ pub(crate) enum List {
     NoChallenge,
     /// How only mail systems speak.
     SystemWords,
+    /// What stands above the addresses and the conversation in sendmail's form.
+    Transcripts,
 }
 
 impl List {
@@ -37,6 +39,7 @@ impl List {
         Self::Tasks,
         Self::NoChallenge,
         Self::SystemWords,
+        Self::Transcripts,
     ];
 }
 
@@ -55,6 +58,7 @@ pub(crate) fn of(list: List) -> &'static [&'static str] {
         }
         List::Tasks => &["click", "reply to this", "confirm"],
         List::NoChallenge => &["permanent error", "could not be delivered to", "550 ", "554 "],
+        List::Transcripts => TRANSCRIPTS,
         List::SystemWords => &["delivered to the following", "non-delivery report"],
     }
 }
@@ -361,4 +365,15 @@ const CHALLENGES: &[&str] = &[
     "releases your message",
     "asked to confirm",
     "human verification",
+];
+
+const TRANSCRIPTS: &[&str] = &[
+    "had permanent fatal errors",
+    "had delivery problems",
+    "had transient non-fatal errors",
+    "had permanent delivery errors",
+    "had fatal errors",
+    "transcript of session follows",
+    "transcript of the session follows",
+    "transcript of session",
 ];

@@ -141,7 +141,7 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     let mut original = Fields::read(returned).0;
 
     let own = root.fields.get("to").as_deref().and_then(text::first_address);
-    let in_letter = if may_tell(&signs, &status) { forms::read(&letter, own.as_deref()) } else { Vec::new() };
+    let in_letter = if may_tell(&signs, &status) { forms::read(&letter, &words, own.as_deref()) } else { Vec::new() };
     if may_wrap && status.recipients.is_empty() && in_letter.is_empty() && signs.from_system && is_report(&original) {
         return Report { envelope: origin::envelope(&root.fields), ..read_wrapped(returned, false) };
     }

@@ -1,6 +1,6 @@
 //! One Received line, as the many mail servers write it (RFC 5321, 4.4; RFC 3848).
 
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
 use daimon_domain::origin::Hop;
 
@@ -13,28 +13,26 @@ pub(crate) fn read(line: &str) -> Hop {
         None => (line, None),
     };
     let mut hop = Hop { at, ..Hop::default() };
-    let words = tokens(trace);
-    let mut words = words.iter().map(String::as_str).peekable();
+    let mut words = Tokens(trace).peekable();
     let mut clause = "";
-    while let Some(word) = words.next() {
-        if let Some(comment) = word.strip_prefix('(') {
-            read_comment(comment.trim_end_matches(')'), clause, &mut hop);
-            continue;
-        }
-        clause = match word.to_ascii_lowercase().as_str() {
-            "from" => "from",
-            "by" => "by",
-            "with" => "with",
-            "id" | "for" | "via" => "other",
-            _ => continue,
+    while let Some(token) = words.next() {
+        let word = match token {
+            Token::Comment(comment) => {
+                read_comment(&comment, clause, &mut hop);
+                continue;
+            }
+            Token::Word(word) => word,
         };
-        let Some(value) = words.next_if(|next| !next.starts_with('(')) else { continue };
+        let clauses = ["from", "by", "with", "id", "for", "via"];
+        let Some(named) = clauses.into_iter().find(|clause| word.eq_ignore_ascii_case(clause)) else { continue };
+        clause = named;
+        let Some(Token::Word(value)) = words.next_if(|next| matches!(next, Token::Word(_))) else { continue };
         match clause {
             "from" if hop.helo.is_none() => {
                 hop.from_ip = hop.from_ip.or_else(|| address(value));
-                hop.helo = Some(value.trim_matches(['[', ']']).to_lowercase());
+                hop.helo = Some(text::lower(value.trim_matches(['[', ']'])));
             }
-            "by" if hop.by.is_none() => hop.by = Some(value.trim_end_matches(',').to_lowercase()),
+            "by" if hop.by.is_none() => hop.by = Some(text::lower(value.trim_end_matches(','))),
             "with" if hop.with.is_none() => hop.with = Some(value.to_ascii_uppercase()),
             _ => {}
         }
@@ -47,75 +45,70 @@ pub(crate) fn read(line: &str) -> Hop {
     hop
 }
 
-/// Words and whole comments; a comment keeps its opening bracket.
-fn tokens(trace: &str) -> Vec<String> {
-    let (mut found, mut word, mut depth) = (Vec::new(), String::new(), 0_usize);
-    for character in trace.chars() {
-        match character {
-            '(' => {
-                if depth == 0 && !word.is_empty() {
-                    found.push(std::mem::take(&mut word));
-                }
-                if depth == 0 {
-                    word.push('(');
-                } else {
-                    word.push(' ');
-                }
-                depth += 1;
-            }
-            ')' if depth > 0 => {
-                depth -= 1;
-                if depth == 0 {
-                    found.push(std::mem::take(&mut word));
-                }
-            }
-            space if depth == 0 && space.is_whitespace() => {
-                if !word.is_empty() {
-                    found.push(std::mem::take(&mut word));
-                }
-            }
-            other => word.push(other),
+/// What a trace is made of.
+#[derive(Debug)]
+enum Token<'a> {
+    Word(&'a str),
+    /// A whole comment without its brackets; those of comments within it are spaces and nothing.
+    Comment(Cow<'a, str>),
+}
+
+/// Takes tokens off the front.
+struct Tokens<'a>(&'a str);
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        let rest = self.0.trim_start();
+        if let Some(comment) = rest.strip_prefix('(') {
+            let (comment, rest) = split_comment(comment);
+            self.0 = rest;
+            return Some(Token::Comment(comment));
+        }
+        let end = rest.find(|c: char| c == '(' || c.is_whitespace()).unwrap_or(rest.len());
+        let (word, rest) = rest.split_at_checked(end)?;
+        self.0 = rest;
+        (!word.is_empty()).then_some(Token::Word(word))
+    }
+}
+
+/// The comment up to the bracket that closes it, and the rest.
+fn split_comment(text: &str) -> (Cow<'_, str>, &str) {
+    let mut depth = 1_usize;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'(' => depth += 1,
+            b')' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return (without_brackets(text.get(..at).unwrap_or_default()), text.get(at + 1..).unwrap_or_default());
         }
     }
-    if !word.is_empty() {
-        found.push(word);
-    }
-    found
+    (without_brackets(text), "")
+}
+
+fn without_brackets(comment: &str) -> Cow<'_, str> {
+    if comment.contains('(') { Cow::Owned(comment.replace('(', " ").replace(')', "")) } else { Cow::Borrowed(comment) }
 }
 
 fn read_comment(comment: &str, clause: &str, hop: &mut Hop) {
-    let lower = comment.to_lowercase();
-    for marker in [
-        "authenticated sender:",
-        "authenticated user=",
-        "authenticated user:",
-        "authenticated as",
-        "auth=",
-        "authenticated_id",
-        "smtp-auth user",
-        "account",
-    ] {
-        if let Some((before, after)) = lower.split_once(marker) {
-            if marker == "account" && !before.is_empty() {
-                continue;
-            }
+    let lower = text::lower(comment);
+    if lower.contains("auth") || lower.contains("account") {
+        if let Some(name) = signed_in(&lower) {
             hop.authenticated = true;
-            let name = after
-                .trim_start_matches([':', '=', ' ', '<'])
-                .split([' ', ',', ')', '>', ';'])
-                .next()
-                .unwrap_or_default();
             if !name.is_empty() && hop.authenticated_as.is_none() {
                 hop.authenticated_as = Some(name.to_owned());
             }
             return;
         }
-    }
-    if lower.starts_with("authenticated") || lower.contains("(authenticated") {
-        hop.authenticated = true; // sendmail: "(authenticated bits=0)"
+        if lower.starts_with("authenticated") || lower.contains("(authenticated") {
+            hop.authenticated = true; // sendmail: "(authenticated bits=0)"
+        }
     }
     // Postfix: "(Postfix, from userid 33)"; qmail: "(qmail 1 invoked by uid 33)", "(nullmailer pid 1 invoked by uid 0)".
-    if lower.contains("from userid") || lower.contains("invoked by uid") || lower.contains("by uid ") {
+    if lower.contains("from userid") || lower.contains("by uid ") || lower.contains("invoked by uid") {
         hop.local_submission = true;
     }
     if clause != "from" {
@@ -139,6 +132,22 @@ fn read_comment(comment: &str, clause: &str, hop: &mut Hop) {
     {
         hop.from_host = Some(first.to_owned());
     }
+}
+
+/// Who signed in, if the comment says that somebody did; empty where it says no name.
+fn signed_in(lower: &str) -> Option<&str> {
+    let markers = [
+        "authenticated sender:",
+        "authenticated user=",
+        "authenticated user:",
+        "authenticated as",
+        "auth=",
+        "authenticated_id",
+        "smtp-auth user",
+    ];
+    let after = markers.iter().find_map(|marker| lower.split_once(marker)).map(|(_, after)| after);
+    let after = after.or_else(|| lower.strip_prefix("account"))?;
+    after.trim_start_matches([':', '=', ' ', '<']).split([' ', ',', ')', '>', ';']).next()
 }
 
 /// An address, bare or as `[192.0.2.1]`, `[IPv6:2001:db8::1]`, `192.0.2.1:25`.

@@ -63,8 +63,8 @@ pub(crate) fn date(text: &str) -> Option<DateTime<Utc>> {
 
 /// Whether a text that does not say so is HTML.
 pub(crate) fn looks_like_html(text: &str) -> bool {
-    let start: String = text.trim_start().chars().take(14).collect::<String>().to_ascii_lowercase();
-    ["<html", "<!doctype html", "<body", "<head"].iter().any(|tag| start.starts_with(tag))
+    let text = text.trim_start();
+    ["<html", "<!doctype html", "<body", "<head"].iter().any(|tag| starts_with(text, tag))
 }
 
 /// The text a reader of the HTML would see, a line a block.
@@ -145,28 +145,42 @@ fn push_unescaped(text: &str, out: &mut String) {
     out.push_str(rest);
 }
 
-/// The addresses in a line, in lower case, without duplicates.
+/// The addresses in a line, in lower case, without duplicates, as many as anybody wants to know.
 pub(crate) fn addresses(line: &str) -> Vec<String> {
     let mut found = Vec::new();
-    let mut from = 0;
-    while let Some(at) = line.get(from..).and_then(|rest| rest.find('@')).map(|at| at + from) {
-        let before = line.get(from..at).unwrap_or_default();
-        let after = line.get(at + 1..).unwrap_or_default();
-        let domain_length =
-            after.find(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))).unwrap_or(after.len());
-        let domain = after.get(..domain_length).unwrap_or_default().trim_end_matches(['.', '-', '_']);
-        let local = local_part(before);
-        if !local.is_empty() && domain.contains('.') && !domain.starts_with('.')
-            || (!local.is_empty() && domain == "localhost")
-        {
-            let address = format!("{local}@{domain}").to_lowercase();
-            if !found.contains(&address) && found.len() < 64 {
-                found.push(address);
-            }
+    for address in every_address(line) {
+        if !found.contains(&address) {
+            found.push(address);
         }
-        from = at + 1;
+        if found.len() == 64 {
+            break;
+        }
     }
     found
+}
+
+/// The addresses in a line, in lower case.
+fn every_address(line: &str) -> impl Iterator<Item = String> {
+    let mut from = 0;
+    let ats = memchr::memchr_iter(b'@', line.as_bytes());
+    ats.filter_map(move |at| {
+        let before = line.get(from..at).unwrap_or_default();
+        let after = line.get(at + 1..).unwrap_or_default();
+        from = at + 1;
+        let local = local_part(before);
+        if local.is_empty() {
+            return None;
+        }
+        let domain = domain(after).trim_end_matches(['.', '-', '_']);
+        let is_host = domain == "localhost" || domain.contains('.') && !domain.starts_with('.');
+        is_host.then(|| lower(&[local, "@", domain].concat()))
+    })
+}
+
+/// The host name that the text starts with.
+fn domain(text: &str) -> &str {
+    let end = text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))).unwrap_or(text.len());
+    text.get(..end).unwrap_or_default()
 }
 
 /// The local part that ends where the text ends.
@@ -174,9 +188,13 @@ fn local_part(before: &str) -> &str {
     if let Some(open) = before.strip_suffix('"').and_then(|text| text.rfind('"')) {
         return before.get(open..).unwrap_or_default();
     }
-    let is_atom = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
-    let start = before.char_indices().rev().take_while(|(_, c)| is_atom(*c)).last().map_or(before.len(), |(at, _)| at);
-    let local = before.get(start..).unwrap_or_default();
+    let is_atom = |c: char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, '!' | '#'..='\'' | '*' | '+' | '-'..='/' | '=' | '?' | '^'..='`' | '{'..='~')
+            || (!c.is_ascii() && c.is_alphanumeric())
+    };
+    let local = before.trim_end_matches(is_atom);
+    let local = before.get(local.len()..).unwrap_or_default();
     if local.starts_with("=?") {
         return local; // an encoded word where none may stand, kept as it was written
     }
@@ -188,7 +206,17 @@ fn local_part(before: &str) -> &str {
 /// The one address in a header field or an angle bracket.
 pub(crate) fn first_address(value: &str) -> Option<String> {
     let inside = value.rfind('<').and_then(|open| value.get(open + 1..)).and_then(|rest| rest.split('>').next());
-    inside.and_then(|inside| addresses(inside).into_iter().next()).or_else(|| addresses(value).into_iter().next())
+    inside.and_then(|inside| every_address(inside).next()).or_else(|| every_address(value).next())
+}
+
+/// In lower case.
+pub(crate) fn lower(text: &str) -> String {
+    if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_lowercase() }
+}
+
+/// Whether the text starts so; letters of ASCII are the same in both cases.
+pub(crate) fn starts_with(text: &str, start: &str) -> bool {
+    text.as_bytes().get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start.as_bytes()))
 }
 
 /// The text in lower case, with single spaces and without addresses: what rules are compared with.
@@ -196,12 +224,18 @@ pub(crate) fn first_address(value: &str) -> Option<String> {
 /// An address may be called `spam-filter@quota.example`; that is no reason.
 pub(crate) fn fold(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
+    let mut push = |word: &str| {
         if !out.is_empty() {
             out.push(' ');
         }
-        let lower = word.to_lowercase();
-        if lower.contains('@') { push_masked(&lower, &mut out) } else { out.push_str(&lower) }
+        if memchr::memchr(b'@', word.as_bytes()).is_some() { push_masked(word, &mut out) } else { out.push_str(word) }
+    };
+    // A vertical tab is white space, but not to the faster one of the two.
+    if text.bytes().all(|byte| byte.is_ascii() && byte != 0x0b) {
+        text.split_ascii_whitespace().for_each(push);
+        out.make_ascii_lowercase();
+    } else {
+        text.split_whitespace().for_each(|word| push(&lower(word)));
     }
     out
 }
@@ -213,9 +247,9 @@ fn push_masked(word: &str, out: &mut String) {
         let local = local_part(before);
         out.push_str(before.strip_suffix(local).unwrap_or_default());
         out.push_str("x@x");
-        rest = after.trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+        let domain = domain(after);
+        rest = after.strip_prefix(domain).unwrap_or_default();
         // Dots after the address belong to the text: "a@b.example... User unknown".
-        let domain = after.strip_suffix(rest).unwrap_or_default();
         out.push_str(domain.get(domain.trim_end_matches('.').len()..).unwrap_or_default());
     }
     out.push_str(rest);

@@ -52,9 +52,11 @@ pub(super) fn read(lines: &[&str]) -> Vec<Found> {
     let (mut taken, mut blanks) = (MAX_LINES, 0);
     for (at, line) in lines.iter().enumerate() {
         // "To:" above "Subject:" describes the mail; it says nothing of the address.
-        let next = lines.get(at + 1).map(|next| next.trim_start().to_lowercase()).unwrap_or_default();
-        let describes_mail = ["subject:", "cc:", "sent:"].iter().any(|name| next.starts_with(name));
-        if let Some((address, rest)) = head(line).filter(|_| !describes_mail) {
+        let describes_mail = || {
+            let next = lines.get(at + 1).map(|next| next.trim_start()).unwrap_or_default();
+            ["subject:", "cc:", "sent:"].iter().any(|name| text::starts_with(next, name))
+        };
+        if let Some((address, rest)) = head(line).filter(|_| !describes_mail()) {
             let recent = found.len().saturating_sub(50);
             if let Some(at) = found.iter().skip(recent).position(|known| known.address == address).map(|at| at + recent)
             {
@@ -93,12 +95,11 @@ pub(super) fn read(lines: &[&str]) -> Vec<Found> {
 
 /// The address that a line begins with, and the rest of the line.
 pub(super) fn head(line: &str) -> Option<(String, &str)> {
-    if line.starts_with('>') || line.len() > 2_000 {
+    if line.starts_with('>') || line.len() > 2_000 || memchr::memchr(b'@', line.as_bytes()).is_none() {
         return None;
     }
     let mut rest = line.trim();
-    let lower = rest.to_lowercase();
-    if let Some(label) = LABELS.iter().find(|label| lower.starts_with(**label)) {
+    if let Some(label) = LABELS.iter().find(|label| text::starts_with(rest, label)) {
         rest = rest.get(label.len()..)?.trim_start();
     }
     rest = rest.trim_start_matches(['*', '-', '•', ' ', '\t']);
@@ -127,7 +128,7 @@ pub(super) fn head(line: &str) -> Option<(String, &str)> {
         || after.starts_with(|c: char| c.is_ascii_digit())
         || ["unknown", "not ", "is ", "does", "user", "mailbox", "no such", "failed", "error", "has "]
             .iter()
-            .any(|word| after.to_lowercase().starts_with(word));
+            .any(|word| text::starts_with(after, word));
     starts_reason.then_some((address, after.trim_start_matches([':', '>', ' '])))
 }
 

@@ -10,10 +10,13 @@ pub(crate) mod notification;
 mod sentence;
 mod transcript;
 
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Anchored, Input, StartKind};
 use chrono::{DateTime, Utc};
 use daimon_domain::{bounce::Action, status::EnhancedStatus};
 
-use crate::{fields::field_name_length, step::Step};
+use crate::{fields::field_name_length, lexicon::says, phrases::List, search::Hits, step::Step};
 
 /// What was found of one recipient, before any rule has judged it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -89,6 +92,32 @@ const COPY_FOLLOWS: &[&str] = &[
     "以下のメール",
 ];
 
+// The phrases are constants; a test keeps them searchable.
+static COPIES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::DFA))
+        .ascii_case_insensitive(true)
+        .match_kind(aho_corasick::MatchKind::LeftmostFirst)
+        .start_kind(StartKind::Anchored)
+        .build(COPY_ENDS.iter().chain(COPY_FOLLOWS))
+        .ok()
+});
+
+/// What a line says of what follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Copy {
+    /// A copy of the original, whatever it looks like.
+    Follows,
+    /// A copy, if it looks like one.
+    MayFollow,
+}
+
+fn announced(line: &str) -> Option<Copy> {
+    let line = line.trim_start_matches(['-', '=', '*', '_', '|', '>', ' ']);
+    let hit = COPIES.as_ref()?.find(Input::new(line).anchored(Anchored::Yes))?;
+    Some(if hit.pattern().as_usize() < COPY_ENDS.len() { Copy::Follows } else { Copy::MayFollow })
+}
+
 impl<'a> Letter<'a> {
     /// Splits a text into the report and the copy of the original.
     pub(crate) fn read(text: &'a str) -> Self {
@@ -96,21 +125,14 @@ impl<'a> Letter<'a> {
         for line in text.split_inclusive('\n') {
             let next = at + line.len();
             let trimmed = line.trim();
-            let lower = trimmed.trim_start_matches(['-', '=', '*', '_', '|', '>', ' ']).to_lowercase();
-            let announced = trimmed.len() < 120 && COPY_FOLLOWS.iter().any(|words| lower.starts_with(words));
-            if COPY_ENDS.iter().any(|words| lower.starts_with(words)) {
-                return Self {
-                    text: text.get(..at).unwrap_or_default(),
-                    lines,
-                    original: text.get(next..).map(str::trim_start).filter(|rest| !rest.is_empty()),
-                };
+            let announced = announced(trimmed);
+            if announced == Some(Copy::Follows) {
+                let original = text.get(next..).map(str::trim_start).filter(|rest| !rest.is_empty());
+                return Self { text: text.get(..at).unwrap_or_default(), lines, original };
             }
-            if announced && has_header(text.get(next..).unwrap_or_default(), 6) {
-                return Self {
-                    text: text.get(..at).unwrap_or_default(),
-                    lines,
-                    original: text.get(next..).map(str::trim_start),
-                };
+            if announced.is_some() && trimmed.len() < 120 && has_header(text.get(next..).unwrap_or_default(), 6) {
+                let original = text.get(next..).map(str::trim_start);
+                return Self { text: text.get(..at).unwrap_or_default(), lines, original };
             }
             let starts_header =
                 ["Received:", "Return-Path:", "Return-path:", "Message-ID:", "Message-Id:", "From:", "DKIM-Signature:"]
@@ -151,9 +173,11 @@ fn has_header(text: &str, skip: usize) -> bool {
 
 pub(crate) use fields::read as read_fields;
 
-/// Everything the letter says of its recipients; `own` is the address the report was sent to.
-pub(crate) fn read(letter: &Letter<'_>, own: Option<&str>) -> Vec<Found> {
-    for habit in [transcript::read, heads::read, sentence::read] {
+/// Everything the letter says of its recipients; `words` was found in it, `own` is the address the report was sent to.
+pub(crate) fn read(letter: &Letter<'_>, words: &Hits, own: Option<&str>) -> Vec<Found> {
+    let transcribes = says(words, List::Transcripts);
+    let habits = [transcript::read, heads::read, sentence::read];
+    for habit in habits.iter().skip(usize::from(!transcribes)) {
         let mut found = habit(&letter.lines);
         found.truncate(MAX_RECIPIENTS);
         found.retain(|recipient| !is_helper(&recipient.address));
@@ -172,4 +196,20 @@ pub(crate) fn read(letter: &Letter<'_>, own: Option<&str>) -> Vec<Found> {
 fn is_helper(address: &str) -> bool {
     let local = address.split('@').next().unwrap_or_default();
     matches!(local, "mailer-daemon" | "abuse" | "support" | "helpdesk" | "hostmaster")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_announcement_is_heard() {
+        for words in COPY_ENDS {
+            assert_eq!(announced(words), Some(Copy::Follows), "{words}");
+        }
+        for words in COPY_FOLLOWS {
+            assert!(announced(&format!("--- {}: ---", words.to_uppercase())).is_some(), "{words}");
+        }
+        assert_eq!(announced("the original message"), None);
+    }
 }

@@ -55,11 +55,13 @@ pub(super) fn read(lines: &[&str]) -> Vec<Found> {
     let mut taken = 0;
     for (at, line) in lines.iter().enumerate() {
         let line = line.trim();
-        let is_field = ["from:", "subject:", "date:", "message-id:", "reply-to:", "sender:", "received:", "cc:", "to:"]
-            .iter()
-            .any(|name| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)));
-        let named =
-            if line.starts_with('>') || line.len() > 2_000 || is_field { Vec::new() } else { text::addresses(line) };
+        let is_field = || {
+            ["from:", "subject:", "date:", "message-id:", "reply-to:", "sender:", "received:", "cc:", "to:"]
+                .iter()
+                .any(|name| text::starts_with(line, name))
+        };
+        let may_name = memchr::memchr(b'@', line.as_bytes()).is_some() && !line.starts_with('>') && line.len() <= 2_000;
+        let named = if may_name && !is_field() { text::addresses(line) } else { Vec::new() };
         if named.is_empty() {
             if let Some(last) = found.last_mut().filter(|_| taken < 20 && !line.is_empty()) {
                 taken += 1;

@@ -16,7 +16,7 @@ const TRANSCRIPTS: &[&str] =
 
 pub(super) fn read(lines: &[&str]) -> Vec<Found> {
     let is_marker = |line: &str, words: &[&str]| {
-        let lower = line.to_lowercase();
+        let lower = text::lower(line);
         words.iter().any(|words| lower.contains(words))
     };
     let list = lines.iter().position(|line| is_marker(line, LISTS));
