@@ -103,7 +103,10 @@ impl<'a> Judge<'a> {
             .or_else(|| own.text.trim().is_empty().then(letter_status).flatten());
         let nothing = Hits::default();
         let beside_words = beside.map_or(&nothing, Beside::words);
-        let comment = if found.comment.is_empty() { Hits::default() } else { search(&text::fold(&found.comment)) };
+        let mut own_words = Cow::Borrowed(own.words());
+        if !found.comment.is_empty() {
+            own_words.to_mut().add_all(&search(&text::fold(&found.comment)));
+        }
         let step = found
             .step
             .or_else(|| beside.and_then(|beside| beside.step))
@@ -118,17 +121,18 @@ impl<'a> Judge<'a> {
             step,
             action,
         };
-        let says_nothing = status.is_none_or(is_vague);
-        let rule = rules::by_words(&failure(own.words()))
+        let has_no_words = own.text.trim().is_empty() && beside.is_none_or(|beside| beside.text.trim().is_empty());
+        let says_nothing = status.is_none_or(is_vague) || has_no_words;
+        let rule = rules::by_words(&failure(&own_words))
             .or_else(|| rules::by_words(&failure(beside_words)))
-            .or_else(|| rules::by_words(&failure(&comment)))
             .or_else(|| says_nothing.then(|| rules::by_words(&failure(&self.letter_words))).flatten())
-            .or_else(|| rules::by_code(&failure(&comment)));
+            .or_else(|| rules::by_code(&failure(&own_words)));
         let delivered = matches!(action, Action::Delivered | Action::Relayed | Action::Expanded);
         let reason = rule.filter(|_| !delivered).map_or(Reason::Undetermined, |rule| rule.reason);
         let name = rule.filter(|_| !delivered).map_or("undetermined", |rule| rule.name.as_str());
         let texts = [own.text.as_str(), beside.map_or("", |beside| beside.text.as_str())];
         let diagnostic = texts.into_iter().find(|text| !text.trim().is_empty()).map(diagnostic);
+        drop(own_words);
         self.last = Some(own);
         Recipient {
             address: found.address,

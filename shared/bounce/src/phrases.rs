@@ -70,6 +70,8 @@ pub(crate) const SYSTEM_LOCALS: &[&str] = &[
     "mail-daemon",
     "maildaemon",
     "postmaster",
+    "post_master",
+    "post-master",
     "postoffice",
     "mmdf",
     "mailadm",

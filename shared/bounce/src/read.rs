@@ -9,7 +9,7 @@ use daimon_domain::{
 
 use crate::{
     fields::{self, Fields},
-    forms::{self, Found, Letter, notification},
+    forms::{self, Found, Letter, notification, written},
     judge::{Beside, Judge},
     lexicon,
     mime::Part,
@@ -123,9 +123,11 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
         status.add(bytes, &mut notes);
     }
     let text = pieces.text.take().unwrap_or_default();
-    let letter = Letter::read(text::cut(&text, MAX_LETTER_BYTES));
+    let mut letter = Letter::read(text::cut(&text, MAX_LETTER_BYTES));
     let folded = text::fold(letter.text);
     let words = lexicon::search(&folded);
+    let in_text = status.recipients.is_empty().then(|| written::begin(&letter.lines)).flatten();
+    let in_text = in_text.map(|start| letter.lines.split_off(start));
     let subject = root.fields.decoded("subject").unwrap_or_default();
     let lower_subject = subject.to_lowercase();
     let subject_words = lexicon::search(&lower_subject);
@@ -147,14 +149,14 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     }
     let mut feedback_type = None;
     let notification = notification::read(&text);
-    let mut kind = kind(&pieces, &status, &signs, &subject_words, &words, !in_letter.is_empty(), &root.fields);
+    let names = !in_letter.is_empty() || in_text.is_some();
+    let mut kind = kind(&pieces, &status, &signs, &subject_words, &words, names, &root.fields);
     let notified;
     if let Some(found) = notification {
         (kind, status, notified, feedback_type) = (found.kind, found.status, found.original, found.feedback_type);
         original = Fields::read(notified.as_bytes()).0;
     } else if matches!(kind, Kind::Bounce | Kind::Delay)
-        && status.recipients.is_empty()
-        && let Some(found) = forms::read_fields(&letter.lines, &mut notes)
+        && let Some(found) = in_text.and_then(|lines| written::read(&lines, &mut notes))
     {
         status = found;
     }

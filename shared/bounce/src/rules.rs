@@ -18,8 +18,17 @@ use crate::{
 
 /// In the order in which they are asked.
 pub(crate) const FILES: &[&str] = &[
-    include_str!("../rules/providers.toml"),
+    include_str!("../rules/google.toml"),
+    include_str!("../rules/microsoft.toml"),
+    include_str!("../rules/yahoo.toml"),
+    include_str!("../rules/networks.toml"),
+    include_str!("../rules/services.toml"),
+    include_str!("../rules/rate.toml"),
+    include_str!("../rules/authentication.toml"),
+    include_str!("../rules/reputation.toml"),
     include_str!("../rules/sender.toml"),
+    include_str!("../rules/mailbox.toml"),
+    include_str!("../rules/domain.toml"),
     include_str!("../rules/recipient.toml"),
     include_str!("../rules/content.toml"),
     include_str!("../rules/transport.toml"),
@@ -69,6 +78,8 @@ pub(crate) struct Rule {
     /// `connect`, `hello`, `mail`, `rcpt`, `data`.
     #[serde(default)]
     step: Vec<Step>,
+    #[serde(default)]
+    unless_step: Vec<Step>,
     #[serde(default)]
     action: Vec<Action>,
     /// Ends of the host names that may say it.
@@ -200,6 +211,7 @@ fn holds(rule: &Rule, [any, also, unless]: &[Hits; 3], failure: &Failure<'_>) ->
             || failure.status.is_some_and(|status| rule.status.iter().any(|pattern| is_like(status, pattern))))
         && !failure.status.is_some_and(|status| rule.unless_status.iter().any(|pattern| is_like(status, pattern)))
         && (rule.step.is_empty() || failure.step.is_some_and(|step| rule.step.contains(&step)))
+        && !failure.step.is_some_and(|step| rule.unless_step.contains(&step))
         && (rule.action.is_empty() || rule.action.contains(&failure.action))
         && (rule.reply.is_empty() || failure.reply.is_some_and(|reply| rule.reply.contains(&reply)))
         && (rule.sender.is_empty()

@@ -98,6 +98,9 @@ struct Anchor {
     end: usize,
 }
 
+/// More of a link or of a host's name than this is not looked at.
+const MAX_NAME_BYTES: usize = 256;
+
 /// The words, ready to be found. Empty, it finds none.
 #[derive(Debug, Default)]
 pub(crate) struct Search {
@@ -134,7 +137,8 @@ impl Search {
                 let Some(word) = self.words.get(anchor.word) else { continue };
                 let Some(start) = end.checked_sub(anchor.end) else { continue };
                 let here = text.as_bytes().get(start..start + word.len());
-                if here.is_some_and(|here| here.eq_ignore_ascii_case(word)) {
+                let is_here = here.is_some_and(|here| here.eq_ignore_ascii_case(word));
+                if is_here && is_said(text, start, start + word.len()) {
                     hits.add(anchor.word);
                     if self.last.has(anchor.word) && (start + word.len(), word.len()) > last {
                         last = (start + word.len(), word.len());
@@ -145,6 +149,38 @@ impl Search {
         }
         hits
     }
+}
+
+/// Whether words found there are said: they begin a word, and are not the name of a host or of a page.
+///
+/// A host may be called `spam.policy.test` and explain itself at `/help/spam`; neither is a reason.
+fn is_said(text: &str, start: usize, end: usize) -> bool {
+    let (before, words, after) = (
+        text.get(..start).unwrap_or_default(),
+        text.get(start..end).unwrap_or_default(),
+        text.get(end..).unwrap_or_default(),
+    );
+    let is_of_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    if words.as_bytes().first().is_some_and(is_of_word) && before.as_bytes().last().is_some_and(is_of_word) {
+        return false;
+    }
+    if words.contains(['.', '/', '=', '#', '_', ' ']) {
+        return true;
+    }
+    // Links and names are short; a text without spaces must not be read once for each word in it.
+    let near = before.as_bytes().get(before.len().saturating_sub(MAX_NAME_BYTES)..).unwrap_or_default();
+    let token = near.iter().rposition(|byte| *byte == b' ').map_or(near, |space| near.get(space..).unwrap_or_default());
+    let in_link = memchr::memmem::find(token, b"://").is_some();
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let rest: Vec<u8> = after.bytes().take(MAX_NAME_BYTES).take_while(is_of_name).collect();
+    let top = rest.trim_ascii_end().rsplit(|byte| *byte == b'.').find(|label| !label.is_empty());
+    let is_host = rest.contains(&b'.')
+        && top.is_some_and(|top| {
+            top.len() < rest.trim_ascii_end().len()
+                && (2..=6).contains(&top.len())
+                && top.iter().all(u8::is_ascii_alphabetic)
+        });
+    !in_link && !is_host
 }
 
 /// A bit per number.
@@ -215,13 +251,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_within_words_are_found_too() {
+    fn words_within_others_are_found_too_and_parts_of_words_are_not() {
         let mut words = Words::default();
         let numbers = words.add_all(&["user unknown", "unknown", "known", "absent", "使えません"]);
         let hits = words.search().unwrap().read("550 User UNKNOWN 使えません");
-        assert_eq!(hits.numbers().collect::<Vec<_>>(), [0, 1, 2, 4]);
+        assert_eq!(hits.numbers().collect::<Vec<_>>(), [0, 1, 4]);
         assert!(hits.meets(&Hits::of(&numbers)));
-        assert!(!hits.meets(&Hits::of(&[3])));
+        assert!(!hits.meets(&Hits::of(&[2, 3])));
     }
 
     #[test]
@@ -245,6 +281,20 @@ mod tests {
         let mut words = Words::default();
         words.add("no");
         assert!(words.search().is_err());
+    }
+
+    #[test]
+    fn the_name_of_a_host_or_of_a_page_is_no_reason() {
+        let said = |text: &str, words: &str| text.find(words).is_some_and(|at| is_said(text, at, at + words.len()));
+        assert!(said("554 rejected as spam.", "spam"));
+        assert!(said("554 spam. Go away", "spam"));
+        assert!(said("550 anti-spam engine", "spam"));
+        assert!(!said("host spam.policy.test said: no", "spam"));
+        assert!(!said("host spam-gate.policy.test said: no", "spam"));
+        assert!(!said("see http://mx.example/help/spam for more", "spam"));
+        assert!(!said("see community.mimecast.com", "mime"));
+        assert!(!said("refused", "used"));
+        assert!(said("blocked using zen.spamhaus.org", "spamhaus."));
     }
 
     #[test]

@@ -191,7 +191,8 @@ fn local_part(before: &str) -> &str {
     let is_atom = |c: char| {
         c.is_ascii_alphanumeric()
             || matches!(c, '!' | '#'..='\'' | '*' | '+' | '-'..='/' | '=' | '?' | '^'..='`' | '{'..='~')
-            || (!c.is_ascii() && c.is_alphanumeric())
+            // RFC 6532 lets in all that is not ASCII; pictures are meant, not the brackets of other scripts.
+            || (!c.is_ascii() && (c.is_alphanumeric() || ('\u{1f000}'..'\u{20000}').contains(&c)))
     };
     let local = before.trim_end_matches(is_atom);
     let local = before.get(local.len()..).unwrap_or_default();

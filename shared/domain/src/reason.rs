@@ -15,11 +15,11 @@ words! {
         MailboxFull = "mailbox_full",
         /// The recipient's own filter.
         RecipientRefused = "recipient_refused",
-        /// No such domain, or a null MX (x.1.2, x.1.10, x.4.4).
+        /// No such domain (x.1.2, x.4.4).
         HostUnknown = "host_unknown",
         /// Too many hops (x.4.6, x.4.14).
         RoutingLoop = "routing_loop",
-        /// The host accepts no mail (521, x.3.2).
+        /// The host or the domain accepts no mail (521, x.3.2; a null MX, x.1.10).
         HostNotAccepting = "host_not_accepting",
         /// The connection failed (x.4.1, x.4.2).
         NetworkError = "network_error",

@@ -47,14 +47,63 @@ const LABELS: &[&str] = &[
     "no such user as",
 ];
 
+/// How the reason begins that stands right behind the address.
+const REASON_BEGINS: &[&str] = &[
+    "unknown",
+    "not ",
+    "is ",
+    "does",
+    "user",
+    "mailbox",
+    "no such",
+    "failed",
+    "error",
+    "has ",
+    "invalid",
+    "address ",
+    "recipient",
+    "could",
+    "cannot",
+    "can't",
+    "rejected",
+    "delivery",
+    "undeliverable",
+    "over ",
+    "quota",
+    "account",
+    "unable",
+    "unrout",
+    "relay",
+    "was ",
+    "were ",
+    "will ",
+    "[",
+    "=",
+    "host ",
+    "domain ",
+    "connection",
+    "temporar",
+    "permanent",
+    "full",
+    "disabled",
+    "suspended",
+    "delayed",
+    "expired",
+    "refused",
+    "couldn't",
+    "wasn't",
+    "isn't",
+];
+
 pub(super) fn read(lines: &[&str]) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
     let (mut taken, mut blanks) = (MAX_LINES, 0);
     for (at, line) in lines.iter().enumerate() {
         // "To:" above "Subject:" describes the mail; it says nothing of the address.
         let describes_mail = || {
-            let next = lines.get(at + 1).map(|next| next.trim_start()).unwrap_or_default();
-            ["subject:", "cc:", "sent:"].iter().any(|name| text::starts_with(next, name))
+            let next = lines.iter().skip(at + 1).take(3).map(|next| next.trim_start()).find(|next| !next.is_empty());
+            ["subject:", "cc:", "sent:"].iter().any(|name| text::starts_with(next.unwrap_or_default(), name))
+                || text::starts_with(line.trim_start(), "cc:")
         };
         if let Some((address, rest)) = head(line).filter(|_| !describes_mail()) {
             let recent = found.len().saturating_sub(50);
@@ -126,9 +175,7 @@ pub(super) fn head(line: &str) -> Option<(String, &str)> {
         || after.starts_with("...")
         || token.contains("...")
         || after.starts_with(|c: char| c.is_ascii_digit())
-        || ["unknown", "not ", "is ", "does", "user", "mailbox", "no such", "failed", "error", "has "]
-            .iter()
-            .any(|word| text::starts_with(after, word));
+        || REASON_BEGINS.iter().any(|word| text::starts_with(after, word));
     starts_reason.then_some((address, after.trim_start_matches([':', '>', ' '])))
 }
 

@@ -4,11 +4,11 @@
 //! reason below it (`heads`); sendmail shows the conversation (`transcript`); large providers write a sentence
 //! (`sentence`). Each habit is tried where the one before found nothing.
 
-mod fields;
 mod heads;
 pub(crate) mod notification;
 mod sentence;
 mod transcript;
+pub(crate) mod written;
 
 use std::sync::LazyLock;
 
@@ -170,8 +170,6 @@ fn has_header(text: &str, skip: usize) -> bool {
     }
     false
 }
-
-pub(crate) use fields::read as read_fields;
 
 /// Everything the letter says of its recipients; `words` was found in it, `own` is the address the report was sent to.
 pub(crate) fn read(letter: &Letter<'_>, words: &Hits, own: Option<&str>) -> Vec<Found> {

@@ -80,11 +80,12 @@ struct Person {
 
 /// Reads a text that is one JSON object and nothing before it.
 pub(crate) fn read(text: &str) -> Option<Notification> {
-    let text = text.trim_start();
-    if !text.starts_with('{') {
+    if !text.trim_start().starts_with('{') {
         return None;
     }
-    let event: Event = first(text).or_else(|| first::<Wrapped>(text).and_then(|outer| first(&outer.message)))?;
+    // What passes on mail breaks long lines, also within a JSON string, where none may end.
+    let text = text.replace('\n', "");
+    let event: Event = first(&text).or_else(|| first::<Wrapped>(&text).and_then(|outer| first(&outer.message)))?;
     let (kind, details, action) = match event.notification_type.as_str() {
         "Bounce" => (Kind::Bounce, event.bounce, Action::Failed),
         "DeliveryDelay" => (Kind::Delay, event.delivery_delay, Action::Delayed),
@@ -154,7 +155,7 @@ mod tests {
     #[test]
     fn a_bounce_is_read_as_it_is_and_wrapped_by_sns() {
         let wrapped = serde_json::json!({"Type": "Notification", "Message": EVENT}).to_string();
-        for text in [EVENT, &wrapped, &format!("{EVENT}\n\n--\nIf you wish to stop")] {
+        for text in [EVENT, &wrapped, &format!("{EVENT}\n\n--\nIf you wish to stop"), &EVENT.replace("Hel", "H\nel")] {
             let found = read(text).unwrap();
             assert_eq!(found.kind, Kind::Bounce);
             assert_eq!(found.status.recipients[0].address, "dora@example.org");

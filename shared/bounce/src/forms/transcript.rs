@@ -55,6 +55,8 @@ pub(super) fn read(lines: &[&str]) -> Vec<Found> {
 fn add_conversation(lines: &[&str], found: &mut Vec<Found>, has_list: bool) {
     let (mut common, mut asked): (String, Option<String>) = (String::new(), None);
     let (mut host, mut step, mut common_step) = (None, None::<Step>, None::<Step>);
+    // The addresses that were taken before the content was refused.
+    let mut taken: Vec<String> = Vec::new();
     for line in lines.iter().take(2_000) {
         let trimmed = line.trim();
         if trimmed.starts_with("-----") {
@@ -67,6 +69,7 @@ fn add_conversation(lines: &[&str], found: &mut Vec<Found>, has_list: bool) {
         if let Some(command) = trimmed.strip_prefix(">>>").or_else(|| trimmed.strip_prefix("In:")) {
             step = lexicon::step(&lexicon::search(&format!(">>> {}", command.trim()))).or(step);
             asked = text::addresses(command).into_iter().next().filter(|_| command.to_lowercase().contains("rcpt"));
+            taken.extend(asked.clone().filter(|_| taken.len() < 200));
             continue;
         }
         let reply = trimmed.strip_prefix("<<<").or_else(|| trimmed.strip_prefix("Out:")).unwrap_or(trimmed).trim();
@@ -101,6 +104,10 @@ fn add_conversation(lines: &[&str], found: &mut Vec<Found>, has_list: bool) {
                 common_step = common_step.or(step);
             }
         }
+    }
+    // A refused RCPT has named its address; what no reply was about failed with the content.
+    if found.is_empty() && !common.is_empty() {
+        found.extend(taken.into_iter().map(|address| Found { address, ..Found::default() }));
     }
     for recipient in found.iter_mut() {
         recipient.remote_mta = recipient.remote_mta.take().or_else(|| host.clone());

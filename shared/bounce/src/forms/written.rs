@@ -15,19 +15,25 @@ fn begins(line: &str, names: &[&str]) -> bool {
     names.iter().any(|name| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)))
 }
 
-/// What such fields say, if there are any.
+/// A line without what quoting puts before it.
+fn bare(line: &str) -> &str {
+    line.trim_start_matches(['>', ' ', '\t'])
+}
+
+/// Where such fields begin, if they name a recipient.
+pub(crate) fn begin(lines: &[&str]) -> Option<usize> {
+    lines.iter().position(|line| begins(bare(line), NAMES))?;
+    lines.iter().position(|line| begins(bare(line), BEGINS) || begins(bare(line), NAMES))
+}
+
+/// What such fields say.
 pub(crate) fn read(lines: &[&str], notes: &mut Vec<String>) -> Option<Status> {
-    let bare = |line: &&str| line.trim_start_matches(['>', ' ', '\t']).len();
-    let is_field = |line: &&str, names| begins(line.get(line.len() - bare(line)..).unwrap_or_default(), names);
-    lines.iter().position(|line| is_field(line, NAMES))?;
-    let start = lines.iter().position(|line| is_field(line, BEGINS) || is_field(line, NAMES))?;
     let mut block = String::new();
-    for line in lines.get(start..)? {
-        let bare = line.trim_start_matches(['>', ' ', '\t']);
+    for line in lines {
         block.push_str(match () {
             // A boundary or a heading ends a group, as an empty line does.
             () if line.starts_with("--") => "",
-            () if begins(bare, BEGINS) || begins(bare, NAMES) => bare,
+            () if begins(bare(line), BEGINS) || begins(bare(line), NAMES) => bare(line),
             () => line,
         });
         block.push('\n');
@@ -55,13 +61,15 @@ mod tests {
             "  such user",
             "Status: 5.1.1",
         ];
-        let status = read(&lines, &mut Vec::new()).unwrap();
+        let start = begin(&lines).unwrap();
+        assert_eq!(start, 2);
+        let status = read(&lines[start..], &mut Vec::new()).unwrap();
         assert_eq!(status.reporting_mta.as_deref(), Some("mx.example.com"));
         assert_eq!(status.recipients[0].text, "550 5.1.1 no such user");
     }
 
     #[test]
     fn a_letter_that_names_no_recipient_has_no_such_fields() {
-        assert!(read(&["Status: open", "Action: none"], &mut Vec::new()).is_none());
+        assert!(begin(&["Status: open", "Action: none"]).is_none());
     }
 }
