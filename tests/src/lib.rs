@@ -5,6 +5,7 @@ pub mod authority;
 pub mod catcher;
 pub mod client;
 pub mod clock;
+pub mod corpus;
 pub mod dovecot;
 pub mod imap;
 pub mod keep;

@@ -1,0 +1,169 @@
+//! One run with one mail server.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+use super::names::Names;
+use super::script::{At, Mta, Scene, Script};
+use super::stranger::{self, Arrived};
+use super::{answer, send};
+use crate::place::run as finish;
+
+/// After the last try everything has been said.
+const PATIENCE: Duration = Duration::from_secs(150);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Lets every scene of `name` happen and writes the reports into `out`. Runs inside the server's own root and network
+/// (`tests/corpus/root.sh`).
+pub fn run(folder: &Path, name: &str, out: &Path) -> anyhow::Result<Vec<String>> {
+    let script = Script::read(folder)?;
+    let mta = script.mta.iter().find(|mta| mta.name == name).with_context(|| format!("no mail server {name}"))?;
+    machine(&script, mta)?;
+    Names::new(&script, &mta.host)?.serve()?;
+    let home = stranger::serve(&script)?;
+    let users: Vec<String> = script.mail.iter().map(|mail| format!("{}:{}", mail.from, send::PASSWORD)).collect();
+    // Into a file, not a pipe: the servers stay, and would hold a pipe open.
+    let said = std::fs::File::create("/tmp/start.log")?;
+    let status = Command::new("sh")
+        .arg(folder.join("mta").join(name).with_extension("sh"))
+        .args([&mta.host, &mta.address.to_string()])
+        .env("USERS", users.join("\n"))
+        .stdin(Stdio::null())
+        .stdout(said.try_clone()?)
+        .stderr(said)
+        .status()?;
+    anyhow::ensure!(status.success(), "{name} did not start: {}", std::fs::read_to_string("/tmp/start.log")?);
+    wait_for(mta)?;
+    let mut sent = Vec::new();
+    let mut faults = Vec::new();
+    for scene in script.scenes(name) {
+        let mail = script.mail(&scene.mail)?;
+        let to: Vec<String> = scene
+            .to
+            .iter()
+            .map(|name| script.answer(name).map(|answer| answer.alias.clone().unwrap_or_else(|| answer.to.clone())))
+            .collect::<anyhow::Result<_>>()?;
+        let id = id(&scene.name, name);
+        let text = std::fs::read(folder.join("mails").join(&mail.name).with_extension("eml"))?;
+        let at = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now());
+        let text = fill(&text, &[("{id}", &id), ("{to}", &to.join(", ")), ("{date}", &at.to_rfc2822())]);
+        match send::send(mta, mail, &scene, &to, &text) {
+            Ok(()) => sent.push((scene, id)),
+            Err(why) => faults.push(format!("{}: {why:#}", scene.name)),
+        }
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        let arrived = home.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if sent.iter().all(|(scene, id)| is_over(&script, scene, id, &arrived)) {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    let arrived = home.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for (scene, id) in &sent {
+        let mut written = std::collections::HashSet::new();
+        for mail in arrived.iter().filter(|mail| mail.is_report && tells_of(mail, id)) {
+            let report = String::from_utf8_lossy(&mail.bytes).into_owned();
+            match answer::expected(&script, mta, scene, id, &report) {
+                Ok((name, expected)) => {
+                    // Servers that warn again and again say the same each time.
+                    if written.insert(name.clone()) {
+                        std::fs::write(out.join(&name).with_extension("eml"), &mail.bytes)?;
+                        let json = serde_json::to_string_pretty(&expected)?;
+                        std::fs::write(out.join(&name).with_extension("json"), format!("{json}\n"))?;
+                    }
+                }
+                Err(why) => faults.push(format!("{why:#}")),
+            }
+        }
+        if written.is_empty() {
+            faults.push(format!("{}: nothing came back", scene.name));
+        }
+    }
+    Ok(faults)
+}
+
+/// Gives this machine the addresses of the whole script.
+fn machine(script: &Script, mta: &Mta) -> anyhow::Result<()> {
+    let mut addresses: Vec<String> = script
+        .hosts()?
+        .into_values()
+        .filter(|address| address.octets()[0] == 192)
+        .chain(script.mail.iter().filter_map(|mail| mail.client))
+        .chain([mta.address, super::names::HOME.1])
+        .map(|address| address.to_string())
+        .collect();
+    addresses.sort();
+    addresses.dedup();
+    let mut lines = String::from("set -e\nip link set lo up\n");
+    for address in addresses {
+        lines.push_str(&format!("ip address add {address}/32 dev lo\n"));
+    }
+    lines.push_str("ip link add silent type dummy && ip link set silent up && ip route add 203.0.113.0/24 dev silent\n");
+    lines.push_str("ip route add unreachable 198.51.100.0/24\n");
+    finish(Command::new("sh").args(["-c", &lines])).map(drop)
+}
+
+fn wait_for(mta: &Mta) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    for port in [25, 587] {
+        while std::net::TcpStream::connect((mta.address, port)).is_err() {
+            anyhow::ensure!(begun.elapsed() < Duration::from_secs(30), "{} does not listen on {port}", mta.name);
+            std::thread::sleep(PAUSE);
+        }
+    }
+    Ok(())
+}
+
+/// An identifier of its own for each scene, the same in each run.
+fn id(scene: &str, mta: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    (scene, mta).hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+fn tells_of(mail: &Arrived, id: &str) -> bool {
+    mail.bytes.windows(id.len()).any(|window| window == id.as_bytes())
+}
+
+/// Whether all that will be told was told: refusals for now end with the queue's lifetime.
+fn is_over(script: &Script, scene: &Scene, id: &str, arrived: &[Arrived]) -> bool {
+    let about: Vec<String> = arrived
+        .iter()
+        .filter(|mail| mail.is_report && tells_of(mail, id))
+        .map(|mail| String::from_utf8_lossy(&mail.bytes).into_owned())
+        .collect();
+    scene.to.iter().filter_map(|name| script.answer(name).ok()).all(|answer| {
+        if answer.at == At::Taken && scene.notify.is_none() {
+            return true;
+        }
+        about.iter().any(|report| {
+            report.to_lowercase().contains(&answer.to.to_lowercase())
+                && !report.to_lowercase().contains("action: delayed")
+        })
+    })
+}
+
+fn fill(text: &[u8], values: &[(&str, &str)]) -> Vec<u8> {
+    let mut text = text.to_vec();
+    for (name, value) in values {
+        let mut filled = Vec::new();
+        let mut rest = text.as_slice();
+        while let Some(at) = rest.windows(name.len()).position(|window| window == name.as_bytes()) {
+            filled.extend(&rest[..at]);
+            filled.extend(value.as_bytes());
+            rest = &rest[at + name.len()..];
+        }
+        filled.extend(rest);
+        text = filled;
+    }
+    text
+}
