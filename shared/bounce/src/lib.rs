@@ -20,6 +20,8 @@ mod text;
 
 use daimon_domain::bounce::Report;
 
+pub use rules::{BadRules, check_rules, shipped_rules};
+
 /// What a message says of a delivery, and of each recipient.
 ///
 /// Never fails: what cannot be read is a note in the answer. LF, CRLF and CR line ends give the same answer.

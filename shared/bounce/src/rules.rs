@@ -3,38 +3,38 @@
 //! Codes alone mislead (5.1.1 also stands for "too many recipients this hour"), words alone too ("blocked" is said of
 //! mailboxes and of senders). So a rule may ask for words, codes and a sender together, the first rule that holds
 //! decides, and every answer carries its name. Rules are data (`rules/*.toml`), so that a mail administrator can read
-//! and add them; each shows an example, and a rule whose example it does not decide is refused.
+//! and add them; each shows an example, and a rule whose example another one decides is refused (`check`).
 
 use daimon_domain::{bounce::Action, reason::Reason, status::EnhancedStatus};
 use serde::Deserialize;
 
-#[cfg(test)]
-use crate::{lexicon, search::Search, status, text};
 use crate::{
-    lexicon::lexicon,
-    search::{Hits, Words},
+    lexicon::{self, lexicon},
+    search::{Hits, Search, Words},
+    status,
     step::Step,
+    text,
 };
 
 /// In the order in which they are asked.
-pub(crate) const FILES: &[&str] = &[
-    include_str!("../rules/google.toml"),
-    include_str!("../rules/microsoft.toml"),
-    include_str!("../rules/yahoo.toml"),
-    include_str!("../rules/networks.toml"),
-    include_str!("../rules/services.toml"),
-    include_str!("../rules/rate.toml"),
-    include_str!("../rules/authentication.toml"),
-    include_str!("../rules/reputation.toml"),
-    include_str!("../rules/sender.toml"),
-    include_str!("../rules/mailbox.toml"),
-    include_str!("../rules/domain.toml"),
-    include_str!("../rules/recipient.toml"),
-    include_str!("../rules/content.toml"),
-    include_str!("../rules/transport.toml"),
+pub(crate) const FILES: &[(&str, &str)] = &[
+    ("google.toml", include_str!("../rules/google.toml")),
+    ("microsoft.toml", include_str!("../rules/microsoft.toml")),
+    ("yahoo.toml", include_str!("../rules/yahoo.toml")),
+    ("networks.toml", include_str!("../rules/networks.toml")),
+    ("services.toml", include_str!("../rules/services.toml")),
+    ("rate.toml", include_str!("../rules/rate.toml")),
+    ("authentication.toml", include_str!("../rules/authentication.toml")),
+    ("reputation.toml", include_str!("../rules/reputation.toml")),
+    ("sender.toml", include_str!("../rules/sender.toml")),
+    ("mailbox.toml", include_str!("../rules/mailbox.toml")),
+    ("domain.toml", include_str!("../rules/domain.toml")),
+    ("recipient.toml", include_str!("../rules/recipient.toml")),
+    ("content.toml", include_str!("../rules/content.toml")),
+    ("transport.toml", include_str!("../rules/transport.toml")),
 ];
 /// Asked last: what the code alone means.
-pub(crate) const CODES: &str = include_str!("../rules/codes.toml");
+pub(crate) const CODES: (&str, &str) = ("codes.toml", include_str!("../rules/codes.toml"));
 
 /// What is known of one failure.
 #[derive(Clone, Copy, Debug)]
@@ -56,10 +56,7 @@ pub(crate) struct Failure<'a> {
 pub(crate) struct Rule {
     pub(crate) name: String,
     pub(crate) reason: Reason,
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the people who read the file; a test checks that it is there")
-    )]
+    /// For the people who read the file.
     sentence: String,
     #[serde(default)]
     text: Vec<String>,
@@ -85,21 +82,61 @@ pub(crate) struct Rule {
     /// Ends of the host names that may say it.
     #[serde(default)]
     sender: Vec<String>,
-    #[cfg_attr(not(test), expect(dead_code, reason = "a test checks that the rule decides it"))]
+    /// A line that the rule decides.
     example: String,
+    /// The host that says it.
     #[serde(default)]
-    #[cfg_attr(not(test), expect(dead_code, reason = "see `example`"))]
     example_sender: Option<String>,
 }
 
 /// Why a set of rules is not used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum BadRules {
-    #[error("the file is not a list of rules")]
-    Syntax(#[from] toml::de::Error),
-    #[cfg(test)]
+pub enum BadRules {
+    /// The text is not what a file of rules looks like; the cause says where.
+    #[error("{file} is not a list of rules")]
+    Syntax {
+        /// Which.
+        file: String,
+        /// Where and why.
+        #[source]
+        source: toml::de::Error,
+    },
+    /// The words of all rules together are too many to be searched for at once.
+    #[error("the words of the rules cannot be searched for")]
+    Words(#[from] aho_corasick::BuildError),
+    /// A rule is not as it must be.
     #[error("rule {name}: {fault}")]
-    Rule { name: String, fault: &'static str },
+    Rule {
+        /// Which.
+        name: String,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+    /// A rule that would never be asked about its own example.
+    #[error(
+        "rule {name}: its example is decided by {earlier}, which is asked before it; move {name} up, or narrow {earlier} with `unless` or `also`"
+    )]
+    Order {
+        /// Which.
+        name: String,
+        /// The rule that decides instead.
+        earlier: String,
+    },
+}
+
+/// The files of rules that ship, each with its name, in the order in which they are asked.
+pub fn shipped_rules() -> Vec<(&'static str, &'static str)> {
+    FILES.iter().copied().chain([CODES]).collect()
+}
+
+/// Whether files of rules may be used together in this order; each comes with its name.
+///
+/// Every rule needs a name of its own, a sentence and an example, and must be the first that holds for its example: a
+/// rule that is asked too late never says anything, and nobody notices.
+pub fn check_rules(files: &[(&str, &str)]) -> Result<(), BadRules> {
+    let mut words = Words::default();
+    let book = Rulebook::parse(files, &mut words)?;
+    book.check(&words.search()?)
 }
 
 /// Rules and where their words are in the search.
@@ -115,14 +152,16 @@ pub(crate) struct Rulebook {
 }
 
 impl Rulebook {
-    pub(crate) fn parse(files: &[&str], all: &mut Words) -> Result<Self, BadRules> {
+    pub(crate) fn parse(files: &[(&str, &str)], all: &mut Words) -> Result<Self, BadRules> {
         #[derive(Deserialize)]
         struct File {
             rule: Vec<Rule>,
         }
         let mut book = Self::default();
-        for file in files {
-            book.rules.extend(toml::from_str::<File>(file)?.rule);
+        for (name, text) in files {
+            let file: File =
+                toml::from_str(text).map_err(|source| BadRules::Syntax { file: (*name).to_owned(), source })?;
+            book.rules.extend(file.rule);
         }
         book.wordless = Hits::none(book.rules.len());
         for (at, rule) in book.rules.iter().enumerate() {
@@ -150,11 +189,14 @@ impl Rulebook {
         Ok(book)
     }
 
-    /// Whether every rule explains itself and decides its own example.
-    #[cfg(test)]
+    /// Whether every rule explains itself and is the one that decides its own example.
     fn check(&self, search: &Search) -> Result<(), BadRules> {
+        let mut names = std::collections::HashSet::new();
         for (rule, words) in self.rules.iter().zip(&self.words) {
             let bad = |fault| Err(BadRules::Rule { name: rule.name.clone(), fault });
+            if !names.insert(rule.name.as_str()) {
+                return bad("there is another of this name");
+            }
             if rule.sentence.trim().is_empty() {
                 return bad("it has no sentence");
             }
@@ -182,6 +224,9 @@ impl Rulebook {
             };
             if !holds(rule, words, &failure) {
                 return bad("its example is not matched by it");
+            }
+            if let Some(earlier) = self.decide(&failure).filter(|decided| decided.name != rule.name) {
+                return Err(BadRules::Order { name: rule.name.clone(), earlier: earlier.name.clone() });
             }
         }
         Ok(())
@@ -239,51 +284,56 @@ pub(crate) fn by_code(failure: &Failure<'_>) -> Option<&'static Rule> {
 mod tests {
     use super::*;
 
-    fn check(file: &str) -> Result<(), BadRules> {
-        let mut words = Words::default();
-        let book = Rulebook::parse(&[file], &mut words)?;
-        book.check(&words.search().unwrap())
+    fn rule(name: &str, text: &str, example: &str) -> String {
+        format!(
+            "[[rule]]\nname = '{name}'\nreason = 'virus'\nsentence = 's'\ntext = ['{text}']\nexample = '{example}'\n"
+        )
     }
 
-    fn fault(file: &str) -> String {
-        check(file).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn every_rule_that_ships_explains_itself_and_matches_its_example() {
-        for file in FILES.iter().chain([&CODES]) {
-            check(file).unwrap();
-        }
+    fn fault(files: &[(&str, &str)]) -> String {
+        check_rules(files).unwrap_err().to_string()
     }
 
     #[test]
-    fn every_rule_has_a_name_of_its_own() {
-        let mut names = std::collections::HashSet::new();
-        for file in FILES.iter().chain([&CODES]) {
-            for rule in Rulebook::parse(&[file], &mut Words::default()).unwrap().rules {
-                assert!(names.insert(rule.name.clone()), "{} is there twice", rule.name);
-            }
-        }
+    fn every_rule_that_ships_explains_itself_and_decides_its_example() {
+        check_rules(&shipped_rules()).unwrap();
+    }
+
+    #[test]
+    fn two_rules_of_one_name_are_refused() {
+        let twice = rule("a", "virus", "virus");
+        assert_eq!(fault(&[("one.toml", &twice), ("two.toml", &twice)]), "rule a: there is another of this name");
     }
 
     #[test]
     fn a_rule_without_an_example_is_refused() {
-        assert!(
-            fault("[[rule]]\nname = 'a'\nreason = 'virus'\nsentence = 's'\ntext = ['virus']\n")
-                .contains("list of rules")
-        );
-        assert!(
-            fault("[[rule]]\nname = 'a'\nreason = 'virus'\nsentence = 's'\ntext = ['virus']\nexample = ''\n")
-                .contains("no example")
-        );
+        let without = "[[rule]]\nname = 'a'\nreason = 'virus'\nsentence = 's'\ntext = ['virus']\n";
+        let refused = check_rules(&[("own.toml", without)]).unwrap_err();
+        assert_eq!(refused.to_string(), "own.toml is not a list of rules");
+        let cause = std::error::Error::source(&refused).unwrap().to_string();
+        assert!(cause.contains("missing field `example`"), "{cause}");
+        assert_eq!(fault(&[("own.toml", &rule("a", "virus", " "))]), "rule a: it has no example");
     }
 
     #[test]
     fn a_rule_that_does_not_match_its_example_is_refused() {
-        assert!(
-            fault("[[rule]]\nname = 'a'\nreason = 'virus'\nsentence = 's'\ntext = ['virus']\nexample = 'worm'\n")
-                .contains("not matched")
-        );
+        assert_eq!(fault(&[("own.toml", &rule("a", "virus", "worm"))]), "rule a: its example is not matched by it");
+    }
+
+    #[test]
+    fn a_rule_that_is_asked_too_late_is_refused_also_in_another_file() {
+        let (wide, narrow) = (rule("wide", "virus", "virus"), rule("narrow", "virus eicar", "virus eicar"));
+        let refused = fault(&[("first.toml", &wide), ("second.toml", &narrow)]);
+        assert!(refused.starts_with("rule narrow: its example is decided by wide, which is asked before it"), "{refused}");
+        check_rules(&[("second.toml", &narrow), ("first.toml", &wide)]).unwrap();
+    }
+
+    #[test]
+    fn own_rules_may_be_asked_before_ours() {
+        let own = rule("own.house", "our gateway found a worm called", "554 our gateway found a worm called Blaster");
+        let mut files = vec![("own.toml", own.as_str())];
+        files.extend(shipped_rules());
+        check_rules(&files).unwrap();
     }
 
     #[test]

@@ -3,7 +3,7 @@
 set -eu
 host=$1 address=$2
 mkdir -p /etc/daimon
-openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=$host" -keyout /etc/daimon/key.pem -out /etc/daimon/cert.pem 2>/dev/null
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj "/CN=$host" -keyout /etc/daimon/key.pem -out /etc/daimon/cert.pem 2>/dev/null
 chmod 600 /etc/daimon/key.pem
 echo "$USERS" | sort -u | while IFS=: read -r user password; do
     echo "$user $(smtpctl encrypt "$password")"
