@@ -101,9 +101,9 @@ pub enum BadRules {
         #[source]
         source: toml::de::Error,
     },
-    /// The words of all rules together are too many to be searched for at once.
-    #[error("the words of the rules cannot be searched for")]
-    Words(#[from] aho_corasick::BuildError),
+    /// A word is too short to be searched for.
+    #[error("the word {0}")]
+    Word(String),
     /// A rule is not as it must be.
     #[error("rule {name}: {fault}")]
     Rule {
@@ -136,7 +136,7 @@ pub fn shipped_rules() -> Vec<(&'static str, &'static str)> {
 pub fn check_rules(files: &[(&str, &str)]) -> Result<(), BadRules> {
     let mut words = Words::default();
     let book = Rulebook::parse(files, &mut words)?;
-    book.check(&words.search()?)
+    book.check(&words.search().map_err(|short| BadRules::Word(short.to_string()))?)
 }
 
 /// Rules and where their words are in the search.
@@ -324,7 +324,10 @@ mod tests {
     fn a_rule_that_is_asked_too_late_is_refused_also_in_another_file() {
         let (wide, narrow) = (rule("wide", "virus", "virus"), rule("narrow", "virus eicar", "virus eicar"));
         let refused = fault(&[("first.toml", &wide), ("second.toml", &narrow)]);
-        assert!(refused.starts_with("rule narrow: its example is decided by wide, which is asked before it"), "{refused}");
+        assert!(
+            refused.starts_with("rule narrow: its example is decided by wide, which is asked before it"),
+            "{refused}"
+        );
         check_rules(&[("second.toml", &narrow), ("first.toml", &wide)]).unwrap();
     }
 

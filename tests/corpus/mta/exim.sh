@@ -61,6 +61,7 @@ remote_smtp:
   hosts_try_dane =
   hosts_require_tls = \${if match_domain{\$domain}{must-tls.example:broken-tls.example}{*}}
   connect_timeout = 3s
+  interface = $address
   hosts_try_fastopen =
   dkim_domain =
 begin retry

@@ -35,6 +35,7 @@ FEATURE(\`accept_unqualified_senders')dnl
 FEATURE(\`no_default_msa')dnl
 DAEMON_OPTIONS(\`Family=inet, Name=MTA, Port=25, Addr=$address')dnl
 DAEMON_OPTIONS(\`Family=inet, Name=MSA, Port=587, Addr=$address')dnl
+CLIENT_OPTIONS(\`Family=inet, Addr=$address')dnl
 MAILER(\`local')dnl
 MAILER(\`smtp')dnl
 END

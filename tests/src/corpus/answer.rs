@@ -1,4 +1,5 @@
 //! What must be read from a report: from the script, not from the reader.
+#![expect(clippy::indexing_slicing, reason = "to assign to an index of a JSON object inserts")]
 
 use anyhow::Context;
 use serde_json::{Map, Value, json};
@@ -38,7 +39,8 @@ pub fn expected(script: &Script, mta: &Mta, scene: &Scene, id: &str, report: &st
     }
     anyhow::ensure!(!recipients.is_empty(), "{}: the report names nobody:\n{report}", scene.name);
     let mut all = json!({ "kind": kind, "reporting_mta": mta.host, "recipients": recipients });
-    if let Some(id) = report.to_lowercase().contains("original-envelope-id:").then_some(scene.envid.as_ref()).flatten() {
+    if let Some(id) = report.to_lowercase().contains("original-envelope-id:").then_some(scene.envid.as_ref()).flatten()
+    {
         all["original_envelope_id"] = json!(id);
     }
     if let Some(notice) = answers.iter().find_map(|answer| answer.notice.as_ref()) {
@@ -54,7 +56,8 @@ pub fn expected(script: &Script, mta: &Mta, scene: &Scene, id: &str, report: &st
 fn addresses(report: &str) -> Vec<String> {
     let mut found = Vec::new();
     for line in report.lines() {
-        let Some(value) = line.strip_prefix("Final-Recipient:").or_else(|| line.strip_prefix("Final-recipient:")) else {
+        let Some(value) = line.strip_prefix("Final-Recipient:").or_else(|| line.strip_prefix("Final-recipient:"))
+        else {
             continue;
         };
         let address = value.split(';').nth(1).unwrap_or_default().trim().trim_matches(['<', '>']).to_lowercase();

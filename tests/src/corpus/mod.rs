@@ -12,3 +12,9 @@ pub mod run;
 pub mod script;
 pub mod send;
 pub mod stranger;
+
+/// Now, as a mail's date.
+#[expect(clippy::disallowed_methods, reason = "the mail servers live today, not in a test's time")]
+fn date() -> String {
+    chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).to_rfc2822()
+}

@@ -61,7 +61,20 @@ impl Names {
                 At::NoAddress => Known::Exchanger(format!("mx.{domain}")),
                 At::NameServerFails => Known::Fails,
                 At::Loop => Known::Exchanger(self_name.to_owned()),
-                _told => Known::Exchanger(answer.host.clone()),
+                At::Connect
+                | At::Ehlo
+                | At::Mail
+                | At::Rcpt
+                | At::Data
+                | At::End
+                | At::Taken
+                | At::Drop
+                | At::Small
+                | At::NoTls
+                | At::BrokenTls
+                | At::Refused
+                | At::Silent
+                | At::Unreachable => Known::Exchanger(answer.host.clone()),
             };
             known.insert(domain, what);
         }

@@ -52,8 +52,7 @@ pub fn run(folder: &Path, name: &str, out: &Path) -> anyhow::Result<Vec<String>>
             .collect::<anyhow::Result<_>>()?;
         let id = id(&scene.name, name);
         let text = std::fs::read(folder.join("mails").join(&mail.name).with_extension("eml"))?;
-        let at = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now());
-        let text = fill(&text, &[("{id}", &id), ("{to}", &to.join(", ")), ("{date}", &at.to_rfc2822())]);
+        let text = fill(&text, &[("{id}", &id), ("{to}", &to.join(", ")), ("{date}", &super::date())]);
         match send::send(mta, mail, &scene, &to, &text) {
             Ok(()) => sent.push((scene, id)),
             Err(why) => faults.push(format!("{}: {why:#}", scene.name)),
@@ -103,12 +102,16 @@ fn machine(script: &Script, mta: &Mta) -> anyhow::Result<()> {
         .collect();
     addresses.sort();
     addresses.dedup();
-    let mut lines = String::from("set -e\nip link set lo up\n");
-    for address in addresses {
-        lines.push_str(&format!("ip address add {address}/32 dev lo\n"));
-    }
-    lines.push_str("ip link add silent type dummy && ip link set silent up && ip route add 203.0.113.0/24 dev silent\n");
-    lines.push_str("ip route add unreachable 198.51.100.0/24\n");
+    let own: String = addresses.iter().map(|address| format!("ip address add {address}/32 dev lo\n")).collect();
+    let lines = format!(
+        "set -e
+ip link set lo up
+{own}ip link add silent type dummy
+ip link set silent up
+ip route add 203.0.113.0/24 dev silent
+ip route add unreachable 198.51.100.0/24
+"
+    );
     finish(Command::new("sh").args(["-c", &lines])).map(drop)
 }
 
@@ -155,15 +158,24 @@ fn is_over(script: &Script, scene: &Scene, id: &str, arrived: &[Arrived]) -> boo
 fn fill(text: &[u8], values: &[(&str, &str)]) -> Vec<u8> {
     let mut text = text.to_vec();
     for (name, value) in values {
-        let mut filled = Vec::new();
+        let mut filled = Vec::with_capacity(text.len());
         let mut rest = text.as_slice();
-        while let Some(at) = rest.windows(name.len()).position(|window| window == name.as_bytes()) {
-            filled.extend(&rest[..at]);
-            filled.extend(value.as_bytes());
-            rest = &rest[at + name.len()..];
+        while let Some(first) = rest.first() {
+            if let Some(after) = rest.strip_prefix(name.as_bytes()) {
+                filled.extend(value.as_bytes());
+                rest = after;
+            } else {
+                filled.push(*first);
+                rest = rest.split_at(1).1;
+            }
         }
-        filled.extend(rest);
         text = filled;
     }
     text
+}
+
+#[test]
+fn what_is_filled_in_may_stand_anywhere_and_is_not_filled_again() {
+    let filled = fill(b"{to}, again {to} \xff {id}", &[("{to}", "a {to}"), ("{id}", "7")]);
+    assert_eq!(filled, b"a {to}, again a {to} \xff 7");
 }

@@ -223,11 +223,15 @@ impl Script {
         let mut found = BTreeMap::new();
         for answer in self.answer.iter().filter(|answer| !answer.host.is_empty()) {
             let last = u8::try_from(found.len() + 20).context("too many hosts")?;
-            let address = match answer.at {
-                At::Silent => Ipv4Addr::new(203, 0, 113, last),
-                At::Unreachable => Ipv4Addr::new(198, 51, 100, last),
-                _here => Ipv4Addr::new(192, 0, 2, last),
+            let network = if answer.at == At::Silent {
+                [203, 0, 113]
+            } else if answer.at == At::Unreachable {
+                [198, 51, 100]
+            } else {
+                [192, 0, 2]
             };
+            let [a, b, c] = network;
+            let address = Ipv4Addr::new(a, b, c, last);
             found.entry(answer.host.clone()).or_insert(address);
         }
         Ok(found)
@@ -238,7 +242,9 @@ impl Answer {
     /// Whether what happens without a reply may be over tomorrow.
     pub fn is_passing(&self) -> bool {
         match self.at {
-            At::Drop | At::Refused | At::Silent | At::Unreachable | At::NameServerFails | At::BrokenTls | At::NoTls => true,
+            At::Drop | At::Refused | At::Silent | At::Unreachable | At::NameServerFails | At::BrokenTls | At::NoTls => {
+                true
+            }
             At::Connect
             | At::Ehlo
             | At::Mail

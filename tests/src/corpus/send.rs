@@ -56,29 +56,14 @@ fn feed(mut command: Command, bytes: &[u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn relay(
-    mta: &Mta,
-    mail: &Mail,
-    scene: &Scene,
-    from: &str,
-    recipients: &[String],
-    bytes: &[u8],
-) -> anyhow::Result<()> {
+fn relay(mta: &Mta, mail: &Mail, scene: &Scene, from: &str, recipients: &[String], bytes: &[u8]) -> anyhow::Result<()> {
     let mut stream = BufReader::new(connect(mail.client.unwrap_or(mta.address), SocketAddr::from((mta.address, 25)))?);
     answer(&mut stream, "220")?;
     command(&mut stream, &format!("EHLO {}", mail.helo.as_deref().unwrap_or("localhost")), "250")?;
-    let mut wishes = String::new();
-    if let Some(ret) = &scene.ret {
-        wishes.push_str(&format!(" RET={ret}"));
-    }
-    if let Some(envid) = &scene.envid {
-        wishes.push_str(&format!(" ENVID={envid}"));
-    }
-    let is_international = recipients.iter().any(|to| !to.is_ascii());
-    if is_international {
-        wishes.push_str(" SMTPUTF8");
-    }
-    command(&mut stream, &format!("MAIL FROM:<{from}>{wishes}"), "250")?;
+    let ret = scene.ret.as_ref().map(|ret| format!(" RET={ret}")).unwrap_or_default();
+    let envid = scene.envid.as_ref().map(|envid| format!(" ENVID={envid}")).unwrap_or_default();
+    let international = if recipients.iter().all(|to| to.is_ascii()) { "" } else { " SMTPUTF8" };
+    command(&mut stream, &format!("MAIL FROM:<{from}>{ret}{envid}{international}"), "250")?;
     for to in recipients {
         let notify = scene
             .notify

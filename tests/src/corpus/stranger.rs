@@ -73,7 +73,10 @@ impl Talk {
     }
 
     fn to_recipients(&self, at: At) -> Option<String> {
-        self.recipients.iter().find_map(|to| self.answers.iter().find(|answer| answer.at == at && same(&answer.to, to))).map(|answer| self.fill(answer))
+        self.recipients
+            .iter()
+            .find_map(|to| self.answers.iter().find(|answer| answer.at == at && same(&answer.to, to)))
+            .map(|answer| self.fill(answer))
     }
 
     fn fill(&self, answer: &Answer) -> String {
@@ -137,18 +140,19 @@ impl Talk {
                         continue;
                     }
                     say(&mut stream, "354 Go ahead")?;
-                    if self.recipients.iter().any(|to| {
-                        self.answers.iter().any(|answer| answer.at == At::Drop && same(&answer.to, to))
-                    }) {
+                    if self
+                        .recipients
+                        .iter()
+                        .any(|to| self.answers.iter().any(|answer| answer.at == At::Drop && same(&answer.to, to)))
+                    {
                         return Ok(());
                     }
                     let body = content(&mut stream)?;
-                    match self.to_recipients(At::End) {
-                        Some(refusal) => say(&mut stream, &refusal)?,
-                        None => {
-                            self.take(&body);
-                            say(&mut stream, "250 2.0.0 Ok: queued")?;
-                        }
+                    if let Some(refusal) = self.to_recipients(At::End) {
+                        say(&mut stream, &refusal)?;
+                    } else {
+                        self.take(&body);
+                        say(&mut stream, "250 2.0.0 Ok: queued")?;
                     }
                 }
                 "QUIT" => return say(&mut stream, "221 2.0.0 Bye"),
@@ -178,7 +182,6 @@ impl Talk {
         }
         let mut home = self.home.lock().unwrap_or_else(PoisonError::into_inner);
         for to in &self.recipients {
-            let at = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now());
             let trace = format!(
                 "Return-Path: <{}>\nDelivered-To: {to}\nReceived: from {helo} ([{ip}])\n\tby {host} with LMTP\n\tid {number:06}Mh8wBWuk\n\tfor <{to}>; {date}\n",
                 self.sender,
@@ -186,7 +189,7 @@ impl Talk {
                 ip = self.from.ip(),
                 host = HOME.0,
                 number = home.len(),
-                date = at.to_rfc2822(),
+                date = super::date(),
             );
             let bytes = [trace.as_bytes(), body].concat();
             home.push(Arrived { to: to.to_lowercase(), is_report: self.sender.is_empty(), bytes });
