@@ -49,7 +49,7 @@ impl Beside {
     }
 
     fn words(&self) -> &Hits {
-        self.words.get_or_init(|| search(&text::fold(&self.text)))
+        self.words.get_or_init(|| search(without_label(&text::fold(&self.text))))
     }
 }
 
@@ -122,7 +122,12 @@ impl<'a> Judge<'a> {
             action,
         };
         let has_no_words = own.text.trim().is_empty() && beside.is_none_or(|beside| beside.text.trim().is_empty());
-        let says_nothing = status.is_none_or(is_vague) || has_no_words;
+        // Of a group of fields without any words its status is all that is known, if it says anything.
+        let says_nothing = if has_no_words {
+            found.status.is_none_or(|field| is_vague(field) || field.detail == 0)
+        } else {
+            status.is_none_or(is_vague)
+        };
         let rule = rules::by_words(&failure(&own_words))
             .or_else(|| rules::by_words(&failure(beside_words)))
             .or_else(|| says_nothing.then(|| rules::by_words(&failure(&self.letter_words))).flatten())
@@ -177,6 +182,11 @@ fn diagnostic(text: &str) -> String {
     }
     kept.truncate(text::cut(&kept, MAX_DIAGNOSTIC_BYTES).len());
     kept
+}
+
+/// IronPort calls every refusal of an address an "unknown address error", and quotes what was said behind it.
+fn without_label(folded: &str) -> &str {
+    folded.split_once("unknown address error ").map_or(folded, |(_, said)| if said.len() > 6 { said } else { folded })
 }
 
 /// `5.0.0` and the like say no more than "failed".

@@ -194,7 +194,8 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
         feedback_type: feedback
             .as_ref()
             .map(|fields| fields.get("feedback-type").map_or_else(|| "abuse".to_owned(), |kind| kind.to_lowercase()))
-            .or(feedback_type),
+            .or(feedback_type)
+            .or_else(|| (kind == Kind::Feedback).then(|| "abuse".to_owned())),
         provider_notice: find_notice((&subject, &subject_words), (&folded, &words), &recipients),
         recipients,
         origin: traces,
@@ -224,7 +225,9 @@ fn kind(
     fields: &Fields<'_>,
 ) -> Kind {
     let content_type = fields.get("content-type").unwrap_or_default().to_lowercase();
-    if pieces.feedback.is_some() || content_type.contains("feedback-report") {
+    // Outlook.com sends complaints as a mail with the original in it, and says in a field of its own whose it was.
+    let complains = fields.has("x-hmxmroriginalrecipient");
+    if pieces.feedback.is_some() || content_type.contains("feedback-report") || complains {
         return Kind::Feedback;
     }
     let is_answer = signs.is_reply && !signs.from_system && !content_type.contains("report");

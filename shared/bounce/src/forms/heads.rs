@@ -45,6 +45,15 @@ const LABELS: &[&str] = &[
     "failure sending mail to",
     "failed addresses follow:",
     "no such user as",
+    "failed address:",
+    "->",
+    "destinataire :",
+    "empfänger:",
+    "an:",
+    "e-mail:",
+    "mail address:",
+    "宛先:",
+    "送信先:",
 ];
 
 /// How the reason begins that stands right behind the address.

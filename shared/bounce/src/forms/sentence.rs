@@ -3,7 +3,57 @@
 use super::Found;
 use crate::text;
 
-/// What such a sentence says, in lower case.
+/// How a sentence says that its address failed, in lower case.
+const SURELY_FAILS: &[&str] = &[
+    "delivered to",
+    "deliver to",
+    "delivery to",
+    "deliver your",
+    "deliver the message",
+    "deliver message",
+    "delivering to",
+    "sent to",
+    "message to",
+    "mail to",
+    "email to",
+    "e-mail to",
+    "message was addressed",
+    "addressed to",
+    "did not reach",
+    "not reach",
+    "recipient:",
+    "recipient address",
+    "the following recipient",
+    "the following address",
+    "user unknown",
+    "unknown user",
+    "no such user",
+    "mailbox is full",
+    "account is disabled",
+    "zugestellt",
+    "zustellung",
+    "remis",
+    "remise",
+    "distribu",
+    "entregar",
+    "entregue",
+    "entregad",
+    "consegnat",
+    "recapit",
+    "bezorg",
+    "доставлен",
+    "доставить",
+    "届",
+    "送信",
+    "送達",
+    "配信",
+    "配送",
+    "发送",
+    "投递",
+    "收件人",
+];
+
+/// Words that may say so.
 const FAILS: &[&str] = &[
     "wasn't delivered to",
     "couldn't be delivered to",
@@ -51,6 +101,11 @@ const FAILS: &[&str] = &[
 ];
 
 pub(super) fn read(lines: &[&str]) -> Vec<Found> {
+    let surely = read_with(lines, SURELY_FAILS);
+    if surely.is_empty() { read_with(lines, FAILS) } else { surely }
+}
+
+fn read_with(lines: &[&str], fails: &[&str]) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
     let mut taken = 0;
     for (at, line) in lines.iter().enumerate() {
@@ -73,7 +128,7 @@ pub(super) fn read(lines: &[&str]) -> Vec<Found> {
         // The sentence may be wrapped just before the address.
         let before = at.checked_sub(1).and_then(|at| lines.get(at)).copied().unwrap_or_default();
         let lower = format!("{before} {line}").to_lowercase();
-        if !FAILS.iter().any(|words| lower.contains(words)) {
+        if !fails.iter().any(|words| lower.contains(words)) {
             continue;
         }
         for address in named {
