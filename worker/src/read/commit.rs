@@ -10,9 +10,10 @@ use daimon_store::quarantine::{self, Quarantined};
 use daimon_store::{MspTx, StoreError, bounce, correspondent, folder, in_hand, incident, mailbox, sent};
 use daimon_verdict::{Facts, Known, Observation, observe, signals};
 
+use super::diagnostic;
 use super::incident::move_on;
 use super::job::{PollError, Reader};
-use super::mail::{ReadMail, without_addresses};
+use super::mail::ReadMail;
 use super::surroundings::known;
 use super::work::Work;
 use crate::poll::SentMail;
@@ -298,7 +299,7 @@ fn rows(
             fault: recipient.fault,
             action: recipient.action,
             rule: recipient.rule.clone(),
-            diagnostic: recipient.diagnostic.as_deref().map(without_addresses),
+            diagnostic: recipient.diagnostic.as_deref().map(|line| diagnostic::kept(line, recipient)),
             reporting_mta: report.reporting_mta.clone(),
             remote_mta: recipient.remote_mta.clone(),
             recipient_hash,

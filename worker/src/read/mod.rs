@@ -3,6 +3,7 @@
 mod commit;
 mod give_back;
 mod hands;
+mod diagnostic;
 mod incident;
 mod job;
 mod mail;
