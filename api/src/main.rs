@@ -7,7 +7,12 @@ use daimon_boot::settings::{self, Api, Owner};
 
 /// Reads the bounces of your tenants' mailboxes and tells you which mailbox was taken over: the API.
 #[derive(Debug, Parser)]
-#[command(name = "daimon-api", version)]
+#[command(
+    name = "daimon-api",
+    version,
+    after_help = "A new installation: `daimon-api bootstrap`, then `daimon-api serve`. Each command's --help lists its \
+                  settings. They can be given as environment variables or as arguments."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -23,22 +28,22 @@ struct Serve {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serves the API; the same as no subcommand.
+    /// Serves the API until SIGTERM; the same as no subcommand, with settings from the environment.
     Serve(Box<Api>),
-    /// Creates the first MSP and its first API key, and prints the key, once.
+    /// Sets a new database up: its tables, the first MSP and the MSP's first API key, which is printed this once.
     Bootstrap(Bootstrap),
-    /// Brings the database to this version.
+    /// Brings the database to this version; safe to repeat. Run it before the programs of a new version.
     Migrate(Owner),
-    /// Prints the `OpenAPI` document. Needs no settings.
+    /// Prints the `OpenAPI` document (JSON) that the API serves at `/openapi.json`. Needs no settings.
     Openapi,
 }
 
 #[derive(Debug, clap::Args)]
 struct Bootstrap {
-    /// The MSP's name.
-    #[arg(long)]
+    /// The MSP's name: 1 to 200 characters.
+    #[arg(long, value_name = "TEXT")]
     name: String,
-    /// Create one although there is one already.
+    /// Create one although there is one already; otherwise that is refused and nothing is changed.
     #[arg(long)]
     another: bool,
     #[command(flatten)]

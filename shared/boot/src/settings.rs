@@ -15,7 +15,7 @@ use clap::{Args, Parser, ValueEnum};
 pub enum Environment {
     /// In earnest.
     Production,
-    /// On a developer's machine or in a test, which may also move the clock and name hosts.
+    /// On a developer's machine or in a test: webhooks to loopback without TLS, a clock and a hosts file of one's own.
     Development,
 }
 
@@ -68,17 +68,20 @@ fn clock_socket(text: &str) -> Result<PathBuf, String> {
 /// What both programs need.
 #[derive(Clone, Debug, Args)]
 pub struct Common {
-    /// Postgres, as the ordinary role that row-level security binds.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_parser = postgres_url)]
+    /// Postgres, as `daimon_app`, the role that row-level security binds: `postgres://daimon_app:password@host/daimon`.
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true, value_parser = postgres_url)]
     pub database_url: SecretUrl,
-    /// Redis, which holds hints only.
-    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_parser = redis_url)]
+    /// Redis, which holds hints only, so that losing it loses nothing: `redis://host:6379`, `rediss://host:6379` with
+    /// TLS, or `unix:///run/redis.sock`.
+    #[arg(long, value_name = "URL", env = "REDIS_URL", hide_env_values = true, value_parser = redis_url)]
     pub redis_url: SecretUrl,
-    /// What every key in Redis starts with.
-    #[arg(long, env = "DAIMON_REDIS_PREFIX", default_value = "daimon", value_parser = redis_prefix)]
+    /// What every key in Redis starts with, for installations that share one.
+    #[arg(long, value_name = "TEXT", env = "DAIMON_REDIS_PREFIX", default_value = "daimon", value_parser = redis_prefix)]
     pub redis_prefix: String,
-    /// A file of 64 hexadecimal digits: the key that everything secret is sealed under.
-    #[arg(long, env = "DAIMON_MASTER_KEY_FILE")]
+    /// The key that everything secret is sealed under: a file of 64 hexadecimal digits (`openssl rand -hex 32`). Of
+    /// several lines the first one seals, and all of them open. Keep a copy: without it no mailbox's password can be
+    /// read.
+    #[arg(long, value_name = "FILE", env = "DAIMON_MASTER_KEY_FILE")]
     pub master_key_file: PathBuf,
     /// What is common to everything that may be tried on a developer's machine.
     #[command(flatten)]
@@ -91,44 +94,48 @@ pub struct Common {
 /// Where the program runs, and by which clock.
 #[derive(Clone, Debug, Args)]
 pub struct Surroundings {
-    /// Where the program runs.
-    #[arg(long, env = "DAIMON_ENV", default_value = "production")]
+    /// Where the program runs: `development` accepts what would be dangerous in production.
+    #[arg(long, value_name = "NAME", env = "DAIMON_ENV", default_value = "production")]
     pub environment: Environment,
-    /// Follow the clock behind this socket (development only).
-    #[arg(long, env = "DAIMON_CLOCK", value_parser = clock_socket)]
+    /// Follow the clock behind this socket, as in `unix:/run/clock` (development only); the system's when left out.
+    #[arg(long, value_name = "SOCKET", env = "DAIMON_CLOCK", value_parser = clock_socket)]
     pub clock: Option<PathBuf>,
-    /// What is logged, such as `info,daimon_worker=debug`.
-    #[arg(long, env = "DAIMON_LOG", default_value = "info")]
+    /// What is logged: `error`, `warn`, `info`, `debug` or `trace`, and more for a part, as in
+    /// `info,daimon_worker=debug`.
+    #[arg(long, value_name = "FILTER", env = "DAIMON_LOG", default_value = "info")]
     pub log: String,
 }
 
 /// What may be dialled, and whom we believe there.
 #[derive(Clone, Debug, Args)]
 pub struct Egress {
-    /// A file of lines `CIDR:port`, `CIDR:first-last` or `CIDR:*`: special addresses that may be dialled all the same.
-    #[arg(long, env = "DAIMON_EGRESS_ALLOW_FILE")]
+    /// What may be dialled beside public addresses at the usual ports (webhooks 443, IMAP 993 and 143): a file of lines
+    /// such as `10.1.2.0/24:993`, `10.1.2.7/32:8000-8999` or `203.0.113.7/32:*`; nothing when left out.
+    #[arg(long, value_name = "FILE", env = "DAIMON_EGRESS_ALLOW_FILE")]
     pub egress_allow_file: Option<PathBuf>,
-    /// A PEM file of certificate authorities to believe beside the platform's.
-    #[arg(long, env = "DAIMON_EXTRA_CA_FILE")]
+    /// Certificate authorities of your own, a PEM file; the platform's are believed in any case, and only they when left
+    /// out.
+    #[arg(long, value_name = "FILE", env = "DAIMON_EXTRA_CA_FILE")]
     pub extra_ca_file: Option<PathBuf>,
-    /// A hosts file that is asked before DNS (development only).
-    #[arg(long, env = "DAIMON_RESOLVE_FILE")]
+    /// A hosts file that is asked before DNS (development only); DNS alone when left out.
+    #[arg(long, value_name = "FILE", env = "DAIMON_RESOLVE_FILE")]
     pub resolve_file: Option<PathBuf>,
 }
 
 /// Postgres as the role that may ask the few questions that span MSPs.
 #[derive(Clone, Debug, Args)]
 pub struct Fleet {
-    /// Postgres, as `daimon_fleet`.
-    #[arg(long, env = "DATABASE_FLEET_URL", hide_env_values = true, value_parser = postgres_url)]
+    /// Postgres, as `daimon_fleet`, the role that sees of all MSPs which work is due, and nothing else:
+    /// `postgres://daimon_fleet:password@host/daimon`.
+    #[arg(long, value_name = "URL", env = "DATABASE_FLEET_URL", hide_env_values = true, value_parser = postgres_url)]
     pub database_fleet_url: SecretUrl,
 }
 
 /// Postgres as the role that migrates.
 #[derive(Clone, Debug, Args)]
 pub struct Owner {
-    /// Postgres, as `daimon_owner`.
-    #[arg(long, env = "DATABASE_OWNER_URL", hide_env_values = true, value_parser = postgres_url)]
+    /// Postgres, as `daimon_owner`, the role that the tables belong to: `postgres://daimon_owner:password@host/daimon`.
+    #[arg(long, value_name = "URL", env = "DATABASE_OWNER_URL", hide_env_values = true, value_parser = postgres_url)]
     pub database_owner_url: SecretUrl,
 }
 
@@ -138,11 +145,11 @@ pub struct Api {
     /// What both programs need.
     #[command(flatten)]
     pub common: Common,
-    /// Where to listen for clients.
-    #[arg(long, env = "DAIMON_LISTEN", default_value = "127.0.0.1:8080")]
+    /// Where to listen for clients, without TLS: put a proxy in front. Port 0 takes any that is free.
+    #[arg(long, value_name = "ADDRESS:PORT", env = "DAIMON_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// Where to listen for health checks and metrics.
-    #[arg(long, env = "DAIMON_INTERNAL_LISTEN", default_value = "127.0.0.1:9090")]
+    /// Where to listen for `/healthz`, `/readyz` and `/metrics`: for inside only. Port 0 takes any that is free.
+    #[arg(long, value_name = "ADDRESS:PORT", env = "DAIMON_INTERNAL_LISTEN", default_value = "127.0.0.1:9090")]
     pub internal_listen: SocketAddr,
 }
 
@@ -155,17 +162,17 @@ pub struct Worker {
     /// The fleet's role.
     #[command(flatten)]
     pub fleet: Fleet,
-    /// Where to listen for health checks and metrics.
-    #[arg(long, env = "DAIMON_INTERNAL_LISTEN", default_value = "127.0.0.1:9091")]
+    /// Where to listen for `/healthz`, `/readyz` and `/metrics`: for inside only. Port 0 takes any that is free.
+    #[arg(long, value_name = "ADDRESS:PORT", env = "DAIMON_INTERNAL_LISTEN", default_value = "127.0.0.1:9091")]
     pub internal_listen: SocketAddr,
-    /// How long a lease holds, in seconds. It is renewed while the work goes on.
-    #[arg(long, env = "DAIMON_LEASE_S", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    /// After how many seconds another worker takes over what this one began, if it is heard of no more: 1 to 3,600.
+    #[arg(long, value_name = "SECONDS", env = "DAIMON_LEASE_S", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3_600))]
     pub lease_s: u32,
-    /// How many mailboxes are read at a time.
-    #[arg(long, env = "DAIMON_POLL_SLOTS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=500))]
+    /// How many mailboxes are read at a time: 1 to 500.
+    #[arg(long, value_name = "COUNT", env = "DAIMON_POLL_SLOTS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=500))]
     pub poll_slots: u16,
-    /// How many webhooks are sent at a time.
-    #[arg(long, env = "DAIMON_DELIVER_SLOTS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=500))]
+    /// How many webhooks are sent at a time: 1 to 500.
+    #[arg(long, value_name = "COUNT", env = "DAIMON_DELIVER_SLOTS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=500))]
     pub deliver_slots: u16,
 }
 
@@ -263,6 +270,32 @@ mod tests {
     fn parsed(more: &[&str]) -> Result<Program, String> {
         Program::try_parse_from(WHOLE.iter().chain(more))
             .map_err(|e| explain(&e, &Program::command()).unwrap_or_default())
+    }
+
+    #[test]
+    fn the_help_says_of_every_setting_what_it_is_and_what_happens_without_it() {
+        #[derive(Debug, Parser)]
+        struct Others {
+            #[command(flatten)]
+            api: Api,
+            #[command(flatten)]
+            owner: Owner,
+        }
+        let mut seen = 0;
+        for command in [Program::command(), Others::command()] {
+            for argument in command.get_arguments().filter(|argument| argument.get_id() != "help") {
+                let name = argument.get_id().as_str();
+                let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.len() > 30, "{name}: {help}");
+                assert!(argument.get_env().is_some(), "{name} has no variable");
+                let unit = argument.get_value_names().and_then(|names| names.first()).map(ToString::to_string).unwrap();
+                assert_ne!(unit.to_lowercase(), name, "{name}: its value has no kind");
+                let says_default = !argument.get_default_values().is_empty() || help.contains("when left out");
+                assert!(argument.is_required_set() || says_default, "{name} says no default: {help}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 20, "{seen}");
     }
 
     #[test]
