@@ -7,6 +7,7 @@ mod deliver;
 mod destinations;
 mod hostile;
 mod mistakes;
+mod on_disk;
 mod reading;
 mod renumbered;
 mod servers;

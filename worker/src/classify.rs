@@ -13,16 +13,20 @@ use anyhow::Context as _;
 use daimon_domain::bounce::Report;
 use serde::Serialize;
 
-use crate::mail_files::{self, MailFile, Unreadable};
+use crate::mail_files::{self, MailFile, NoMail, Unreadable};
 
 /// The command line of `classify`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 something was read, 1 nothing could be read, 2 the command line is wrong, 3 there is no \
+                  mail in the paths. A path that can't be read is an answer of its own."
+)]
 pub struct ClassifyArgs {
     /// How to write the answers.
     #[arg(long, value_enum, default_value_t = Format::Ndjson)]
     pub format: Format,
-    /// Mails, folders of them, mbox files, Maildirs; `-` is standard input.
-    #[arg(required = true)]
+    /// `.eml` files, folders of them, mbox files, Maildirs; `-` is one mail on standard input.
+    #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 }
 
@@ -48,10 +52,10 @@ struct Failure<'a> {
     error: String,
 }
 
-/// Reads every message and writes its answer; fails only when nothing could be read, or nobody reads the answers.
-pub fn run(args: ClassifyArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+/// Reads every message and writes its answer; fails only when nothing was read, or nobody reads the answers.
+pub fn run(args: &ClassifyArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let (mut read, mut failed) = (0_usize, 0_usize);
-    for item in mail_files::walk(args.paths) {
+    for item in mail_files::walk(&args.paths) {
         match &item {
             Ok(_) => read += 1,
             Err(_) => failed += 1,
@@ -63,7 +67,11 @@ pub fn run(args: ClassifyArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> 
         }
     }
     out.flush().context("cannot write the answer")?;
-    Ok(if read == 0 && failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    match (read, failed) {
+        (0, 0) => Err(NoMail::within(&args.paths).into()),
+        (0, _) => Ok(ExitCode::FAILURE),
+        (_, _) => Ok(ExitCode::SUCCESS),
+    }
 }
 
 fn write_one(item: Result<MailFile, Unreadable>, format: Format, out: &mut dyn Write) -> io::Result<()> {
@@ -107,7 +115,7 @@ mod tests {
 
     fn classify(paths: Vec<PathBuf>, format: Format) -> (bool, String) {
         let mut out = Vec::new();
-        let code = run(ClassifyArgs { format, paths }, &mut out).unwrap();
+        let code = run(&ClassifyArgs { format, paths }, &mut out).unwrap();
         (code == ExitCode::SUCCESS, String::from_utf8(out).unwrap())
     }
 
@@ -121,6 +129,14 @@ mod tests {
         assert!(succeeded);
         assert!(lines[0]["error"].as_str().unwrap().contains("absent"));
         assert_eq!(lines[1]["kind"], "not_bounce");
+    }
+
+    #[test]
+    fn an_empty_folder_is_no_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let args = ClassifyArgs { format: Format::Table, paths: vec![folder.path().to_owned()] };
+        let failure = run(&args, &mut Vec::new()).unwrap_err();
+        assert_eq!(failure.downcast_ref(), Some(&NoMail::within(&[folder.path().to_owned()])));
     }
 
     #[test]

@@ -37,6 +37,29 @@ pub struct Unreadable {
     pub source: io::Error,
 }
 
+/// There was nothing to read, and nothing that went wrong either.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("no mail was found in {0}")]
+pub struct NoMail(String);
+
+impl NoMail {
+    /// The exit code of a program that found none.
+    pub const EXIT_CODE: u8 = 3;
+
+    /// In none of these.
+    pub fn within(paths: &[PathBuf]) -> Self {
+        Self(paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// Names the first of `paths` that is not there: an answer about a mailbox without one of its folders would be wrong.
+pub fn are_there<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) -> Result<(), Unreadable> {
+    for path in paths.into_iter().filter(|path| path.as_os_str() != "-") {
+        fs::metadata(path).map_err(|source| Unreadable { path: path.display().to_string(), source })?;
+    }
+    Ok(())
+}
+
 /// Walks `paths` in the order given; folders by name. Reads nothing before it is asked for.
 pub fn walk<P: Into<PathBuf>>(
     paths: impl IntoIterator<Item = P>,

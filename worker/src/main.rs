@@ -4,11 +4,16 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use daimon_boot::settings;
+use daimon_worker::mail_files::NoMail;
 use daimon_worker::{classify, run, scan};
 
 /// Reads mailboxes, judges bounces and delivers webhooks.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(
+    name = "daimon-worker",
+    version,
+    after_help = "`run` needs a database and is what production runs. `classify` and `scan` need nothing but mail on disk."
+)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -16,11 +21,12 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the pool until SIGTERM.
+    /// Read the mailboxes that are due, judge, and deliver webhooks, until SIGTERM. Settings are environment variables
+    /// or arguments.
     Run(Box<settings::Worker>),
-    /// Say what mails on disk are.
+    /// Say of each mail on disk whether it is a bounce, of which recipient and why, and which rule decided.
     Classify(classify::ClassifyArgs),
-    /// Replay folders of mail and say what happened to the mailbox.
+    /// Say what happened to a mailbox, from its mail on disk: stolen, forged or ordinary, why, and what to do.
     Scan(scan::ScanArgs),
 }
 
@@ -33,7 +39,16 @@ fn main() -> anyhow::Result<ExitCode> {
             runtime.shutdown_background();
             done.map(|()| ExitCode::SUCCESS)
         }
-        Command::Classify(args) => classify::run(args, &mut std::io::stdout().lock()),
-        Command::Scan(args) => scan::run(args, &mut std::io::stdout().lock()),
+        Command::Classify(args) => Ok(answered(classify::run(&args, &mut std::io::stdout().lock()))),
+        Command::Scan(args) => Ok(answered(scan::run(args, &mut std::io::stdout().lock()))),
     }
+}
+
+/// Says in one line why there is no answer, and tells a place without mail from one that can't be read.
+#[expect(clippy::print_stderr, reason = "the answer of the program, not a log line")]
+fn answered(done: anyhow::Result<ExitCode>) -> ExitCode {
+    done.unwrap_or_else(|why| {
+        eprintln!("{why:#}");
+        if why.is::<NoMail>() { ExitCode::from(NoMail::EXIT_CODE) } else { ExitCode::FAILURE }
+    })
 }

@@ -16,27 +16,40 @@ use daimon_domain::verdict::{EvidenceLine, Tier, Verdict};
 use serde::Serialize;
 
 use self::context::{Context, Folders};
+use crate::mail_files::{self, NoMail};
 
 /// The command line of `scan`.
 #[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "daimon-worker scan <PATH>... [--sent <PATH>...] [OPTIONS]",
+    after_help = "Exit codes: 0 the question was answered, 1 a path can't be read (it is named), 2 the command line is \
+                  wrong, 3 there is no mail in the paths."
+)]
 pub struct ScanArgs {
-    /// What is known of the mailbox: `{"address", "own_domains", "own_hosts", "own_networks", "provider", …}`.
-    #[arg(long, conflicts_with = "address")]
-    pub context: Option<PathBuf>,
-    /// The mailbox's address; without it, the one that most mail is for.
-    #[arg(long)]
-    pub address: Option<String>,
-    /// Received mail: mails, folders of them, mbox files, Maildirs.
-    #[arg(long, required = true, num_args = 1..)]
+    /// Received mail: `.eml` files, folders of them, mbox files, Maildirs; `-` is one mail on standard input.
+    #[arg(value_name = "PATH", required_unless_present = "inbox")]
+    pub paths: Vec<PathBuf>,
+    /// More received mail: the same as PATH.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
     pub inbox: Vec<PathBuf>,
-    /// Sent mail, the same.
-    #[arg(long, num_args = 1..)]
+    /// The mailbox's own sent mail. With it, bounces of mail that is not in there are recognised. Without it, nothing is
+    /// concluded from a missing copy.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
     pub sent: Vec<PathBuf>,
+    /// The mailbox's address; without it, the one that most mail is from or for.
+    #[arg(long, value_name = "ADDRESS")]
+    pub address: Option<String>,
+    /// A JSON file of what is known of the mailbox, in place of what the folders tell. All of it may be left out:
+    /// `address`, `own_domains`, `own_hosts` and `own_networks` (the provider's mail servers), `provider` (`gmail`,
+    /// `m365`, `imap_host`, `pop_only`), `contained_at` (when its password was changed), `campaigns` (parts of the
+    /// subjects of its newsletters).
+    #[arg(long, value_name = "FILE", conflicts_with = "address")]
+    pub context: Option<PathBuf>,
     /// How to write the answer.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = Format::Text)]
     pub format: Format,
     /// The language of the text.
-    #[arg(long, value_enum, default_value_t = Lang::En)]
+    #[arg(long, value_enum, value_name = "LANGUAGE", default_value_t = Lang::En)]
     pub lang: Lang,
 }
 
@@ -118,9 +131,14 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         serde_json::from_slice(&text).with_context(|| format!("{} is no context", path.display()))
     });
-    let folders = Folders::read(args.inbox, args.sent);
+    let inbox = [args.paths, args.inbox].concat();
+    mail_files::are_there(inbox.iter().chain(&args.sent))?;
+    let folders = Folders::read(&inbox, &args.sent);
     if folders.read == 0 && !folders.unreadable.is_empty() {
         anyhow::bail!("{}", folders.unreadable.join("\n"));
+    }
+    if !folders.has_received {
+        return Err(NoMail::within(&inbox).into());
     }
     let (context, learned) = context::complete(context.transpose()?, args.address.as_deref(), &folders);
     let replayed = replay::replay(&folders, &context);
@@ -216,14 +234,77 @@ mod tests {
         mail
     }
 
+    fn arguments(path: PathBuf) -> ScanArgs {
+        ScanArgs {
+            paths: vec![path],
+            inbox: Vec::new(),
+            sent: Vec::new(),
+            address: None,
+            context: None,
+            format: Format::Text,
+            lang: Lang::En,
+        }
+    }
+
+    fn failure(args: ScanArgs) -> anyhow::Error {
+        let mut out = Vec::new();
+        let failure = run(args, &mut out).unwrap_err();
+        assert!(out.is_empty(), "{}", String::from_utf8_lossy(&out));
+        failure
+    }
+
+    #[test]
+    fn where_there_is_no_mail_nothing_is_said_of_the_mailbox() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_owned();
+        let empty = || failure(arguments(path.clone()));
+        assert_eq!(empty().downcast_ref(), Some(&NoMail::within(std::slice::from_ref(&path))), "{:#}", empty());
+        fs::write(path.join("notes.txt"), "milk, bread\n").unwrap();
+        assert!(empty().is::<NoMail>(), "{:#}", empty());
+        // Sent mail alone answers nothing either.
+        let sent = tempfile::tempdir().unwrap();
+        fs::write(sent.path().join("1.eml"), "From: a@b.example\nTo: c@d.example\n\nHello\n").unwrap();
+        let args = ScanArgs { sent: vec![sent.path().to_owned()], ..arguments(path) };
+        assert!(failure(args).is::<NoMail>());
+    }
+
+    #[test]
+    fn a_path_that_is_not_there_is_named_whatever_else_is_there() {
+        let folder = stolen_mailbox();
+        let absent = folder.path().join("absent");
+        for args in [
+            arguments(absent.clone()),
+            ScanArgs { inbox: vec![absent.clone()], ..arguments(folder.path().join("inbox")) },
+            ScanArgs { sent: vec![absent.clone()], ..arguments(folder.path().join("inbox")) },
+        ] {
+            let said = failure(args).to_string();
+            assert!(said.contains(&absent.display().to_string()), "{said}");
+        }
+    }
+
+    #[test]
+    fn paths_need_no_flag_and_one_of_them_is_needed() {
+        #[derive(clap::Parser)]
+        struct CommandLine {
+            #[command(flatten)]
+            scan: ScanArgs,
+        }
+        let parsed = |text: &str| <CommandLine as clap::Parser>::try_parse_from(text.split(' ')).map(|line| line.scan);
+        let paths = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let args = parsed("scan a b --sent c").unwrap();
+        assert_eq!((args.paths, args.inbox, args.sent), (paths(&["a", "b"]), paths(&[]), paths(&["c"])));
+        let args = parsed("scan --inbox a b --sent c").unwrap();
+        assert_eq!((args.paths, args.inbox, args.sent), (paths(&[]), paths(&["a", "b"]), paths(&["c"])));
+        assert!(parsed("scan").is_err() && parsed("scan --sent c").is_err());
+    }
+
     fn scan(folder: &tempfile::TempDir, format: Format, lang: Lang) -> String {
         let args = ScanArgs {
-            context: None,
-            address: Some("sato@sakura.example".to_owned()),
-            inbox: vec![folder.path().join("inbox")],
             sent: vec![folder.path().join("sent")],
+            address: Some("sato@sakura.example".to_owned()),
             format,
             lang,
+            ..arguments(folder.path().join("inbox"))
         };
         let mut out = Vec::new();
         assert_eq!(format!("{:?}", run(args, &mut out).unwrap()), format!("{:?}", ExitCode::SUCCESS));

@@ -85,6 +85,8 @@ pub(super) struct Folders {
     pub(super) sent: usize,
     pub(super) read: usize,
     pub(super) unreadable: Vec<String>,
+    /// Whether anything received is a mail at all: has a header.
+    pub(super) has_received: bool,
     has_sent: bool,
     addressed_to: BTreeMap<String, usize>,
     written_from: BTreeMap<String, usize>,
@@ -92,7 +94,7 @@ pub(super) struct Folders {
 
 impl Folders {
     /// Reads everything once. What can't be read is noted and left out.
-    pub(super) fn read(inbox: Vec<PathBuf>, sent: Vec<PathBuf>) -> Self {
+    pub(super) fn read(inbox: &[PathBuf], sent: &[PathBuf]) -> Self {
         let mut folders = Self { has_sent: !sent.is_empty(), ..Self::default() };
         for item in mail_files::walk(sent) {
             match item {
@@ -140,6 +142,7 @@ impl Folders {
         self.read += 1;
         let report = daimon_bounce::read(bytes);
         if let Some(mail) = MessageParser::new().parse_headers(bytes) {
+            self.has_received |= !mail.headers().is_empty();
             let delivered_to = mail.header("Delivered-To").and_then(|value| value.as_text()).map(str::to_lowercase);
             let to = || mail.to().and_then(|to| to.first()).and_then(|to| to.address()).map(str::to_lowercase);
             if let Some(to) = delivered_to.or_else(to) {
