@@ -1,9 +1,9 @@
 #![doc = include_str!("README.md")]
 
 mod commit;
+mod diagnostic;
 mod give_back;
 mod hands;
-mod diagnostic;
 mod incident;
 mod job;
 mod mail;
