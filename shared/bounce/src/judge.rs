@@ -184,7 +184,7 @@ fn diagnostic(text: &str) -> String {
     kept
 }
 
-/// IronPort calls every refusal of an address an "unknown address error", and quotes what was said behind it.
+/// Cisco calls every refusal of an address an "unknown address error", and quotes what was said behind it.
 fn without_label(folded: &str) -> &str {
     folded.split_once("unknown address error ").map_or(folded, |(_, said)| if said.len() > 6 { said } else { folded })
 }

@@ -88,7 +88,8 @@ impl<'a> Reader<'a> {
         let mut children = Vec::new();
         if media.starts_with("multipart/")
             && depth < MAX_DEPTH
-            && let Some(boundary) = parameter(&content_type, "boundary")
+            && let Some(boundary) =
+                parameter(&content_type, "boundary").or_else(|| self.likely_boundary(from + start, to))
         {
             let default = if media == "multipart/digest" { "message/rfc822" } else { "text/plain" };
             for (from, to) in self.pieces(from + start, to, boundary.as_bytes()) {
@@ -99,6 +100,17 @@ impl<'a> Reader<'a> {
             }
         }
         Part { fields, media, body, children }
+    }
+
+    /// The first line that can be a boundary, where the header lost the name of it.
+    fn likely_boundary(&mut self, from: usize, to: usize) -> Option<String> {
+        let message = self.message;
+        let dashed = self.dashed.get_or_insert_with(|| dashed_lines(message));
+        let at = dashed.get(dashed.partition_point(|at| *at < from)).copied().filter(|at| *at < to)?;
+        let (line, _) = first_line(message.get(at + 2..to)?);
+        let line = std::str::from_utf8(line.trim_ascii_end()).ok()?;
+        let names = line.len() <= 70 && line.chars().any(|c| c.is_ascii_alphanumeric()) && !line.contains("  ");
+        names.then(|| line.to_owned())
     }
 
     /// What stands between the boundary lines.

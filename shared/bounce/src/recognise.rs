@@ -49,6 +49,8 @@ impl Signs {
             header_fails: ["x-failed-recipients", "x-ms-embedded-report", "x-postfix-queue-id"]
                 .iter()
                 .any(|name| has(name))
+                // fml refuses so what others than members send to a list.
+                || has("x-mlserver") && subject.contains("not member")
                 || fields
                     .get("content-type")
                     .is_some_and(|value| value.to_ascii_lowercase().contains("delivery-status"))

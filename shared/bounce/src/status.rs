@@ -12,21 +12,25 @@ const REPLIES: &[u16] = &[
 /// The most telling status in the text: the first behind a reply code, then the first that says more than `x.0.0`,
 /// then the first.
 pub(crate) fn find_status(text: &str) -> Option<EnhancedStatus> {
-    let (mut first, mut telling, mut behind_reply) = (None, None, false);
+    let (mut first, mut telling, mut expired, mut behind_reply) = (None, None, None, false);
     for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).filter(|word| !word.is_empty()) {
         let word = word.trim_end_matches('.');
         if let Some(status) = word.parse::<EnhancedStatus>().ok().filter(|status| status.class != Class::Success) {
-            if behind_reply && status.subject != 0 {
+            // "Expired" says that tries have ended; what they met is more telling.
+            let is_expired = status.subject == 4 && status.detail == 7;
+            if behind_reply && status.subject != 0 && !is_expired {
                 return Some(status);
             }
-            if status.subject != 0 {
+            if is_expired {
+                expired.get_or_insert(status);
+            } else if status.subject != 0 {
                 telling.get_or_insert(status);
             }
             first.get_or_insert(status);
         }
         behind_reply = word.len() == 3 && word.parse().is_ok_and(|code| REPLIES.contains(&code));
     }
-    telling.or(first)
+    telling.or(expired).or(first)
 }
 
 /// The first SMTP reply code that reports a failure.

@@ -104,6 +104,18 @@ const REASON_BEGINS: &[&str] = &[
     "isn't",
 ];
 
+/// How a line ends behind which an address to write to stands.
+const HELPS: &[&str] = &[
+    "to the address",
+    "to this address",
+    "please contact",
+    "write to",
+    "please contact:",
+    "send mail to",
+    "send e-mail to",
+    "questions to",
+];
+
 pub(super) fn read(lines: &[&str]) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
     let (mut taken, mut blanks) = (MAX_LINES, 0);
@@ -114,7 +126,13 @@ pub(super) fn read(lines: &[&str]) -> Vec<Found> {
             ["subject:", "cc:", "sent:"].iter().any(|name| text::starts_with(next.unwrap_or_default(), name))
                 || text::starts_with(line.trim_start(), "cc:")
         };
-        if let Some((address, rest)) = head(line).filter(|_| !describes_mail()) {
+        let is_help = || {
+            let before = lines.get(at.saturating_sub(3)..at).unwrap_or_default();
+            let before = before.iter().rev().map(|before| before.trim().to_lowercase()).find(|line| !line.is_empty());
+            before
+                .is_some_and(|before| HELPS.iter().any(|words| before.ends_with(words)) && !before.contains("deliver"))
+        };
+        if let Some((address, rest)) = head(line).filter(|_| !describes_mail() && !is_help()) {
             let recent = found.len().saturating_sub(50);
             if let Some(at) = found.iter().skip(recent).position(|known| known.address == address).map(|at| at + recent)
             {

@@ -19,6 +19,7 @@ const SURELY_FAILS: &[&str] = &[
     "e-mail to",
     "message was addressed",
     "addressed to",
+    "not a member of",
     "did not reach",
     "not reach",
     "recipient:",
@@ -53,59 +54,53 @@ const SURELY_FAILS: &[&str] = &[
     "收件人",
 ];
 
-/// Words that may say so.
-const FAILS: &[&str] = &[
-    "wasn't delivered to",
-    "couldn't be delivered to",
-    "could not be delivered to",
-    "was not delivered to",
-    "cannot be delivered to",
+/// Words that mostly say so.
+const LIKELY_FAILS: &[&str] = &[
+    "wasn't delivered",
+    "couldn't be delivered",
+    "could not be delivered",
+    "was not delivered",
+    "cannot be delivered",
+    "can not be delivered",
+    "not delivered",
     "unable to deliver",
     "could not deliver",
     "cannot deliver",
-    "delivery to",
-    "failed to deliver",
     "can't deliver",
+    "failed to deliver",
     "not able to deliver",
     "problem delivering",
     "error delivering",
     "distribuer",
     "delivre",
-    "did not reach",
-    "can not be delivered",
     "not found",
     "unknown",
     "does not exist",
     "doesn't exist",
     "no such",
     "rejected",
-    "user",
-    "recipient",
-    "mailbox",
-    "address",
+    "refused",
+    "blocked",
     "returned",
     "failed",
     "undeliverable",
-    "to:",
     "rcpt to",
-    "not delivered",
-    "was not",
     "full",
     "quota",
     "disabled",
-    "account",
+    "suspended",
     "不明",
-    "届",
-    "送信",
-    "配信",
 ];
 
+/// Words that stand beside an address in any case.
+const MAY_FAIL: &[&str] = &["user", "recipient", "mailbox", "address", "account", "to:", "was not", "empfänger"];
+
 pub(super) fn read(lines: &[&str]) -> Vec<Found> {
-    let surely = read_with(lines, SURELY_FAILS);
-    if surely.is_empty() { read_with(lines, FAILS) } else { surely }
+    let found = read_with(lines, &[SURELY_FAILS, LIKELY_FAILS]);
+    if found.is_empty() { read_with(lines, &[MAY_FAIL]) } else { found }
 }
 
-fn read_with(lines: &[&str], fails: &[&str]) -> Vec<Found> {
+fn read_with(lines: &[&str], fails: &[&[&str]]) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
     let mut taken = 0;
     for (at, line) in lines.iter().enumerate() {
@@ -128,7 +123,8 @@ fn read_with(lines: &[&str], fails: &[&str]) -> Vec<Found> {
         // The sentence may be wrapped just before the address.
         let before = at.checked_sub(1).and_then(|at| lines.get(at)).copied().unwrap_or_default();
         let lower = format!("{before} {line}").to_lowercase();
-        if !fails.iter().any(|words| lower.contains(words)) {
+        let is_known = |address: &String| found.iter().take(50).any(|known| known.address == *address);
+        if !fails.iter().copied().flatten().any(|words| lower.contains(words)) && !named.iter().any(is_known) {
             continue;
         }
         for address in named {
