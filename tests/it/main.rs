@@ -9,6 +9,7 @@ mod hostile;
 mod mistakes;
 mod on_disk;
 mod reading;
+mod readme;
 mod renumbered;
 mod servers;
 mod settings;
