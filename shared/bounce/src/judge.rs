@@ -120,6 +120,7 @@ impl<'a> Judge<'a> {
             senders: [found.remote_mta.as_deref(), self.reporting_mta],
             step,
             action,
+            is_letter: false,
         };
         let has_no_words = own.text.trim().is_empty() && beside.is_none_or(|beside| beside.text.trim().is_empty());
         // Of a group of fields without any words its status is all that is known, if it says anything.
@@ -128,7 +129,12 @@ impl<'a> Judge<'a> {
         } else {
             status.is_none_or(is_vague)
         };
-        let rule = rules::by_words(&failure(&own_words))
+        let of_letter = Failure { is_letter: true, ..failure(&self.letter_words) };
+        let rule = self
+            .is_about_one
+            .then(|| rules::by_words(&of_letter))
+            .flatten()
+            .or_else(|| rules::by_words(&failure(&own_words)))
             .or_else(|| rules::by_words(&failure(beside_words)))
             .or_else(|| says_nothing.then(|| rules::by_words(&failure(&self.letter_words))).flatten())
             .or_else(|| rules::by_code(&failure(&own_words)));
@@ -140,7 +146,7 @@ impl<'a> Judge<'a> {
         drop(own_words);
         self.last = Some(own);
         Recipient {
-            address: found.address,
+            address: without_gateway(found.address),
             original_address: found.original,
             reason,
             status,
@@ -182,6 +188,25 @@ fn diagnostic(text: &str) -> String {
     }
     kept.truncate(text::cut(&kept, MAX_DIAGNOSTIC_BYTES).len());
     kept
+}
+
+/// The address within one that Exchange made for a gateway: `IMCEASMTP-user+40example+2Eorg@host`.
+fn without_gateway(address: String) -> String {
+    let Some(inner) = address.strip_prefix("imceasmtp-").and_then(|rest| rest.split('@').next()) else {
+        return address;
+    };
+    let mut pieces = inner.split('+');
+    let mut plain = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        match piece.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) => {
+                plain.push(char::from(byte));
+                plain.push_str(piece.get(2..).unwrap_or_default());
+            }
+            None => return address,
+        }
+    }
+    text::first_address(&plain).unwrap_or(address)
 }
 
 /// Cisco calls every refusal of an address an "unknown address error", and quotes what was said behind it.

@@ -226,7 +226,9 @@ fn kind(
 ) -> Kind {
     let content_type = fields.get("content-type").unwrap_or_default().to_lowercase();
     // Outlook.com sends complaints as a mail with the original in it, and says in a field of its own whose it was.
-    let complains = fields.has("x-hmxmroriginalrecipient");
+    let complains = fields.has("x-hmxmroriginalrecipient")
+        || fields.get("from").is_some_and(|from| from.contains("staff@hotmail.com"))
+            && fields.get("subject").is_some_and(|subject| subject.starts_with("complaint about message from"));
     if pieces.feedback.is_some() || content_type.contains("feedback-report") || complains {
         return Kind::Feedback;
     }

@@ -48,6 +48,8 @@ pub(crate) struct Failure<'a> {
     /// What the host answered to, where the report says so.
     pub(crate) step: Option<Step>,
     pub(crate) action: Action,
+    /// The words are those of the whole letter about one recipient, asked before any others.
+    pub(crate) is_letter: bool,
 }
 
 /// One rule. Of every list that is not empty at least one entry must hold, of `unless` none.
@@ -79,6 +81,9 @@ pub(crate) struct Rule {
     unless_step: Vec<Step>,
     #[serde(default)]
     action: Vec<Action>,
+    /// Asked of the whole letter, before the words about the recipient are: what the reporting host itself explains.
+    #[serde(default)]
+    letter: bool,
     /// Ends of the host names that may say it.
     #[serde(default)]
     sender: Vec<String>,
@@ -221,6 +226,7 @@ impl Rulebook {
                 senders: [rule.example_sender.as_deref(), None],
                 step: lexicon::step(&lexicon::search(&folded)),
                 action: rule.action.first().copied().unwrap_or(Action::Failed),
+                is_letter: rule.letter,
             };
             if !holds(rule, words, &failure) {
                 return bad("its example is not matched by it");
@@ -249,7 +255,8 @@ impl Rulebook {
 }
 
 fn holds(rule: &Rule, [any, also, unless]: &[Hits; 3], failure: &Failure<'_>) -> bool {
-    (any.is_empty() || failure.words.meets(any))
+    rule.letter == failure.is_letter
+        && (any.is_empty() || failure.words.meets(any))
         && (also.is_empty() || failure.words.meets(also))
         && !failure.words.meets(unless)
         && (rule.status.is_empty()
@@ -350,6 +357,7 @@ mod tests {
             senders: [None, None],
             step: None,
             action: Action::Failed,
+            is_letter: false,
         };
         assert_eq!(by_words(&failure).map(|rule| rule.reason), Some(Reason::RateLimited));
         let words = lexicon::search("550 5.1.1 no");

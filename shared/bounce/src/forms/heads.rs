@@ -116,6 +116,18 @@ const HELPS: &[&str] = &[
     "questions to",
 ];
 
+/// With this a report turns from the reason to its reader.
+const CLOSES: &[&str] = &[
+    "no action is required on your part",
+    "please note that this is only a temporary failure report",
+    "please do not reply to this",
+    "for further assistance, please",
+    "if you do so, please include",
+    "please direct further questions",
+    "original message headers",
+    "the attachment contains",
+];
+
 pub(super) fn read(lines: &[&str]) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
     let (mut taken, mut blanks) = (MAX_LINES, 0);
@@ -148,7 +160,9 @@ pub(super) fn read(lines: &[&str]) -> Vec<Found> {
             (taken, blanks) = (0, 0);
         } else if let Some(last) = found.last_mut() {
             let line = line.trim();
-            if line.is_empty() {
+            if CLOSES.iter().any(|words| text::starts_with(line, words)) {
+                taken = MAX_LINES;
+            } else if line.is_empty() {
                 blanks += 1;
             } else if taken < MAX_LINES && blanks < 3 {
                 taken += 1;
