@@ -10,12 +10,7 @@ use daimon_tests::smtp::Smtp;
 /// Reads INBOX until `wanted` messages are there. Postfix and Dovecot follow no clock of ours.
 async fn inbox(servers: &ServersAt, user: &str, password: &str, wanted: u32) -> Vec<String> {
     let mut imap = Imap::sign_in(&servers.authority, servers.dovecot.imaps, user, password).await.unwrap();
-    for _ in 0..300 {
-        if imap.count("INBOX").await.unwrap() >= wanted {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    imap.wait_for("INBOX", wanted, Duration::from_secs(30)).await.unwrap();
     let messages = imap.read_all("INBOX").await.unwrap();
     messages.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
 }

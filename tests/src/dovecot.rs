@@ -88,6 +88,7 @@ auth_failure_delay = 0
 disable_plaintext_auth = no
 first_valid_uid = 1
 mail_fsync = never
+mailbox_idle_check_interval = 1 s
 mail_location = maildir:~/Maildir
 mail_max_userip_connections = 1000
 lda_mailbox_autocreate = yes

@@ -1,5 +1,7 @@
 //! What an owner's own mail program does with a mailbox: it files copies, looks and counts.
 
+use std::time::Duration;
+
 use anyhow::{Context, ensure};
 use chrono::{DateTime, Utc};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -48,6 +50,29 @@ impl Imap {
         Ok(number.trim().parse()?)
     }
 
+    /// Waits until the folder holds `wanted` messages (IDLE, RFC 2177): mail servers follow no clock of ours.
+    pub async fn wait_for(&mut self, folder: &str, wanted: u32, patience: Duration) -> anyhow::Result<u32> {
+        let mut count = exists(&self.command(&format!("EXAMINE {folder}")).await?).unwrap_or(0);
+        if count >= wanted {
+            return Ok(count);
+        }
+        self.tag += 1;
+        self.stream.write_all(format!("a{} IDLE\r\n", self.tag).as_bytes()).await?;
+        let comes = async {
+            while count < wanted {
+                let mut line = String::new();
+                ensure!(self.stream.read_line(&mut line).await? > 0, "the IMAP server hung up");
+                count = exists(&line).unwrap_or(count);
+            }
+            Ok(())
+        };
+        let came = tokio::time::timeout(patience, comes).await;
+        came.with_context(|| format!("only {count} of {wanted} messages came within {patience:?}"))??;
+        self.stream.write_all(b"DONE\r\n").await?;
+        self.finish().await?;
+        Ok(count)
+    }
+
     /// The folder's messages, whole, oldest first.
     pub async fn read_all(&mut self, folder: &str) -> anyhow::Result<Vec<Vec<u8>>> {
         self.command(&format!("EXAMINE {folder}")).await?;
@@ -89,4 +114,10 @@ impl Imap {
             said.push_str(&line);
         }
     }
+}
+
+/// How many messages there are, of the last `EXISTS` in `said`.
+fn exists(said: &str) -> Option<u32> {
+    let mut told = said.lines().filter_map(|line| line.strip_prefix("* ")?.strip_suffix(" EXISTS")?.parse().ok());
+    told.next_back()
 }

@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -25,14 +25,32 @@ pub struct Kept {
     child: Child,
     guard: Option<Child>,
     gentle: &'static str,
-    lines: Arc<Mutex<Output>>,
+    said: Arc<Said>,
+}
+
+/// What a process says, and a bell for each line and for the end of each of its two pipes.
+#[derive(Debug, Default)]
+struct Said {
+    output: Mutex<Output>,
+    news: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Output {
     kept: VecDeque<String>,
-    ready: Option<String>,
     ended: u8,
+}
+
+impl Said {
+    fn lock(&self) -> MutexGuard<'_, Output> {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns when `done` holds, or patience ends.
+    fn wait_until(&self, patience: Duration, mut done: impl FnMut(&Output) -> bool) -> MutexGuard<'_, Output> {
+        let waited = self.news.wait_timeout_while(self.lock(), patience, |output| !done(output));
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
 }
 
 impl Kept {
@@ -48,14 +66,14 @@ impl Kept {
             .spawn()
             .with_context(|| format!("{name} could not be started ({})", command.get_program().display()))?;
         let guard = guard(child.id(), gentle, remove)?;
-        let lines = Arc::new(Mutex::new(Output::default()));
+        let said = Arc::new(Said::default());
         if let Some(stdout) = child.stdout.take() {
-            collect(stdout, Arc::clone(&lines));
+            collect(stdout, Arc::clone(&said));
         }
         if let Some(stderr) = child.stderr.take() {
-            collect(stderr, Arc::clone(&lines));
+            collect(stderr, Arc::clone(&said));
         }
-        Ok(Self { name: name.to_owned(), child, guard: Some(guard), gentle, lines })
+        Ok(Self { name: name.to_owned(), child, guard: Some(guard), gentle, said })
     }
 
     /// Its process id.
@@ -65,17 +83,33 @@ impl Kept {
 
     /// What it wrote, newest last.
     pub fn output(&self) -> String {
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.kept.iter().map(|line| format!("    {line}\n")).collect()
+        self.said.lock().kept.iter().map(|line| format!("    {line}\n")).collect()
     }
 
     /// Its first line that starts with `ready`.
     pub fn ready_line(&mut self, patience: Duration) -> anyhow::Result<String> {
-        let lines = Arc::clone(&self.lines);
-        self.wait_until(patience, "ready", move || lines.lock().unwrap_or_else(PoisonError::into_inner).ready.clone())
+        self.wait_for_line(patience, "ready", |line| line.starts_with("ready"))
     }
 
-    /// Asks `look` until it answers, the process ends, or patience does.
+    /// Waits for the first line that `is_it` likes; the process's end, or that of patience, is an error.
+    pub fn wait_for_line(
+        &mut self,
+        patience: Duration,
+        what: &str,
+        is_it: impl Fn(&str) -> bool,
+    ) -> anyhow::Result<String> {
+        let find = |output: &Output| output.kept.iter().find(|line| is_it(line)).cloned();
+        let output = self.said.wait_until(patience, |output| output.ended == 2 || find(output).is_some());
+        let (found, has_ended) = (find(&output), output.ended == 2);
+        drop(output);
+        match found {
+            Some(line) => Ok(line),
+            None if has_ended => bail!("{} ended before it was {what}:\n{}", self.name, self.output()),
+            None => bail!("{} was not {what} within {patience:?}:\n{}", self.name, self.output()),
+        }
+    }
+
+    /// Asks `look` until it answers, the process ends, or patience does: for servers that listen without a word of it.
     pub fn wait_until<T>(&mut self, patience: Duration, what: &str, look: impl Fn() -> Option<T>) -> anyhow::Result<T> {
         let begun = Instant::now();
         loop {
@@ -83,12 +117,14 @@ impl Kept {
                 return Ok(found);
             }
             if let Some(status) = self.child.try_wait()? {
-                std::thread::sleep(Duration::from_millis(50)); // its last lines are still on their way to us
+                // Its last lines are still on their way to us.
+                drop(self.said.wait_until(Duration::from_secs(1), |output| output.ended == 2));
                 bail!("{} ended ({status}) before it was {what}:\n{}", self.name, self.output());
             }
             if begun.elapsed() > patience {
                 bail!("{} was not {what} within {patience:?}:\n{}", self.name, self.output());
             }
+            // Nobody is told when a port opens.
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -121,7 +157,10 @@ impl Kept {
                 self.child.wait()?;
                 break ExitStatus::from_raw(9);
             }
-            std::thread::sleep(Duration::from_millis(10));
+            // A process closes its pipes when it ends, a moment before it can be waited for, and not at all while a child of
+            // it holds them: so the bell is heard, and not relied on.
+            let closed = self.said.lock().ended;
+            drop(self.said.wait_until(Duration::from_millis(10), |output| output.ended > closed));
         };
         if let Some(mut guard) = self.guard.take() {
             if let Some(mut pipe) = guard.stdin.take() {
@@ -143,20 +182,19 @@ impl Drop for Kept {
     }
 }
 
-fn collect(from: impl std::io::Read + Send + 'static, into: Arc<Mutex<Output>>) {
+fn collect(from: impl std::io::Read + Send + 'static, into: Arc<Said>) {
     std::thread::spawn(move || {
         for line in BufReader::new(from).lines() {
             let Ok(line) = line else { break };
-            let mut output = into.lock().unwrap_or_else(PoisonError::into_inner);
-            if output.ready.is_none() && line.starts_with("ready") {
-                output.ready = Some(line.clone());
-            }
+            let mut output = into.lock();
             if output.kept.len() == LINES_KEPT {
                 output.kept.pop_front();
             }
             output.kept.push_back(line);
+            into.news.notify_all();
         }
-        into.lock().unwrap_or_else(PoisonError::into_inner).ended += 1;
+        into.lock().ended += 1;
+        into.news.notify_all();
     });
 }
 

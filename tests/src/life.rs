@@ -3,7 +3,6 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use anyhow::ensure;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::imap::Imap;
@@ -151,17 +150,7 @@ impl Person {
 
     /// Waits until INBOX holds `wanted` messages. Postfix and Dovecot are real and follow no clock of ours.
     pub async fn wait_for_mail(&self, servers: &ServersAt, wanted: u32) -> anyhow::Result<u32> {
-        let mut imap = self.open(servers).await?;
-        let mut count = 0;
-        for _ in 0..600 {
-            count = imap.count("INBOX").await?;
-            if count >= wanted {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        ensure!(count >= wanted, "only {count} of {wanted} messages came within a minute");
-        Ok(count)
+        self.open(servers).await?.wait_for("INBOX", wanted, Duration::from_mins(1)).await
     }
 
     fn domain(&self) -> &str {

@@ -60,9 +60,8 @@ impl Postgres {
         }
         // SIGINT is Postgres's "fast shutdown": SIGTERM would wait for clients to leave.
         let mut kept = Kept::start("postgres", command, "INT", place.to_remove())?;
-        let listening = socket.join(".s.PGSQL.5432");
-        kept.wait_until(Duration::from_secs(20), "listening", || {
-            std::os::unix::net::UnixStream::connect(&listening).ok()
+        kept.wait_for_line(Duration::from_secs(20), "ready", |line| {
+            line.contains("database system is ready to accept connections")
         })?;
         Ok(Self { socket, _kept: kept })
     }
@@ -93,20 +92,12 @@ impl PostgresAt {
 
     /// A connection of the superuser, which sees through the tenant wall: for looking at what programs stored.
     pub async fn look(&self, database: &str) -> anyhow::Result<PgConnection> {
-        // It takes as long as a busy machine takes.
-        for _ in 0..100 {
-            if let Ok(connection) = PgConnection::connect(&self.url(ADMIN, database)).await {
-                return Ok(connection);
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
         Ok(PgConnection::connect(&self.url(ADMIN, database)).await?)
     }
 
     /// Makes the three roles of the product, and one for the store's own tests, if they are not there. It and the owner
     /// may create databases.
     pub async fn roles(&self) -> anyhow::Result<()> {
-        drop(self.look("postgres").await?);
         self.admin("postgres", ROLES).await
     }
 }

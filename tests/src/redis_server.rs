@@ -34,9 +34,8 @@ impl Redis {
         ]);
         command.args(["--maxmemory-policy", "noeviction"]).arg("--unixsocket").arg(&socket).arg("--dir").arg(&dir);
         let mut kept = Kept::start("redis", command, "TERM", place.to_remove())?;
-        kept.wait_until(Duration::from_secs(20), "listening", || {
-            std::os::unix::net::UnixStream::connect(&socket).ok()
-        })?;
+        // "The server is now ready …", or "Ready …" since 7.2.
+        kept.wait_for_line(Duration::from_secs(20), "ready", |line| line.contains("eady to accept connections"))?;
         Ok(Self { socket, _kept: kept })
     }
 

@@ -11,13 +11,13 @@ use daimon_domain::scope::{Permission, Tenants, Wall};
 use daimon_seal::{ApiKey, SystemEntropy};
 use daimon_store::{Owner, api_key, msp};
 use secrecy::ExposeSecret;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::authority::Authority;
 use crate::catcher::Catcher;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::place::Place;
-use crate::postgres::execute;
 use crate::program::{Program, Settings};
 use crate::servers::{self, ServersAt};
 
@@ -26,11 +26,15 @@ const TEMPLATE: &str = "daimon_template";
 
 /// Brings a database's schema up to date, as its owner.
 pub async fn migrate(owner_url: &str) -> anyhow::Result<()> {
-    Owner::connect(owner_url).await?.migrate().await.context("the schema could not be brought up to date")
+    let owner = Owner::connect(owner_url).await?;
+    owner.migrate().await.context("the schema could not be brought up to date")?;
+    owner.close().await;
+    Ok(())
 }
 
 /// Makes the migrated template, once per run.
 pub async fn template(servers: &ServersAt) -> anyhow::Result<()> {
+    let _alone = alone(servers).await?;
     let made = servers.postgres.admin("postgres", &format!("create database {TEMPLATE} owner daimon_owner")).await;
     if let Err(why) = made {
         // Made before; anything else shows when it is cloned.
@@ -266,16 +270,16 @@ impl World {
 }
 
 async fn clone(servers: &ServersAt, database: &str) -> anyhow::Result<()> {
-    let url = servers.postgres.url("daimon_owner", "postgres");
+    let mut alone = alone(servers).await?;
     let sql = format!("create database {database} template {TEMPLATE} owner daimon_owner");
-    // Postgres refuses while another story clones: it asks for the template alone.
-    let mut last = execute(&url, &sql).await;
-    for _ in 0..100 {
-        if last.is_ok() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        last = execute(&url, &sql).await;
-    }
-    last.context("the story's database could not be made")
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut alone).await.context("the story's database could not be made")?;
+    Ok(())
+}
+
+/// Waits until no other story of the run makes or clones the template: Postgres copies a database only while nobody else is
+/// there. Lasts as long as the connection.
+async fn alone(servers: &ServersAt) -> anyhow::Result<PgConnection> {
+    let mut connection = PgConnection::connect(&servers.postgres.url("daimon_owner", "postgres")).await?;
+    sqlx::raw_sql("select pg_advisory_lock(7242)").execute(&mut connection).await?;
+    Ok(connection)
 }

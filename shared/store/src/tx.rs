@@ -178,6 +178,11 @@ impl Owner {
         MspTx::begin(&self.pool, wall).await
     }
 
+    /// Closes every connection; what runs is waited for.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
     /// Whether there is any MSP yet.
     pub async fn any_msp_exists(&self) -> Result<bool, StoreError> {
         Ok(sqlx::query_scalar!(r#"select exists (select from msp) as "exists!""#).fetch_one(&self.pool).await?)

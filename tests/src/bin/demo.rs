@@ -144,7 +144,8 @@ fn playbook(incident: &Value) {
     }
 }
 
-/// Asks until `look` says yes. The worker works in its own time here.
+/// Asks until `look` says yes, as a customer's program would: the worker works in its own time here, and the API tells
+/// nobody by itself.
 async fn wait<F: Future<Output = anyhow::Result<bool>>>(what: &str, look: impl Fn() -> F) -> anyhow::Result<()> {
     for _ in 0..300 {
         if look().await? {

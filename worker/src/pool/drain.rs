@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::announce::once;
 use super::work::Jobs;
 
-/// How often to look whether everything is done.
+/// How often to look whether everything is done. What is due is in Postgres, which tells nobody when it is done.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Answers each request once nothing is due, queued or in flight. The machine's clock makes none.
