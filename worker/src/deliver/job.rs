@@ -129,25 +129,27 @@ fn interrupted_until(leased: &Leased, now: DateTime<Utc>, jitter: f64) -> Option
 
 /// Shows that the lease before this one ended without a word, and makes the delivery wait should it happen again.
 async fn note_interruption(
+    ctx: &Deliverer,
     tx: &mut MspTx,
     leased: &Leased,
     now: DateTime<Utc>,
-    entropy: &dyn Entropy,
 ) -> Result<(), StoreError> {
     let id = leased.delivery.id;
     tracing::warn!(delivery.id = %id, begun = leased.lease.attempt, "delivery {id} was begun before, and no end of it was recorded");
     metrics::counter!("daimon_delivery_attempts_total", "outcome" => AttemptFault::Interrupted.as_str()).increment(1);
+    // It began a lease ago or earlier: in the list it comes before the attempt that begins now.
+    let began = now - ctx.lease;
     let interrupted = Attempt {
-        id: AttemptId::new(now, entropy),
+        id: AttemptId::new(began, &ctx.entropy),
         delivery: id,
-        at: now,
+        at: began,
         status: None,
         fault: Some(AttemptFault::Interrupted),
         latency_ms: 0,
         excerpt: None,
     };
     attempt::insert(tx, leased.tenant, &interrupted).await?;
-    match interrupted_until(leased, now, jitter(entropy)) {
+    match interrupted_until(leased, now, jitter(&ctx.entropy)) {
         Some(at) => delivery::postpone(tx, id, &leased.lease, at).await,
         None => Ok(()),
     }
@@ -158,7 +160,7 @@ async fn take(ctx: &Deliverer, wall: &Wall, id: DeliveryId, now: DateTime<Utc>) 
     let mut tx = ctx.db.begin(wall).await?;
     let Some(leased) = delivery::lease(&mut tx, id, now, now + ctx.lease).await? else { return Ok(None) };
     if leased.lease.attempt > 1 {
-        note_interruption(&mut tx, &leased, now, &ctx.entropy).await?;
+        note_interruption(ctx, &mut tx, &leased, now).await?;
     }
     let endpoint = endpoint::find(&mut tx, leased.delivery.endpoint).await?;
     let secrets = endpoint::secrets(&mut tx, leased.delivery.endpoint, now).await?;
