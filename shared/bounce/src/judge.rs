@@ -236,3 +236,22 @@ fn permanence(action: Action, status: Option<EnhancedStatus>, reply: Option<u16>
     };
     if is_temporary { Permanence::Temporary } else { Permanence::Permanent }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_within_one_for_a_gateway_is_the_recipient() {
+        let inner = |address: &str| without_gateway(address.to_owned());
+        assert_eq!(inner("imceasmtp-dora+40example+2eorg@host.test"), "dora@example.org");
+        assert_eq!(inner("imceaex-_o=a_ou=b@host.test"), "imceaex-_o=a_ou=b@host.test");
+        assert_eq!(inner("imceasmtp-dora+zz@host.test"), "imceasmtp-dora+zz@host.test");
+    }
+
+    #[test]
+    fn what_was_said_outweighs_the_label_before_it() {
+        assert_eq!(without_label("5.1.0 - unknown address error 554-'5.7.1 spam'"), "554-'5.7.1 spam'");
+        assert_eq!(without_label("unknown address error "), "unknown address error ");
+    }
+}
