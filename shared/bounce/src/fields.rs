@@ -75,6 +75,19 @@ impl<'a> Fields<'a> {
         self.0.iter().filter(move |field| field.is(name)).map(Field::unfolded)
     }
 
+    /// Every field of that name, topmost first, each with how many fields of the `other` name stand above it.
+    pub(crate) fn all_below<'b>(
+        &'b self,
+        name: &'b str,
+        other: &'b str,
+    ) -> impl Iterator<Item = (usize, Cow<'a, str>)> + use<'a, 'b> {
+        let mut above = 0;
+        self.0.iter().filter_map(move |field| {
+            above += usize::from(field.is(other));
+            field.is(name).then(|| (above, field.unfolded()))
+        })
+    }
+
     /// The first of several names that is there and not empty.
     pub(crate) fn first_of(&self, names: &[&str]) -> Option<Cow<'a, str>> {
         names.iter().find_map(|name| self.get(name).filter(|value| !value.is_empty()))

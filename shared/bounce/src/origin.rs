@@ -2,12 +2,19 @@
 
 use std::borrow::Cow;
 
-use daimon_domain::{bounce::Envelope, origin::Origin};
+use daimon_domain::{
+    bounce::{Check, Envelope},
+    origin::Origin,
+};
 
 use crate::{fields::Fields, mime::tag, received, text};
 
 /// More hops than this make a loop, not a trace.
 const MAX_HOPS: usize = 100;
+/// Each server on the way writes one.
+const MAX_CHECKS: usize = 20;
+/// A message has one To and one Cc (RFC 5322, 3.6).
+const MAX_LISTS: usize = 4;
 
 /// What the original's header tells.
 pub(crate) fn read(fields: &Fields<'_>) -> Origin {
@@ -53,22 +60,32 @@ pub(crate) fn read(fields: &Fields<'_>) -> Origin {
 
 /// The header of the report itself.
 pub(crate) fn envelope(fields: &Fields<'_>) -> Envelope {
+    let in_reply_to: Vec<String> = fields.get("in-reply-to").as_deref().map(ids).unwrap_or_default();
     let mut references = Vec::new();
-    for value in fields.get("in-reply-to").into_iter().chain(fields.get("references")) {
-        for word in value.split(['<', '>', ' ', '\t', ',']).filter(|word| word.contains('@')).take(100) {
-            if !references.iter().any(|known| known == word) {
-                references.push(word.to_owned());
-            }
+    for id in in_reply_to.iter().cloned().chain(fields.get("references").as_deref().map(ids).unwrap_or_default()) {
+        if !references.contains(&id) {
+            references.push(id);
         }
     }
+    let to = fields.all("to").chain(fields.all("cc")).take(MAX_LISTS);
+    let checks = fields.all_below("authentication-results", "received").take(MAX_CHECKS);
     Envelope {
         message_id: fields.get("message-id").as_deref().and_then(id),
         from: fields.decoded("from").as_deref().and_then(text::first_address),
         null_return_path: fields.get("return-path").is_some_and(|value| value.replace(' ', "") == "<>"),
         references,
+        in_reply_to,
+        to: to.flat_map(|list| text::addresses(&list)).collect(),
+        checks: checks.map(|(below, results)| Check { below, results: results.into_owned() }).collect(),
         date: fields.get("date").as_deref().and_then(text::date),
         received: fields.all("received").take(MAX_HOPS).map(|line| received::read(&line)).collect(),
     }
+}
+
+/// The Message-IDs in a field.
+fn ids(value: &str) -> Vec<String> {
+    let words = value.split(['<', '>', ' ', '\t', ',']).filter(|word| word.contains('@'));
+    words.take(100).map(str::to_owned).collect()
 }
 
 /// A message id without its brackets; folding may have put spaces into it.
@@ -76,4 +93,22 @@ fn id(value: &str) -> Option<String> {
     let inside = value.split_once('<').map_or(value, |(_, rest)| rest);
     let id: String = inside.split('>').next().unwrap_or_default().split_whitespace().collect();
     (!id.is_empty()).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_own_header_tells_what_it_answers_for_whom_it_is_and_where_each_check_stands() {
+        let header = "Authentication-Results: mx.own.example; dkim=pass\nReceived: from a by b; x\n\
+            Authentication-Results: mx.far.example;\n\tdkim=fail\nReceived: from c by d; x\nTo: X <X@c.example>\n\
+            Cc: y@c.example\nIn-Reply-To: <two@c.example>\nReferences: <one@c.example> <two@c.example>\n\n";
+        let told = envelope(&Fields::read(header.as_bytes()).0);
+        assert_eq!(told.in_reply_to, ["two@c.example"]);
+        assert_eq!(told.references, ["two@c.example", "one@c.example"]);
+        assert_eq!(told.to, ["x@c.example", "y@c.example"]);
+        let checks: Vec<_> = told.checks.iter().map(|check| (check.below, check.results.as_str())).collect();
+        assert_eq!(checks, [(0, "mx.own.example; dkim=pass"), (1, "mx.far.example; dkim=fail")]);
+    }
 }

@@ -39,8 +39,8 @@ pub(crate) fn read(line: &str) -> Hop {
     }
     let with = hop.with.as_deref().unwrap_or_default();
     // RFC 3848 and RFC 6531 mark a signed-in session by an A; ASMTP is Exim's older word for it.
-    hop.authenticated |=
-        matches!(with, "ESMTPA" | "ESMTPSA" | "ASMTP" | "UTF8SMTPA" | "UTF8SMTPSA" | "LMTPA" | "LMTPSA" | "SMTPSA");
+    // LMTPA is no sign-in of a sender: a mail server proves itself to the mail store.
+    hop.authenticated |= matches!(with, "ESMTPA" | "ESMTPSA" | "ASMTP" | "UTF8SMTPA" | "UTF8SMTPSA" | "SMTPSA");
     hop.local_submission |= matches!(with, "LOCAL" | "PICKUP") || with.starts_with("LOCAL-");
     hop
 }
@@ -125,6 +125,8 @@ fn read_comment(comment: &str, clause: &str, hop: &mut Hop) {
     }
     let first = lower.split([' ', '[']).next().unwrap_or_default().trim_end_matches('.');
     if hop.from_host.is_none()
+        // sendmail: the client's owner gave it that name, and the name's owner does not agree.
+        && !lower.contains("may be forged")
         && first.contains('.')
         && first != "unknown"
         && address(first).is_none()
@@ -196,6 +198,21 @@ mod tests {
         assert_eq!((hop.helo.as_deref(), hop.from_host.as_deref()), (Some("laptop"), Some("dsl.example.net")));
         assert_eq!(hop.from_ip, "198.51.100.7".parse().ok());
         assert!(hop.authenticated);
+    }
+
+    #[test]
+    fn a_mail_server_that_proves_itself_to_the_store_is_no_sender_who_signed_in() {
+        let hop =
+            read("from mail.example.org ([unix socket]) by store (Cyrus 3.8) with LMTPA; 1 Jul 2014 08:30:40 -0000");
+        assert!(hop.is_delivery() && !hop.authenticated);
+        assert!(read("from mx.example by vm with LMTP id 4X; 1 Jul 2014 08:30:40 -0000").is_delivery());
+        assert!(!read("from mx.example by mx.example.org with ESMTPS id 4X; 1 Jul 2014 08:30:40 -0000").is_delivery());
+    }
+
+    #[test]
+    fn a_name_that_may_be_forged_is_none() {
+        let hop = read("from liar (mail.example.org [198.51.100.7] (may be forged)) by mx.example.org with ESMTP id 1");
+        assert_eq!((hop.from_host, hop.from_ip), (None, "198.51.100.7".parse().ok()));
     }
 
     #[test]

@@ -167,10 +167,29 @@ pub struct Envelope {
     /// In-Reply-To and References, without angle brackets.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub references: Vec<String>,
+    /// In-Reply-To alone: what it answers itself, not what stands further up in the thread.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub in_reply_to: Vec<String>,
+    /// To and Cc: the addresses in lower case. They are weighed and never written out.
+    #[serde(skip)]
+    pub to: Vec<String>,
+    /// What receiving servers checked (RFC 8601), topmost first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub checks: Vec<Check>,
     /// Its own Date.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub date: Option<DateTime<Utc>>,
     /// Its Received chain, newest first: how the report itself came here.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub received: Vec<crate::origin::Hop>,
+}
+
+/// An Authentication-Results field and where it stands: a server writes it next to its own Received line, and whatever
+/// stands further down came with the message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// How many Received lines stand above it.
+    pub below: usize,
+    /// The field, unfolded.
+    pub results: String,
 }

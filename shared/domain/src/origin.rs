@@ -85,3 +85,11 @@ pub struct Hop {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub at: Option<DateTime<Utc>>,
 }
+
+impl Hop {
+    /// Whether it is a delivery into the mail store. LMTP (RFC 2033) is spoken inside a provider only, and such lines
+    /// name neither a client's address nor, often, a host anybody knows: `from mx.example by vm with LMTP`.
+    pub fn is_delivery(&self) -> bool {
+        self.with.as_deref().is_some_and(|with| with.trim_start_matches("UTF8").starts_with("LMTP"))
+    }
+}
