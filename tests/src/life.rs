@@ -148,6 +148,31 @@ impl Person {
         Ok(())
     }
 
+    /// A stranger writes `victims` bounces himself, in the name of the person's own mail server and with its lines, and
+    /// sends them here from outside.
+    pub async fn was_framed(&self, servers: &ServersAt, victims: u32, at: DateTime<Utc>) -> anyhow::Result<()> {
+        let before = self.open(servers).await?.count("INBOX").await?;
+        let own = crate::postfix::NAME;
+        let mut smtp = Smtp::connect_from(servers.postfix()?.smtp, Ipv4Addr::new(198, 51, 100, 26)).await?;
+        for victim in 0..victims {
+            let to = format!("user{victim}@isp{}.test", victim % 11);
+            let submission = format!(
+                "Received: from pc (unknown [192.0.2.{}])\r\n\t(Authenticated sender: {})\r\n\tby {own} (Postfix) with ESMTPSA id {victim:05x};\r\n\t{}\r\n",
+                victim % 250 + 1,
+                self.address,
+                at.to_rfc2822()
+            );
+            let subject = SUBJECTS.iter().cycle().nth(usize::try_from(victim)?).copied().unwrap_or_default();
+            let id = format!("{victim:08x}.frame@{}", self.domain());
+            let invented = format!("{submission}{}", letter(&self.address, &to, subject, &id, at, "Pay now.\r\n"));
+            let pickup = format!("Received: by {own} (Postfix)\r\n\tid {victim:05X}; {}\r\n", at.to_rfc2822());
+            let report = returned(&invented, &self.address, &to, own, at);
+            smtp.send("", &[&self.address], &format!("{pickup}{report}")).await?;
+        }
+        self.wait_for_mail(servers, before + victims).await?;
+        Ok(())
+    }
+
     /// Waits until INBOX holds `wanted` messages. Postfix and Dovecot are real and follow no clock of ours.
     pub async fn wait_for_mail(&self, servers: &ServersAt, wanted: u32) -> anyhow::Result<u32> {
         self.open(servers).await?.wait_for("INBOX", wanted, Duration::from_mins(1)).await

@@ -93,11 +93,12 @@ struct Evidence<'a> {
     item: &'a str,
     value: &'a str,
     db: f64,
+    against: Option<Verdict>,
 }
 
 impl<'a> From<&'a EvidenceLine> for Evidence<'a> {
     fn from(line: &'a EvidenceLine) -> Self {
-        Self { item: &line.item, value: &line.value, db: line.db }
+        Self { item: &line.item, value: &line.value, db: line.db, against: line.against }
     }
 }
 
@@ -333,8 +334,14 @@ mod tests {
         let folder = stolen_mailbox();
         let english = scan(&folder, Format::Text, Lang::En);
         assert!(english.starts_with("This mailbox was taken over"), "{english}");
+        let headline = "  Somebody signed in as sato@sakura.example from 198.51.100.66 with a client that calls itself pc: 20 mails";
+        assert!(english.contains(headline), "{english}");
+        assert!(english.contains("no copy in Sent: makes bulk_list "), "{english}");
+        assert!(english.contains("dB less likely") && english.contains("The lines add up to "), "{english}");
         assert!(english.contains("C01") && english.contains("host.example"), "{english}");
         let japanese = scan(&folder, Format::Text, Lang::Ja);
+        assert!(japanese.contains("198.51.100.66 からsato@sakura.example として認証"), "{japanese}");
+        assert!(japanese.contains("bulk_list の可能性が") && japanese.contains("各行の合計は"), "{japanese}");
         assert!(japanese.starts_with("このメールボックスは乗っ取られています"), "{japanese}");
     }
 }

@@ -2,6 +2,7 @@
 
 use daimon_domain::tenant::Language;
 use daimon_domain::verdict::{EvidenceLine, Verdict};
+use daimon_verdict::submission;
 
 /// What was seen: item, value, English, Japanese. A sight that is newer than this list is told by its names.
 const SIGHTS: &[(&str, &str, &str, &str)] = &[
@@ -127,30 +128,35 @@ const SIGHTS: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
-/// "No copy is in the Sent folder (14 times): makes `account_takeover` 12 dB more likely."
+/// "No copy is in the Sent folder (14 times): makes `legit` 12 dB less likely."
 pub(super) fn of(line: &EvidenceLine, verdict: Verdict, language: Language) -> String {
+    if let Some(told) = submission::sentence(line, language) {
+        return told;
+    }
     let known = SIGHTS.iter().find(|(item, value, _, _)| *item == line.item && *value == line.value);
     let sight = match (known, language) {
         (Some((_, _, english, _)), Language::English) => (*english).to_owned(),
         (Some((_, _, _, japanese)), Language::Japanese) => (*japanese).to_owned(),
         (None, Language::English | Language::Japanese) => format!("{}: {}", line.item, line.value).replace('_', " "),
     };
-    let (count, weight) = (line.count, line.db.abs());
+    let (count, weight, is_for) = (line.count, line.db.abs(), line.db > 0.0);
     match language {
-        Language::Japanese if weight < 0.05 => {
-            format!("{sight}（{count} 回）：{verdict} にも、次に近い原因にも同じように当てはまる。")
-        }
         Language::English => {
             let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+            let rival = line.against.map_or("the closest other cause", Verdict::as_str);
             if weight < 0.05 {
-                return format!("{sight} ({times}): fits {verdict} and the closest other cause alike.");
+                return format!("{sight} ({times}): fits {verdict} and {rival} alike.");
             }
-            let way = if line.db < 0.0 { "less" } else { "more" };
-            format!("{sight} ({times}): makes {verdict} {weight} dB {way} likely.")
+            let way = if is_for { "less" } else { "more" };
+            format!("{sight} ({times}): makes {rival} {weight} dB {way} likely.")
         }
         Language::Japanese => {
-            let way = if line.db < 0.0 { "低い" } else { "高い" };
-            format!("{sight}（{count} 回）：{verdict} である可能性が {weight} dB {way}。")
+            let rival = line.against.map_or("次に近い原因", Verdict::as_str);
+            if weight < 0.05 {
+                return format!("{sight}（{count} 回）：{verdict} にも {rival} にも同じように当てはまる。");
+            }
+            let way = if is_for { "下がる" } else { "上がる" };
+            format!("{sight}（{count} 回）：{rival} である可能性が {weight} dB {way}。")
         }
     }
 }
@@ -170,20 +176,38 @@ mod tests {
         }
     }
 
+    fn line(db: f64, against: Option<Verdict>) -> EvidenceLine {
+        EvidenceLine { item: "sent_copy".to_owned(), value: "missing".to_owned(), db, count: 2, against }
+    }
+
     #[test]
-    fn a_line_says_which_way_it_weighs_and_how_much() {
-        let line = |db| EvidenceLine { item: "sent_copy".to_owned(), value: "found".to_owned(), db, count: 2 };
+    fn a_line_names_the_rival_and_says_which_way_it_weighs_and_how_much() {
+        let told = |db, language| of(&line(db, Some(Verdict::Legit)), Verdict::AccountTakeover, language);
+        let english = |db| told(db, Language::English);
+        assert_eq!(english(10.0), "No copy is in the Sent folder (2 times): makes legit 10 dB less likely.");
+        assert_eq!(english(-2.5), "No copy is in the Sent folder (2 times): makes legit 2.5 dB more likely.");
+        assert_eq!(english(0.0), "No copy is in the Sent folder (2 times): fits account_takeover and legit alike.");
+        let japanese = |db| told(db, Language::Japanese);
+        assert_eq!(japanese(4.5), "送信済みフォルダーに控えがない（2 回）：legit である可能性が 4.5 dB 下がる。");
         assert_eq!(
-            of(&line(-10.0), Verdict::Legit, Language::English),
-            "A copy is in the Sent folder (2 times): makes legit 10 dB less likely."
+            japanese(0.0),
+            "送信済みフォルダーに控えがない（2 回）：account_takeover にも legit にも同じように当てはまる。"
         );
+    }
+
+    #[test]
+    fn a_line_that_was_stored_without_its_rival_still_reads() {
         assert_eq!(
-            of(&line(0.0), Verdict::Legit, Language::English),
-            "A copy is in the Sent folder (2 times): fits legit and the closest other cause alike."
+            of(&line(10.0, None), Verdict::AccountTakeover, Language::English),
+            "No copy is in the Sent folder (2 times): makes the closest other cause 10 dB less likely."
         );
-        assert_eq!(
-            of(&line(4.5), Verdict::Legit, Language::Japanese),
-            "送信済みフォルダーに控えがある（2 回）：legit である可能性が 4.5 dB 高い。"
-        );
+    }
+
+    #[test]
+    fn who_signed_in_is_told_in_words() {
+        let value = "signed_in=sato@sakura.example from=203.0.113.7".to_owned();
+        let head = EvidenceLine { item: submission::ITEM.to_owned(), value, count: 14, ..line(0.0, None) };
+        let told = of(&head, Verdict::AccountTakeover, Language::English);
+        assert!(told.starts_with("Somebody signed in as sato@sakura.example from 203.0.113.7: 14 mails"), "{told}");
     }
 }

@@ -7,6 +7,7 @@ use daimon_domain::playbook::{Phase, Step, Who};
 use daimon_domain::tenant::Language;
 use daimon_domain::verdict::{EvidenceLine, Severity, Tier, Verdict};
 use daimon_store::incident::{Entry, StepDone, StepState};
+use daimon_verdict::{assessment::score_note, submission};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -73,8 +74,14 @@ pub(crate) struct IncidentView {
     "severity": "critical", "state": "open", "score_db": 57.5, "bounces": 14, "unexpected_recipients": 12,
     "dedup_key": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8:account_takeover", "sequence": 3, "opened_at": "2026-11-24T07:00:00Z",
     "updated_at": "2026-11-24T07:20:00Z", "first_bounce_at": "2026-11-24T06:50:00Z", "last_bounce_at": "2026-11-24T07:19:00Z",
-    "language": "en", "evidence": [{"item": "gen_site", "value": "own_provider", "db": 12.0, "count": 14,
-        "sentence": "The mailbox's own provider wrote the bounce (14 times): makes account_takeover 12 dB more likely."}],
+    "language": "en",
+    "headline": "Somebody signed in as sato@clinic.example from 203.0.113.7: 14 mails that nobody here is known to have written came back.",
+    "evidence": [{"item": "submission", "value": "signed_in=sato@clinic.example from=203.0.113.7", "db": 0.0, "count": 14,
+        "against": null,
+        "sentence": "Somebody signed in as sato@clinic.example from 203.0.113.7: 14 mails that nobody here is known to have written came back."},
+        {"item": "sent_copy", "value": "missing", "db": 57.1, "count": 14, "against": "legit",
+        "sentence": "No copy is in the Sent folder (14 times): makes legit 57.1 dB less likely."}],
+    "score_note": null,
     "playbook": [{"id": "C01", "phase": "contain", "who": "provider_admin", "gate": "contained", "title": "Set a new password",
         "why": "The old one is known.", "evidence": "When, and by whom.", "state": "open", "by": null, "at": null, "note": null}],
     "acknowledged_at": null, "acknowledged_by": null, "timeline": []
@@ -85,8 +92,14 @@ pub(crate) struct IncidentWithEvidenceView {
     /// The language of what follows: the tenant's.
     #[schema(schema_with = crate::words::language)]
     language: Language,
-    /// What speaks for the verdict, strongest first.
+    /// Who handed the mail in, and from where, as the mailbox's own provider says; `null` where it does not.
+    #[schema(required = true)]
+    headline: Option<String>,
+    /// What speaks for the verdict, strongest first; before it, for a takeover, the line of the headline.
     evidence: Vec<EvidenceView>,
+    /// Why `score_db` is not the sum of the lines; `null` where it is.
+    #[schema(required = true)]
+    score_note: Option<String>,
     /// What to do, in this order.
     playbook: Vec<StepView>,
     /// When somebody said that they are on it.
@@ -111,6 +124,9 @@ pub(crate) struct EvidenceView {
     db: f64,
     /// On how many bounces, or in how many windows, it was seen.
     count: u32,
+    /// The closest rival, which `db` is against; `null` where nothing is weighed.
+    #[schema(schema_with = crate::words::verdict_or_null)]
+    against: Option<Verdict>,
     /// The same for people.
     sentence: String,
 }
@@ -195,7 +211,7 @@ impl StepView {
 impl EvidenceView {
     fn new(line: EvidenceLine, verdict: Verdict, language: Language) -> Self {
         let sentence = sentence::of(&line, verdict, language);
-        Self { item: line.item, value: line.value, db: line.db, count: line.count, sentence }
+        Self { item: line.item, value: line.value, db: line.db, count: line.count, against: line.against, sentence }
     }
 }
 
@@ -218,9 +234,12 @@ impl IncidentWithEvidenceView {
             })
             .collect();
         let (acknowledged_at, acknowledged_by) = acknowledged.unzip();
+        let score_note = score_note(&evidence, incident.score_db, language);
         Self {
             incident: incident.into(),
             language,
+            headline: evidence.iter().find_map(|line| submission::sentence(line, language)),
+            score_note,
             evidence: evidence.into_iter().map(|line| EvidenceView::new(line, verdict, language)).collect(),
             playbook,
             acknowledged_at,

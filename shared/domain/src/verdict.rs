@@ -74,4 +74,7 @@ pub struct EvidenceLine {
     pub db: f64,
     /// On how many bounces (or windows) it was seen.
     pub count: u32,
+    /// The rival that `db` is against; `None` where nothing is weighed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub against: Option<Verdict>,
 }

@@ -1,4 +1,4 @@
-//! Who wrote a bounce and where the returned mail entered, read from Received lines.
+//! Where the returned mail entered, read from Received lines.
 //!
 //! Each host writes its line on top of what it was given, so belief runs downwards and ends at the first hop that no
 //! trusted line vouches for. Whatever stands below was written by the sender, who may well have written
@@ -9,33 +9,8 @@ use daimon_domain::origin::Hop;
 use daimon_domain::reason::{Fault, Reason};
 
 use crate::Clue;
-use crate::known::{Known, Whose, organisation};
-
-/// Who wrote the bounce: [`Clue::SiteOwn`], [`Clue::SiteForeign`] or [`Clue::SiteUnknown`].
-///
-/// How the bounce itself came in outweighs what it says: anybody can write a Reporting-MTA field.
-pub fn site(report: &Report, known: &Known) -> Clue {
-    if known.own_hosts.is_empty() {
-        return Clue::SiteUnknown;
-    }
-    let mut is_from_inside = false;
-    for hop in &report.envelope.received {
-        if hop.by.as_deref().is_some_and(|by| !known.owns_host(by)) {
-            break;
-        }
-        match known.client_of(hop) {
-            Whose::Ours => is_from_inside = true,
-            Whose::Claimed => return Clue::SiteUnknown,
-            Whose::Foreign => return Clue::SiteForeign,
-        }
-    }
-    match report.reporting_mta.as_deref() {
-        Some(host) if known.owns_host(host) => Clue::SiteOwn,
-        None if is_from_inside => Clue::SiteOwn,
-        Some(_) if !is_from_inside => Clue::SiteForeign,
-        Some(_) | None => Clue::SiteUnknown,
-    }
-}
+use crate::hosts::organisation;
+use crate::known::{Known, Whose};
 
 /// Where the returned mail entered: one of the `origin` clues.
 pub fn origin(report: &Report, recipient: &Recipient, site: Clue, known: &Known) -> Clue {
@@ -44,18 +19,30 @@ pub fn origin(report: &Report, recipient: &Recipient, site: Clue, known: &Known)
         return Clue::OriginUntold;
     }
     let is_local = is_at_own_provider(recipient, known);
-    match entry(&returned.received, report.reporting_mta.as_deref(), site, known) {
-        Entry::SignedIn(name) => signed_in(name, known),
+    match entry(report, site, known) {
+        Entry::SignedIn(hop) => signed_in(hop.authenticated_as.as_deref(), known),
         Entry::HandedIn => Clue::OriginScript,
         Entry::Elsewhere => Clue::OriginForeign,
         // A mail host accepts strangers' mail for its own users only; to third parties it relays who has signed in.
-        Entry::Stranger if is_local => Clue::OriginForeign,
-        Entry::Inside | Entry::Stranger if returned.auto_submitted.is_some() => Clue::OriginAuto,
-        Entry::Inside | Entry::Stranger if returned.script.is_some() => Clue::OriginScript,
-        Entry::Inside | Entry::Stranger => Clue::OriginOwn,
+        Entry::Stranger(_) if is_local => Clue::OriginForeign,
+        // It may be a host of ours, or a stranger who greets with its name.
+        Entry::Doubtful(_) if is_local => Clue::OriginUntold,
+        Entry::Inside | Entry::Stranger(_) | Entry::Doubtful(_) if returned.auto_submitted.is_some() => {
+            Clue::OriginAuto
+        }
+        Entry::Inside | Entry::Stranger(_) | Entry::Doubtful(_) if returned.script.is_some() => Clue::OriginScript,
+        Entry::Inside | Entry::Stranger(_) | Entry::Doubtful(_) => Clue::OriginOwn,
         Entry::Untold if site == Clue::SiteOwn && returned.auto_submitted.is_some() => Clue::OriginAuto,
         Entry::Untold if site == Clue::SiteOwn && returned.script.is_some() => Clue::OriginScript,
         Entry::Untold => Clue::OriginUntold,
+    }
+}
+
+/// The line by a host of ours that says from whom it took the returned mail, as far as it can be believed.
+pub(crate) fn handed_in<'a>(report: &'a Report, site: Clue, known: &Known) -> Option<&'a Hop> {
+    match entry(report, site, known) {
+        Entry::SignedIn(hop) | Entry::Stranger(hop) | Entry::Doubtful(hop) => Some(hop),
+        Entry::HandedIn | Entry::Inside | Entry::Elsewhere | Entry::Untold => None,
     }
 }
 
@@ -87,14 +74,16 @@ fn is_at_own_provider(recipient: &Recipient, known: &Known) -> bool {
 }
 
 enum Entry<'a> {
-    /// Signed in, perhaps under that name.
-    SignedIn(Option<&'a str>),
+    /// A host of ours took it from somebody who signed in.
+    SignedIn(&'a Hop),
     /// Handed in on the host itself.
     HandedIn,
     /// Began inside, nobody says with whom.
     Inside,
     /// A host of ours took it from outside without a sign-in.
-    Stranger,
+    Stranger(&'a Hop),
+    /// A host of ours took it without a sign-in from somebody who only says to be ours.
+    Doubtful(&'a Hop),
     /// Never passed through a host of ours, as far as can be believed.
     Elsewhere,
     /// Nothing to go by.
@@ -111,30 +100,36 @@ enum Link {
     Broken,
 }
 
-fn entry<'a>(received: &'a [Hop], reporting_mta: Option<&str>, site: Clue, known: &Known) -> Entry<'a> {
+fn entry<'a>(report: &'a Report, site: Clue, known: &Known) -> Entry<'a> {
+    let received = &report.origin.received;
     if known.own_hosts.is_empty() || received.is_empty() {
         return Entry::Untold;
     }
-    let reporter = received.first().and_then(|top| top.by.as_deref()).or(reporting_mta).map(organisation);
+    let reporter =
+        received.first().and_then(|top| top.by.as_deref()).or(report.reporting_mta.as_deref()).map(organisation);
     let mut link = if site == Clue::SiteOwn { Link::Vouched } else { Link::Claimed };
     let mut passed_ours = false;
     for hop in received {
+        if hop.is_delivery() && link == Link::Vouched {
+            // Into the mail store and out again, inside the provider: the next line is its mail server's.
+            continue;
+        }
         let is_ours = hop.by.as_deref().is_some_and(|by| known.owns_host(by));
         if is_ours && link == Link::Vouched {
             passed_ours = true;
             if hop.authenticated {
-                return Entry::SignedIn(hop.authenticated_as.as_deref());
+                return Entry::SignedIn(hop);
             }
             if hop.local_submission {
                 return Entry::HandedIn;
             }
             match known.client_of(hop) {
                 Whose::Ours => {}
-                Whose::Claimed => link = Link::Claimed,
-                Whose::Foreign => return Entry::Stranger,
+                Whose::Claimed => return Entry::Doubtful(hop),
+                Whose::Foreign => return Entry::Stranger(hop),
             }
         } else if is_ours && link == Link::Claimed {
-            return if passed_ours { Entry::Inside } else { Entry::Untold };
+            return Entry::Untold;
         } else if passed_ours {
             return Entry::Inside;
         } else if site == Clue::SiteOwn {

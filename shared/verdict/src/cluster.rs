@@ -138,6 +138,7 @@ pub(crate) fn explain(
                 value: clue.value().to_owned(),
                 db: ((of(verdict) - of(rival)) * tempering * f64::from(*count) * 10.0).round() / 10.0 + 0.0,
                 count: *count,
+                against: Some(rival),
             }
         })
         .collect();

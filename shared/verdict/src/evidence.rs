@@ -8,10 +8,12 @@ use daimon_domain::bounce::{Action, Kind, Recipient, Report};
 use serde::{Deserialize, Serialize};
 
 use crate::clue::Clue;
-use crate::known::{Known, organisation};
+use crate::hosts::organisation;
+use crate::known::Known;
+use crate::submission::{Submission, submission};
 use crate::template::{fnv, template};
 use crate::trusted_time::{Submitted, submitted};
-use crate::{Signal, chain, reason};
+use crate::{Signal, chain, reason, site};
 
 /// What the mailbox's history says of one bounce.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +58,9 @@ pub struct Observation {
     pub is_delay: bool,
     /// Owner and thief look the same here.
     pub is_blind: bool,
+    /// Who handed it in at the own provider, as the provider says.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub submission: Option<Submission>,
 }
 
 /// What can be seen on one bounce. `None` when the report tells of no failure.
@@ -72,7 +77,7 @@ pub fn observe(
         (Kind::Bounce | Kind::Delay, Action::Delivered | Action::Relayed | Action::Expanded)
         | (Kind::Delivered | Kind::Feedback | Kind::AutoReply | Kind::Challenge | Kind::NotBounce, _) => return None,
     };
-    let written_at = chain::site(report, known);
+    let written_at = site::site(report, known);
     let origin = chain::origin(report, recipient, written_at, known);
     // "Our provider wrote it" means that it had taken the mail to send it. Where the mail came to it from outside, it
     // stands at the recipient's end and its name says nothing.
@@ -117,6 +122,7 @@ pub fn observe(
         is_unexpected: facts.sent_copy != Some(true) && facts.recipient_known != Some(true) && !is_campaign,
         is_delay,
         is_blind: known.is_blind(),
+        submission: submission(report, known).filter(|_| origin != Clue::OriginForeign),
     })
 }
 
@@ -144,9 +150,8 @@ fn forged_local_part(report: &Report, known: &Known) -> Option<u64> {
 /// `replies_to_unsent`: it answers a Message-ID of the own domain that is not in Sent.
 pub fn signals(report: &Report, known: &Known, replies_to_unsent: bool) -> Vec<Signal> {
     let mut out = Vec::new();
-    // A phisher can send the provider's words; only how they came in makes them the provider's.
     if let Some(notice) = &report.provider_notice
-        && chain::site(report, known) == Clue::SiteOwn
+        && site::is_providers_word(report, known)
     {
         out.push(Signal::Notice { kind: notice.kind, strength: notice.strength });
     }

@@ -7,6 +7,8 @@ use daimon_domain::words;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::hosts::{self, is_at_or_below};
+
 words! {
     /// How the mailbox is hosted, as far as it changes what can be seen.
     Provider {
@@ -18,6 +20,20 @@ words! {
         M365 = "m365",
         /// Its owner fetches by POP: there is no Sent folder, no history, and nothing that tells the owner from a thief.
         PopOnly = "pop_only",
+    }
+}
+
+impl Provider {
+    /// The hosts of those whose hosts are everybody's: as little of their names as their own mail systems need. What
+    /// their customers run (`googleusercontent.com`, `cloudapp.azure.com`) is not among them.
+    pub const fn usual_hosts(self) -> &'static [&'static str] {
+        match self {
+            Self::Gmail => &["google.com", "googlemail.com", "gmail.com"],
+            Self::M365 => {
+                &["prod.outlook.com", "protection.outlook.com", "outlook.office365.com", "smtp.office365.com"]
+            }
+            Self::ImapHost | Self::PopOnly => &[],
+        }
     }
 }
 
@@ -47,6 +63,10 @@ pub struct Known {
     /// Which share of its mail is in Sent, 0 to 1; `None` when that could not be measured.
     #[serde(default)]
     pub sent_coverage: Option<f64>,
+    /// There is no copy of what it sent, nobody it is known to write to, no line that says who signed in and nothing of
+    /// how it sends: it may be read over IMAP, its owner uses POP.
+    #[serde(default)]
+    pub has_no_history: bool,
 }
 
 /// Whether a line's client is a host of ours.
@@ -74,16 +94,19 @@ impl Known {
 
     /// Whether owner and thief look the same here, so that a takeover is never excluded.
     pub fn is_blind(&self) -> bool {
-        self.provider == Some(Provider::PopOnly) || self.own_hosts.is_empty()
+        self.provider == Some(Provider::PopOnly) || self.own_hosts.is_empty() || self.has_no_history
     }
 
     /// Whether the host belongs to the provider.
     pub fn owns_host(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.');
-        self.own_hosts.iter().any(|own| {
-            let own = own.trim_start_matches("*.").trim_matches('.');
-            !own.is_empty() && is_at_or_below(host, own)
-        })
+        self.own_hosts.iter().any(|own| is_at_or_below(host, own.trim_start_matches("*.").trim_matches('.')))
+    }
+
+    /// Whether the host may be the provider's: it has the same registered name, and no more is known.
+    pub(crate) fn may_own(&self, host: &str) -> bool {
+        let organisation = hosts::organisation(host);
+        self.own_hosts.iter().any(|own| organisation == hosts::organisation(own))
     }
 
     /// Whether the domain is the tenant's.
@@ -102,6 +125,8 @@ impl Known {
         let looked_up = hop.from_host.as_deref().filter(|host| *host != "unknown");
         match (looked_up, hop.helo.as_deref(), hop.from_ip) {
             (Some(host), _, _) if self.owns_host(host) => Whose::Ours,
+            // Another machine of a large host: the provider's own, or a neighbour's.
+            (Some(host), _, _) if self.may_own(host) => Whose::Claimed,
             (None, None, None) => Whose::Ours,
             (None, Some(helo), _) if self.own_networks.is_empty() && self.owns_host(helo) => Whose::Claimed,
             (None, Some(helo), None) if self.owns_host(helo) => Whose::Claimed,
@@ -114,23 +139,6 @@ fn is_internal(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
-    }
-}
-
-fn is_at_or_below(host: &str, own: &str) -> bool {
-    let (host, own) = (host.to_ascii_lowercase(), own.to_ascii_lowercase());
-    host.strip_suffix(&own).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-}
-
-/// The organisation behind a host's name, near enough without a public suffix list: its last two labels, or three
-/// where the last two are a country's `co.jp`, `com.au`, `ne.jp`.
-pub fn organisation(host: &str) -> String {
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
-    let labels: Vec<&str> = host.rsplit('.').take(3).collect();
-    match labels.as_slice() {
-        [top, second, third] if top.len() == 2 && second.len() <= 3 => format!("{third}.{second}.{top}"),
-        [top, second, ..] => format!("{second}.{top}"),
-        _ => host,
     }
 }
 
@@ -154,12 +162,5 @@ mod tests {
         assert!(weight(Some(0.5)) < 0.35 && weight(Some(0.5)) > 0.25);
         assert!(weight(Some(0.29)).abs() < 1e-9);
         assert!(weight(None).abs() < 1e-9);
-    }
-
-    #[test]
-    fn an_organisation_is_its_registered_name() {
-        assert_eq!(organisation("mx1.mail.example.com"), "example.com");
-        assert_eq!(organisation("mx.sakura.ne.jp"), "sakura.ne.jp");
-        assert_eq!(organisation("localhost"), "localhost");
     }
 }

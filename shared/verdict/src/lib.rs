@@ -1,15 +1,20 @@
 #![doc = include_str!("../README.md")]
 
+pub mod assessment;
 pub mod chain;
 pub mod clue;
 pub mod cluster;
 pub mod evidence;
+pub mod habits;
+pub mod hosts;
 pub mod incident;
 pub mod known;
 pub mod matrix;
 pub mod playbook;
 pub mod reason;
+pub mod site;
 pub mod state;
+pub mod submission;
 pub mod template;
 pub mod trusted_time;
 pub mod window;
@@ -17,9 +22,12 @@ pub mod window;
 #[cfg(test)]
 mod stories;
 
+pub use assessment::{Assessment, ClusterReport};
 pub use clue::Clue;
 pub use evidence::{Facts, Observation, observe, signals};
+pub use habits::Habits;
 pub use incident::{Move, decide, dedup_key};
 pub use known::{Known, Provider};
-pub use state::{Assessment, ClusterReport, State};
+pub use state::State;
+pub use submission::{Submission, submission};
 pub use window::Signal;

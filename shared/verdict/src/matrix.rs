@@ -44,14 +44,21 @@ impl Matrix {
         class_of(verdict).zip(class_of(over)).and_then(|(i, j)| at(i, j)).unwrap_or(0.0)
     }
 
-    /// How far it is ahead of the closest other, and which that is.
-    pub(crate) fn score(&self, verdict: Verdict) -> (f64, Verdict) {
+    /// The causes that it is least far ahead of: all those within a deciban.
+    pub(crate) fn closest(&self, verdict: Verdict) -> Vec<Verdict> {
+        let score = self.score(verdict);
+        let is_close = |other: &Verdict| *other != verdict && self.lead(verdict, *other) < score + 1.0;
+        VERDICTS.into_iter().filter(is_close).collect()
+    }
+
+    /// How far it is ahead of the closest other.
+    pub(crate) fn score(&self, verdict: Verdict) -> f64 {
         VERDICTS
             .iter()
             .filter(|other| **other != verdict)
-            .map(|other| (self.lead(verdict, *other), *other))
-            .min_by(|a, b| a.0.total_cmp(&b.0))
-            .unwrap_or((0.0, Verdict::Legit))
+            .map(|other| self.lead(verdict, *other))
+            .min_by(f64::total_cmp)
+            .unwrap_or(0.0)
     }
 }
 

@@ -3,16 +3,20 @@
 //! The state is small (some tens of kilobytes at worst), serialisable and versioned; it holds hashes, counts and
 //! decibans. The same bounces in the same order give the same bytes.
 
+mod explain;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use daimon_domain::verdict::{EvidenceLine, Severity, Tier, Verdict};
+use daimon_domain::verdict::{Severity, Tier, Verdict};
 use serde::{Deserialize, Serialize};
 
+use crate::assessment::{Assessment, severity, wants_incident};
 use crate::clue::{CLASSES, Clue, VERDICTS, Weights};
 use crate::cluster::{self, Cluster, TEMPERING};
 use crate::evidence::Observation;
 use crate::matrix::{HALF_LIFE_H, Matrix, decay};
+use crate::submission::Submissions;
 use crate::window::{Signal, Window};
 
 /// The form of the stored state. A state of another version is read as a fresh one.
@@ -20,8 +24,6 @@ pub const VERSION: u8 = 1;
 
 /// Below this a takeover may be excluded no more.
 const EXCLUDED_DB: f64 = 20.0;
-/// What opens an incident for the other causes.
-const DECIDED_DB: f64 = 30.0;
 /// A score below this, for [`CALM`], steps down.
 const CALM_DB: f64 = 10.0;
 const CALM: TimeDelta = TimeDelta::hours(48);
@@ -39,6 +41,7 @@ pub struct State {
     matrix: Matrix,
     window: Window,
     clusters: Vec<Cluster>,
+    submissions: Submissions,
     /// Clues of windows, how often each counted.
     window_seen: BTreeMap<Clue, u32>,
     held: Held,
@@ -72,6 +75,7 @@ impl Default for State {
             matrix: Matrix::default(),
             window: Window::default(),
             clusters: Vec::new(),
+            submissions: Submissions::default(),
             window_seen: BTreeMap::new(),
             held: CALM_VERDICT,
             is_proved: false,
@@ -87,61 +91,6 @@ impl Default for State {
             continued: BTreeSet::new(),
         }
     }
-}
-
-/// What is thought of a mailbox.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Assessment {
-    /// The cause.
-    pub verdict: Verdict,
-    /// How sure we are of a takeover; `none` for every other cause but `undetermined`.
-    pub tier: Tier,
-    /// How urgent.
-    pub severity: Severity,
-    /// How far the verdict is ahead of the closest other cause, in decibans; for `undetermined`, how far a takeover is.
-    pub score_db: f64,
-    /// Bounces of this episode.
-    pub bounces: u32,
-    /// Different recipients of the last 24 hours that nobody here is known to have written to.
-    pub unexpected_recipients: u32,
-    /// What speaks for it, strongest first.
-    pub evidence: Vec<EvidenceLine>,
-    /// Each letter by itself.
-    pub clusters: Vec<ClusterReport>,
-    /// Whether it is worth an incident.
-    pub wants_incident: bool,
-    /// Whether to read this mailbox every minute.
-    pub watch: bool,
-    /// Bounces of mail from before the password was changed.
-    pub trailing: u32,
-    /// Recipients of mail that was sent after it: the thief is still inside from the second on.
-    pub continued: u32,
-    /// The oldest bounce of this episode.
-    pub first_bounce_at: Option<DateTime<Utc>>,
-    /// The newest bounce of this episode.
-    pub last_bounce_at: Option<DateTime<Utc>>,
-}
-
-impl Assessment {
-    /// Whether mail went out after the mailbox had been secured.
-    pub const fn is_continued_abuse(&self) -> bool {
-        self.continued >= 2
-    }
-}
-
-/// One letter, judged by itself.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ClusterReport {
-    /// The cause that explains it.
-    pub verdict: Verdict,
-    /// Its hash.
-    pub template: String,
-    /// How many bounces.
-    pub bounces: u32,
-    /// How far ahead of the closest other cause, in decibans.
-    pub score_db: f64,
-    /// What speaks for it.
-    pub evidence: Vec<EvidenceLine>,
 }
 
 impl State {
@@ -188,6 +137,9 @@ impl State {
         }
         if seen.is_unexpected {
             self.last_unexpected_at = Some(at);
+            if let Some(submission) = &seen.submission {
+                self.submissions.note(submission, at);
+            }
             if seen.is_own_origin {
                 self.last_own_unexpected_at = Some(at);
             }
@@ -232,7 +184,7 @@ impl State {
         }
         let held = if self.has_calmed_down(now) { CALM_VERDICT } else { self.held };
         let explained = if held.verdict == Verdict::Undetermined { Verdict::AccountTakeover } else { held.verdict };
-        let (mut score_db, rival) = matrix.score(explained);
+        let mut score_db = matrix.score(explained);
         if explained == Verdict::AccountTakeover {
             score_db = self.takeover_score(&matrix, now);
         }
@@ -240,13 +192,13 @@ impl State {
         Assessment {
             verdict: held.verdict,
             tier: held.tier,
-            severity: if is_continued { Severity::Critical } else { severity(held) },
+            severity: if is_continued { Severity::Critical } else { severity(held.verdict, held.tier) },
             score_db: (score_db * 10.0).round() / 10.0,
             bounces: self.bounces,
             unexpected_recipients: self.window.unexpected.count(now),
-            evidence: self.explain(explained, rival),
+            evidence: self.explain(explained, &matrix),
             clusters: self.clusters.iter().map(|cluster| self.report(cluster, now)).collect(),
-            wants_incident: is_continued || wants_incident(held, &matrix),
+            wants_incident: is_continued || wants_incident(held.verdict, held.tier, &matrix),
             watch: held.tier >= Tier::Watch,
             trailing: self.trailing,
             continued: u32::try_from(self.continued.len()).unwrap_or(u32::MAX),
@@ -279,6 +231,7 @@ impl State {
             self.bounces = 0;
             self.first_bounce_at = None;
             self.clusters.clear();
+            self.submissions.clear();
             self.window_seen.clear();
         }
     }
@@ -369,7 +322,7 @@ impl State {
             .iter()
             .filter(|cluster| cluster.unexpected >= 5)
             .map(|cluster| cluster.score(Verdict::AccountTakeover, now));
-        of_letters.fold(matrix.score(Verdict::AccountTakeover).0, f64::max)
+        of_letters.fold(matrix.score(Verdict::AccountTakeover), f64::max)
     }
 
     /// A cause that excludes a takeover by 20 dB and is ahead of all others.
@@ -379,7 +332,7 @@ impl State {
             .filter(|verdict| !matches!(verdict, Verdict::AccountTakeover | Verdict::Legit))
             .filter(|verdict| !(self.is_blind && *verdict == Verdict::Backscatter))
             .filter(|verdict| self.matrix.lead(*verdict, Verdict::AccountTakeover) >= EXCLUDED_DB)
-            .map(|verdict| (verdict, self.matrix.score(verdict).0))
+            .map(|verdict| (verdict, self.matrix.score(verdict)))
             .filter(|(_, score)| *score >= EXCLUDED_DB)
             .max_by(|a, b| a.1.total_cmp(&b.1))
             .map(|(verdict, _)| verdict)
@@ -394,7 +347,7 @@ impl State {
             *verdict != Verdict::AccountTakeover
                 && !(self.is_blind && *verdict == Verdict::Backscatter)
                 && against(*verdict) >= EXCLUDED_DB
-                && self.matrix.score(*verdict).0 > 0.0
+                && self.matrix.score(*verdict) > 0.0
         });
         // Where owner and thief look the same nothing speaks against the owner, so more must come together.
         let is_not_the_owner = lead(Verdict::Legit) >= EXCLUDED_DB;
@@ -410,75 +363,11 @@ impl State {
         let score = if matches!(self.held.verdict, Verdict::AccountTakeover | Verdict::Undetermined) {
             self.takeover_score(&self.matrix, updated_at)
         } else {
-            self.matrix.score(self.held.verdict).0
+            self.matrix.score(self.held.verdict)
         };
         #[expect(clippy::cast_possible_truncation, reason = "hours of a few days")]
         let until_calm = TimeDelta::seconds((HALF_LIFE_H * 3600.0 * (score / CALM_DB).max(1.0).log2()) as i64);
         let is_quiet = self.last_own_unexpected_at.is_none_or(|last| now - last >= TimeDelta::hours(24));
         is_quiet && now - updated_at >= until_calm + CALM
-    }
-
-    fn explain(&self, verdict: Verdict, rival: Verdict) -> Vec<EvidenceLine> {
-        let mut seen = self.window_seen.clone();
-        for (clue, count) in self.clusters.iter().flat_map(|cluster| &cluster.seen) {
-            *seen.entry(*clue).or_default() += count;
-        }
-        cluster::explain(&seen, verdict, rival, self.sent_weight)
-    }
-
-    fn report(&self, cluster: &Cluster, now: DateTime<Utc>) -> ClusterReport {
-        let best = cluster.best();
-        let is_decided = if best == Verdict::AccountTakeover {
-            cluster.score(best, cluster.last_at) >= EXCLUDED_DB
-        } else {
-            cluster.ahead_of_takeover(best) >= EXCLUDED_DB && !(self.is_blind && best == Verdict::Backscatter)
-        };
-        let verdict = if is_decided {
-            best
-        } else if best == Verdict::Legit || cluster.unexpected == 0 {
-            Verdict::Legit
-        } else {
-            Verdict::Undetermined
-        };
-        let explained = if verdict == Verdict::Undetermined { Verdict::AccountTakeover } else { verdict };
-        ClusterReport {
-            verdict,
-            template: cluster.template.clone(),
-            bounces: cluster.bounces,
-            score_db: (cluster.score(explained, now) * 10.0).round() / 10.0,
-            evidence: cluster::explain(&cluster.seen, explained, cluster.rival(explained), self.sent_weight),
-        }
-    }
-}
-
-const fn severity(held: Held) -> Severity {
-    match held.verdict {
-        Verdict::AccountTakeover => match held.tier {
-            Tier::None => Severity::Low,
-            Tier::Watch => Severity::Medium,
-            Tier::Suspected => Severity::High,
-            Tier::Probable | Tier::Confirmed => Severity::Critical,
-        },
-        Verdict::Undetermined | Verdict::WebScript => Severity::High,
-        Verdict::Backscatter | Verdict::ReputationBlock | Verdict::ForwardingLoop | Verdict::FakeBounce => {
-            Severity::Medium
-        }
-        Verdict::Legit | Verdict::BulkList | Verdict::Outage | Verdict::Autoresponder => Severity::Low,
-    }
-}
-
-fn wants_incident(held: Held, matrix: &Matrix) -> bool {
-    match held.verdict {
-        Verdict::Legit => false,
-        Verdict::AccountTakeover => held.tier >= Tier::Suspected,
-        Verdict::Undetermined => true,
-        Verdict::Backscatter
-        | Verdict::WebScript
-        | Verdict::BulkList
-        | Verdict::ForwardingLoop
-        | Verdict::Outage
-        | Verdict::ReputationBlock
-        | Verdict::Autoresponder
-        | Verdict::FakeBounce => matrix.score(held.verdict).0 >= DECIDED_DB,
     }
 }

@@ -46,7 +46,7 @@ impl Submitted {
     }
 }
 
-/// When the returned mail was sent. `site` is what [`crate::chain::site`] says of the report.
+/// When the returned mail was sent. `site` is what [`crate::site::site`] says of the report.
 pub fn submitted(report: &Report, site: Clue, known: &Known) -> Submitted {
     let own_received = own_received(report, site, known);
     let foreign = report.origin.received.iter().filter_map(|hop| hop.at).min();
@@ -70,6 +70,9 @@ fn own_received(report: &Report, site: Clue, known: &Known) -> Option<DateTime<U
     }
     let mut oldest = None;
     for hop in &report.origin.received {
+        if hop.is_delivery() {
+            continue;
+        }
         if !hop.by.as_deref().is_some_and(|by| known.owns_host(by)) {
             break;
         }

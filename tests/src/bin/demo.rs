@@ -127,9 +127,13 @@ fn explain(incident: &Value) {
         text(incident, "tier"),
         text(incident, "severity")
     );
+    println!("    {}", text(incident, "headline"));
     let evidence = incident.get("evidence").and_then(Value::as_array).cloned().unwrap_or_default();
-    for line in &evidence {
+    for line in evidence.iter().filter(|line| line.get("against").is_some_and(|rival| !rival.is_null())) {
         println!("      - {}", text(line, "sentence"));
+    }
+    if let Some(note) = incident.get("score_note").and_then(Value::as_str) {
+        println!("    {note}");
     }
 }
 

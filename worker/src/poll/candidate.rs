@@ -5,14 +5,17 @@
 //!
 //! Of the others only one thing is kept, and only long enough to count: which messages they answer.
 
-use mail_parser::{HeaderValue, MessageParser};
+use chrono::{DateTime, Utc};
+use mail_parser::{Address, HeaderValue, MessageParser};
+
+use super::mail::Answer;
 
 /// The header fields the choice is made on.
 pub(super) const FIELDS: &str = "RETURN-PATH FROM SENDER SUBJECT CONTENT-TYPE AUTO-SUBMITTED X-FAILED-RECIPIENTS \
-     X-AUTOREPLY X-AUTORESPOND X-AUTO-RESPONSE-SUPPRESS X-MS-EXCHANGE-MESSAGE-IS-NDR PRECEDENCE X-LOOP IN-REPLY-TO REFERENCES";
+     X-AUTOREPLY X-AUTORESPOND X-AUTO-RESPONSE-SUPPRESS X-MS-EXCHANGE-MESSAGE-IS-NDR PRECEDENCE X-LOOP IN-REPLY-TO TO CC";
 
-/// A long thread tells no more than its end.
-const MOST_QUOTED: usize = 20;
+/// A message answers one other, seldom a few.
+const MOST_ANSWERED: usize = 5;
 
 /// In the local part or display name of whoever sends reports, in lower case.
 const SENDERS: &[&str] = &[
@@ -137,20 +140,21 @@ pub(super) fn may_be_report(header: &[u8]) -> bool {
             .is_some_and(|subject| SUBJECTS.iter().any(|word| subject.contains(word)))
 }
 
-/// The Message-IDs that the message with this header answers (RFC 5322, 3.6.4), without angle brackets, each once.
-pub(super) fn quoted(header: &[u8]) -> Vec<String> {
-    let Some(message) = MessageParser::default().parse_headers(header) else { return Vec::new() };
-    let ids = |value: &HeaderValue<'_>| match value {
+/// What the message with this header answers (RFC 5322, 3.6.4) and for whom it is. References are no part of it: they
+/// name what others wrote further up in the thread.
+pub(super) fn answer(header: &[u8], at: Option<DateTime<Utc>>) -> Option<Answer> {
+    let message = MessageParser::default().parse_headers(header)?;
+    let mut ids = match message.in_reply_to() {
         HeaderValue::Text(id) => vec![id.to_string()],
         HeaderValue::TextList(ids) => ids.iter().map(ToString::to_string).collect(),
         _ => Vec::new(),
     };
-    let mut quoted: Vec<String> =
-        ids(message.references()).into_iter().rev().chain(ids(message.in_reply_to())).collect();
-    quoted.truncate(MOST_QUOTED);
-    quoted.sort();
-    quoted.dedup();
-    quoted
+    ids.truncate(MOST_ANSWERED);
+    ids.sort();
+    ids.dedup();
+    let lists = [message.to(), message.cc()].into_iter().flatten().flat_map(Address::iter);
+    let to = lists.filter_map(|to| to.address.as_deref()).map(|address| address.trim().to_lowercase()).collect();
+    (!ids.is_empty()).then_some(Answer { ids, to, at })
 }
 
 #[cfg(test)]
@@ -158,13 +162,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_names_what_it_answers_once() {
-        let header = b"From: a@b.example\r\nIn-Reply-To: <two@c.example>\r\nReferences: <one@c.example>\r\n <two@c.example>\r\n\r\n";
-        assert_eq!(quoted(header), ["one@c.example", "two@c.example"]);
-        assert_eq!(quoted(b"From: a@b.example\r\n\r\n"), Vec::<String>::new());
-        let thread: String = (0..500).map(|n| format!(" <{n:03}@c.example>\r\n")).collect::<Vec<_>>().concat();
-        let newest = quoted(format!("References:{thread}\r\n").as_bytes());
-        assert_eq!((newest.len(), newest.last().map(String::as_str)), (MOST_QUOTED, Some("499@c.example")));
+    fn an_answer_names_what_it_answers_once_and_nothing_further_up_in_the_thread() {
+        let header = b"From: a@b.example\r\nTo: X <X@c.example>\r\nCc: y@c.example\r\nIn-Reply-To: <two@c.example>\r\n <two@c.example>\r\nReferences: <one@c.example>\r\n <two@c.example>\r\n\r\n";
+        let told = answer(header, None).unwrap();
+        assert_eq!(
+            (told.ids, told.to),
+            (vec!["two@c.example".to_owned()], vec!["x@c.example".to_owned(), "y@c.example".to_owned()])
+        );
+        assert_eq!(answer(b"From: a@b.example\r\nReferences: <one@c.example>\r\n\r\n", None), None);
+        let many: String = (0..500).map(|n| format!(" <{n:03}@c.example>\r\n")).collect::<Vec<_>>().concat();
+        assert_eq!(answer(format!("In-Reply-To:{many}\r\n").as_bytes(), None).unwrap().ids.len(), MOST_ANSWERED);
     }
 
     #[test]

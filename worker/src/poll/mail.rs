@@ -26,6 +26,24 @@ impl std::fmt::Debug for Mail {
     }
 }
 
+/// What a message that is no report answers. It is counted and forgotten.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The Message-IDs it answers itself, without angle brackets, each once.
+    pub ids: Vec<String>,
+    /// The addresses in To and Cc, in lower case.
+    pub to: Vec<String>,
+    /// When the server got it (INTERNALDATE).
+    pub at: Option<DateTime<Utc>>,
+}
+
+impl std::fmt::Debug for Answer {
+    /// Recipients stay out of logs.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "<answer to {} messages>", self.ids.len())
+    }
+}
+
 /// What the Sent folder tells of one message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SentMail {
@@ -37,6 +55,8 @@ pub struct SentMail {
     pub message_id: Option<String>,
     /// Its Date.
     pub date: Option<DateTime<Utc>>,
+    /// The program that wrote it: X-Mailer or User-Agent.
+    pub mailer: Option<String>,
     /// The addresses in To, Cc and Bcc, in lower case, each once.
     pub recipients: Vec<String>,
 }
@@ -97,8 +117,8 @@ pub struct Ahead {
 pub struct Batch<T> {
     /// What is of interest.
     pub items: Vec<T>,
-    /// The Message-IDs that the other messages answer: each once for a message.
-    pub quoted: Vec<String>,
+    /// What the other messages answer.
+    pub quoted: Vec<Answer>,
     /// What could not be read.
     pub put_aside: Vec<PutAside>,
     /// How many messages were looked at, of interest or not.

@@ -24,5 +24,5 @@ pub use checkpoint::{Checkpoint, Selected};
 pub use error::SessionError;
 pub use folders::{Folder, Role};
 pub use limits::Limits;
-pub use mail::{Ahead, Batch, Mail, PutAside, SentMail, Unreadable};
+pub use mail::{Ahead, Answer, Batch, Mail, PutAside, SentMail, Unreadable};
 pub use session::{Credentials, Session, Stream};

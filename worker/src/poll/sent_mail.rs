@@ -1,13 +1,13 @@
 //! What is kept of a sent message: enough to recognise a bounce of it, and nothing to read.
 
 use chrono::DateTime;
-use mail_parser::{Address, MessageParser};
+use mail_parser::{Address, HeaderName, Message, MessageParser};
 
 use super::fetch::Fetched;
 use super::mail::SentMail;
 
 /// The header fields that are fetched.
-pub(super) const FIELDS: &str = "MESSAGE-ID DATE TO CC BCC";
+pub(super) const FIELDS: &str = "MESSAGE-ID DATE TO CC BCC X-MAILER USER-AGENT";
 
 /// Reads them.
 pub(super) fn read(uid: u32, fetched: &Fetched) -> SentMail {
@@ -22,6 +22,10 @@ pub(super) fn read(uid: u32, fetched: &Fetched) -> SentMail {
         .map(|address| address.trim().to_lowercase())
         .filter(|address| address.contains('@'))
         .collect();
+    let mailer = |message: &Message<'_>| {
+        let field = message.header(HeaderName::Other("X-Mailer".into())).or_else(|| message.header("User-Agent"));
+        field.and_then(|value| value.as_text()).map(str::to_owned)
+    };
     recipients.sort();
     recipients.dedup();
     SentMail {
@@ -31,6 +35,7 @@ pub(super) fn read(uid: u32, fetched: &Fetched) -> SentMail {
         date: message
             .and_then(|message| message.date())
             .and_then(|date| DateTime::from_timestamp(date.to_timestamp(), 0)),
+        mailer: message.and_then(mailer),
         recipients,
     }
 }
@@ -41,6 +46,13 @@ mod tests {
 
     fn sent(header: &str) -> SentMail {
         read(1, &Fetched { bytes: Some(header.as_bytes().to_vec()), ..Fetched::default() })
+    }
+
+    #[test]
+    fn the_program_that_wrote_it_is_read() {
+        assert_eq!(sent("X-Mailer: Mail 16.0\r\n\r\n").mailer.as_deref(), Some("Mail 16.0"));
+        assert_eq!(sent("User-Agent: Other/1\r\n\r\n").mailer.as_deref(), Some("Other/1"));
+        assert_eq!(sent("Subject: x\r\n\r\n").mailer, None);
     }
 
     #[test]

@@ -264,7 +264,7 @@ impl Session {
         put_aside.retain(|aside| aside.uid <= batch.through_uid);
         let read = others.iter().filter(|(uid, _)| *uid <= batch.through_uid);
         batch.quoted =
-            read.flat_map(|(_, told)| candidate::quoted(told.bytes.as_deref().unwrap_or_default())).collect();
+            read.filter_map(|(_, told)| candidate::answer(told.bytes.as_deref()?, told.internal_date)).collect();
         batch.put_aside = put_aside;
         Ok(batch)
     }

@@ -3,28 +3,31 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, Utc};
+use daimon_domain::bounce::Kind;
 use daimon_domain::clock::Clock;
-use daimon_domain::mailbox::Checkpoint;
+use daimon_domain::mailbox::{Address, Checkpoint};
+use daimon_domain::origin::Origin;
 use daimon_store::bounce::Bounce;
 use daimon_store::quarantine::{self, Quarantined};
 use daimon_store::{MspTx, StoreError, bounce, correspondent, folder, in_hand, incident, mailbox, sent};
-use daimon_verdict::{Facts, Known, Observation, observe, signals};
+use daimon_verdict::{Facts, Habits, Known, Observation, observe, signals, submission};
 
 use super::diagnostic;
 use super::incident::move_on;
 use super::job::{PollError, Reader};
 use super::mail::ReadMail;
-use super::surroundings::known;
+use super::surroundings::{Own, known};
 use super::work::Work;
-use crate::poll::SentMail;
+use crate::poll::{Answer, SentMail};
 
 /// What was found in a part of a folder.
 pub(super) struct Found {
     pub(super) folder: String,
     pub(super) checkpoint: Checkpoint,
     pub(super) mails: Vec<ReadMail>,
-    /// The Message-IDs that ordinary mail in it answers.
-    pub(super) quoted: Vec<String>,
+    /// What ordinary mail in it answers.
+    pub(super) quoted: Vec<Answer>,
     /// Messages that are not read again, and why.
     pub(super) put_aside: Vec<(u32, &'static str)>,
 }
@@ -45,22 +48,26 @@ pub(super) async fn commit(ctx: &Reader, work: &mut Work, mut found: Found) -> R
     let live = incident::live_for_mailbox(&mut tx, work.id()).await?;
     memory.hear_of(&live);
     let history = history(&mut tx, work, &found).await?;
-    let quoted = found.quoted.iter().map(String::as_str).filter(|id| is_own(work, id));
-    let new = found.mails.iter().filter(|mail| !memory.has_told(&mail.header_hash));
-    let quoted: Vec<_> = quoted.chain(new.flat_map(|mail| own_ids(work, mail))).collect();
     if work.has_sent {
-        let in_sent = quoted.iter().filter(|id| history.sent.contains(&work.sent_hash(id))).count();
-        memory.learned.quoted(u32::try_from(quoted.len()).unwrap_or(u32::MAX), u32::try_from(in_sent).unwrap_or(0));
+        for (id, at) in answered(&work.mailbox.address, &found) {
+            let hash = work.sent_hash(id);
+            memory.learned.answered(&hash, history.sent.contains(&hash), at);
+        }
     }
     for mail in &found.mails {
         memory.learned.delivered(&mail.report);
     }
-    let known = known(&work.mailbox, &memory.learned);
+    let own = Own { has_sent: work.has_sent, has_correspondents: work.has_correspondents };
+    let before = known(&work.mailbox, &memory.learned, own);
+    for mail in &found.mails {
+        memory.learned.shown(&mail.report, &before);
+    }
+    let known = known(&work.mailbox, &memory.learned, own);
 
     let mut bounces = Vec::new();
     let mut is_news = false;
     for mail in &found.mails {
-        let rows = rows(work, &found, mail, &known, &history, now);
+        let rows = rows(work, &found, mail, &known, &history, memory.learned.habits(), now);
         let ids: Vec<_> = rows.iter().map(|(bounce, _)| bounce.id).collect();
         let stored = bounce::existing_ids(&mut tx, &ids).await?;
         let is_seen_before = !rows.is_empty() && rows.iter().all(|(bounce, _)| stored.contains(&bounce.id));
@@ -81,6 +88,7 @@ pub(super) async fn commit(ctx: &Reader, work: &mut Work, mut found: Found) -> R
             let is_doubled = bounces.iter().any(|other: &Bounce| other.id == bounce.id);
             if !stored.contains(&bounce.id) && !is_doubled {
                 memory.state.weigh(&observation);
+                memory.learned.bounced(&observation);
                 metrics::counter!("daimon_bounces_total", "reason" => bounce.reason.as_str()).increment(1);
                 bounces.push(bounce);
             }
@@ -122,10 +130,12 @@ pub(super) async fn commit_sent(
     mails: &[SentMail],
 ) -> Result<(), PollError> {
     let now = ctx.time.now();
-    let (mut ids, mut recipients) = (Vec::new(), Vec::new());
+    let (mut ids, mut recipients, mut memory) = (Vec::new(), Vec::new(), work.memory.clone());
     for mail in mails {
         let at = mail.date.or(mail.internal_date).unwrap_or(now).min(now);
         ids.extend(mail.message_id.as_deref().map(|id| (work.sent_hash(id), at)));
+        let written = Origin { message_id: mail.message_id.clone(), mailer: mail.mailer.clone(), ..Origin::default() };
+        memory.learned.habits_mut().wrote(&written, at);
         recipients.extend(mail.recipients.iter().map(|address| (work.correspondent_hash(address), at)));
     }
     let mut tx = ctx.db.begin(&work.wall).await?;
@@ -136,10 +146,11 @@ pub(super) async fn commit_sent(
         correspondent::insert_many(&mut tx, work.tenant.id, work.id(), &recipients).await?;
     }
     remember_folder(&mut tx, work, &name, checkpoint, now).await?;
-    if !mailbox::renew(&mut tx, work.id(), &work.lease, now + ctx.lease).await? {
+    if !mailbox::progress(&mut tx, work.id(), &work.lease, now + ctx.lease, &memory.write()).await? {
         return Err(PollError::FencedOff);
     }
     tx.commit().await?;
+    work.memory = memory;
     work.has_sent |= !ids.is_empty();
     work.has_correspondents |= !recipients.is_empty();
     work.passed(name, checkpoint);
@@ -200,7 +211,7 @@ async fn remember_folder(
     work: &Work,
     name: &str,
     checkpoint: Checkpoint,
-    now: chrono::DateTime<chrono::Utc>,
+    now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     folder::upsert(tx, work.tenant.id, work.id(), name, checkpoint, now).await?;
     in_hand::passed(tx, work.id(), name, checkpoint).await
@@ -213,7 +224,7 @@ async fn put_aside(
     checkpoint: Checkpoint,
     uid: u32,
     reason: &str,
-    at: chrono::DateTime<chrono::Utc>,
+    at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let (folder, uid_validity) = (folder.to_owned(), checkpoint.uid_validity);
     let aside = Quarantined { folder, uid_validity, uid, reason: reason.to_owned(), at };
@@ -223,24 +234,42 @@ async fn put_aside(
     quarantine::insert(tx, work.tenant.id, id, &aside).await
 }
 
+/// The mailbox's own messages that mail to it answers directly, and when the answer came. Further up in a thread stand
+/// messages of others, and mail that is not to the mailbox answers somebody else.
+fn answered<'a>(own: &'a Address, found: &'a Found) -> impl Iterator<Item = (&'a str, Option<DateTime<Utc>>)> {
+    let is_ours = move |to: &[String]| to.iter().any(|to| to.eq_ignore_ascii_case(own.as_str()));
+    let ordinary = found.quoted.iter().map(|answer| (&answer.to, &answer.ids, answer.at));
+    let machines = found.mails.iter().filter(|mail| matches!(mail.report.kind, Kind::AutoReply | Kind::NotBounce));
+    let machines = machines.map(|mail| {
+        let envelope = &mail.report.envelope;
+        (&envelope.to, &envelope.in_reply_to, Some(mail.received_at))
+    });
+    let to_us = ordinary.chain(machines).filter(move |(to, ..)| is_ours(to));
+    let ids = to_us.flat_map(|(_, ids, at)| ids.iter().map(move |id| (id.as_str(), at)));
+    ids.filter(|(id, _)| is_of_domain(own, id))
+}
+
 /// Which of the mailbox's own messages it answers. Bounces answer nothing.
 fn own_ids<'a>(work: &Work, mail: &'a ReadMail) -> Vec<&'a str> {
-    use daimon_domain::bounce::Kind;
     if !matches!(mail.report.kind, Kind::AutoReply | Kind::NotBounce) {
         return Vec::new();
     }
-    mail.report.envelope.references.iter().map(String::as_str).filter(|id| is_own(work, id)).collect()
+    mail.report
+        .envelope
+        .references
+        .iter()
+        .map(String::as_str)
+        .filter(|id| is_of_domain(&work.mailbox.address, id))
+        .collect()
 }
 
 /// Whether a Message-ID is one that the mailbox's own domain gives out.
-fn is_own(work: &Work, id: &str) -> bool {
-    let own = work.mailbox.address.domain();
-    id.rsplit_once('@').is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(own))
+fn is_of_domain(own: &Address, id: &str) -> bool {
+    id.rsplit_once('@').is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(own.domain()))
 }
 
 async fn history(tx: &mut MspTx, work: &Work, found: &Found) -> Result<History, StoreError> {
-    let quoted = found.quoted.iter().filter(|id| is_own(work, id));
-    let mut ids: Vec<_> = quoted.map(|id| work.sent_hash(id)).collect();
+    let mut ids: Vec<_> = answered(&work.mailbox.address, found).map(|(id, _)| work.sent_hash(id)).collect();
     let mut addresses = Vec::new();
     for mail in &found.mails {
         ids.extend(mail.report.origin.message_id.as_deref().map(|id| work.sent_hash(id)));
@@ -265,11 +294,15 @@ fn rows(
     mail: &ReadMail,
     known: &Known,
     history: &History,
-    now: chrono::DateTime<chrono::Utc>,
+    habits: &Habits,
+    now: DateTime<Utc>,
 ) -> Vec<(Bounce, Observation)> {
     let report = &mail.report;
     let sent_copy = report.origin.message_id.as_deref().filter(|_| work.has_sent);
     let sent_copy = sent_copy.map(|id| history.sent.contains(&work.sent_hash(id)));
+    // A server whose clock runs ahead must not make evidence that grows until then.
+    let at = mail.received_at.min(now);
+    let fingerprint_seen = habits.fingerprint_seen(&report.origin, submission(report, known).as_ref(), at);
     let row = |recipient: &daimon_domain::bounce::Recipient| {
         let recipient_hash = work.hash.hash(&[b"recipient", recipient.address.as_bytes()]);
         let key = uuid::Uuid::from_slice(recipient_hash.get(..16).unwrap_or_default()).unwrap_or_default().to_string();
@@ -278,10 +311,10 @@ fn rows(
             recipient_key: &key,
             sent_copy,
             recipient_known: work.has_correspondents.then_some(is_known),
+            fingerprint_seen,
             ..Facts::default()
         };
-        // A server whose clock runs ahead must not make evidence that grows until then.
-        let observation = observe(report, recipient, known, &facts, mail.received_at.min(now))?;
+        let observation = observe(report, recipient, known, &facts, at)?;
         let domain = recipient.address.rsplit_once('@').map_or("", |(_, domain)| domain);
         let bounce = Bounce {
             id: mail.bounce_id(&work.hash, work.id(), &recipient.address),
@@ -313,4 +346,27 @@ fn rows(
         Some((bounce, observation))
     };
     mail.bounced().into_iter().filter_map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_mail_to_the_mailbox_answers_itself_tells_how_complete_sent_is() {
+        let own: Address = "sato@sakura.example".parse().unwrap();
+        let answer = |to: &str, id: &str| Answer { ids: vec![id.to_owned()], to: vec![to.to_owned()], at: None };
+        let found = Found {
+            folder: "INBOX".to_owned(),
+            checkpoint: Checkpoint { uid_validity: 1, last_uid: 1 },
+            mails: Vec::new(),
+            quoted: vec![
+                answer("Sato@sakura.example", "ours@sakura.example"),
+                answer("suzuki@sakura.example", "colleagues@sakura.example"),
+                answer("sato@sakura.example", "strangers@shop.example"),
+            ],
+            put_aside: Vec::new(),
+        };
+        assert_eq!(answered(&own, &found).map(|(id, _)| id).collect::<Vec<_>>(), ["ours@sakura.example"]);
+    }
 }

@@ -45,6 +45,7 @@ impl Memory {
         stored
             .filter(|stored| stored.version == VERSION)
             .and_then(|stored| serde_json::from_slice(&stored.bytes).ok())
+            .map(|stored: Self| Self { learned: stored.learned.current(), ..stored })
             .unwrap_or_default()
     }
 

@@ -1,57 +1,132 @@
-//! What a mailbox's own servers are called, learnt and not asked for.
+//! What a mailbox's own servers are called and how it sends, learnt and not asked for.
 //!
-//! Its IMAP host and its domain are known. The rest is read from the topmost Received line of mail that lies in the
-//! mailbox: the server that delivered it wrote that line last, so nobody outside can have.
+//! Its IMAP host and its domain are known. The rest is read from the topmost Received lines of mail that lies in the
+//! mailbox: the servers that delivered it wrote those last, so nobody outside can have.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
+use chrono::{DateTime, Utc};
 use daimon_domain::bounce::Report;
 use daimon_domain::mailbox::Mailbox;
-use daimon_verdict::known::organisation;
-use daimon_verdict::{Known, Provider};
+use daimon_verdict::{Clue, Habits, Known, Observation, Provider, hosts, site, submission};
 use serde::{Deserialize, Serialize};
 
 /// More hosts than a provider needs mean that something is misread.
 const MOST_HOSTS: usize = 8;
-/// A share of fewer quoted messages says nothing.
-const LEAST_QUOTED: u32 = 10;
+/// A share of fewer answered messages says nothing.
+const LEAST_ANSWERED: u32 = 10;
+/// Beyond so many answered messages, old ones fade, so that a change of mail program shows within a few hundred.
+const MOST_ANSWERED: u32 = 400;
+/// How many answered messages are known again.
+const KNOWN_AGAIN: usize = 1024;
 
 /// What was learnt so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Learned {
-    /// Organisations whose servers deliver to the mailbox.
-    hosts: BTreeSet<String>,
-    /// Own Message-IDs that incoming mail quoted.
-    quoted: u32,
+    /// Servers that deliver to the mailbox, and those beside them where that is safe.
+    delivering: BTreeSet<String>,
+    /// Own messages that others answered.
+    answered: u32,
     /// Those of them that are in Sent.
-    quoted_and_sent: u32,
+    answered_and_sent: u32,
+    answers: Answers,
+    habits: Habits,
+}
+
+/// The newest own messages of which an answer was counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Answers {
+    /// A keyed hash of each, and when the answer came, in seconds.
+    counted: VecDeque<(u64, i64)>,
+    /// Some that came until then are not known again.
+    forgotten_until: Option<i64>,
+}
+
+impl Answers {
+    /// Whether it is the first answer to that message; `false` also when that can't be told any more.
+    fn is_first(&mut self, message: u64, at: i64) -> bool {
+        let may_be_forgotten = self.forgotten_until.is_some_and(|until| at <= until);
+        if may_be_forgotten || self.counted.iter().any(|(known, _)| *known == message) {
+            return false;
+        }
+        if self.counted.len() >= KNOWN_AGAIN
+            && let Some((_, forgotten)) = self.counted.pop_front()
+        {
+            self.forgotten_until = self.forgotten_until.max(Some(forgotten));
+        }
+        self.counted.push_back((message, at));
+        true
+    }
+}
+
+/// What there is of a mailbox's own mail.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Own {
+    /// Copies in Sent.
+    pub(crate) has_sent: bool,
+    /// Somebody that it wrote to.
+    pub(crate) has_correspondents: bool,
 }
 
 impl Learned {
     /// Learns who delivered a message to the mailbox.
     pub(crate) fn delivered(&mut self, report: &Report) {
-        let by = report.envelope.received.first().and_then(|hop| hop.by.as_deref());
-        if let Some(by) = by.filter(|by| by.contains('.') && self.hosts.len() < MOST_HOSTS) {
-            self.hosts.insert(organisation(by));
+        for by in site::delivered_by(&report.envelope.received).filter(|by| by.contains('.')) {
+            if self.delivering.len() < MOST_HOSTS {
+                self.delivering.insert(hosts::provider(by));
+            }
         }
     }
 
-    /// Learns how complete Sent is: the mailbox's own messages that others answer are there, or not.
-    pub(crate) fn quoted(&mut self, all: u32, sent: u32) {
-        self.quoted = self.quoted.saturating_add(all);
-        self.quoted_and_sent = self.quoted_and_sent.saturating_add(sent);
-        // Old answers fade, so that a change of mail program shows within a few hundred.
-        if self.quoted > 400 {
-            self.quoted /= 2;
-            self.quoted_and_sent /= 2;
+    /// Learns whether the provider's lines say who signed in.
+    pub(crate) fn shown(&mut self, report: &Report, known: &Known) {
+        if let Some(submission) = submission(report, known) {
+            self.habits.saw(&submission);
         }
+    }
+
+    /// Learns how complete Sent is: an own message that somebody answers is there, or not. Each counts once, however
+    /// often it is answered and the answer is read. `message`: a keyed hash of its Message-ID.
+    pub(crate) fn answered(&mut self, message: &[u8; 32], is_in_sent: bool, at: Option<DateTime<Utc>>) {
+        let message = message.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        if !self.answers.is_first(message, at.unwrap_or_default().timestamp()) {
+            return;
+        }
+        self.answered += 1;
+        self.answered_and_sent += u32::from(is_in_sent);
+        if self.answered > MOST_ANSWERED {
+            self.answered /= 2;
+            self.answered_and_sent /= 2;
+        }
+    }
+
+    /// Learns from a bounce of the owner's own mail how the mailbox sends.
+    pub(crate) fn bounced(&mut self, seen: &Observation) {
+        if let Some(submission) = seen.submission.as_ref().filter(|_| seen.clues.contains(&Clue::SentFound)) {
+            self.habits.submitted(submission, seen.bounced_at);
+        }
+    }
+
+    /// How the mailbox sends.
+    pub(crate) fn habits(&self) -> &Habits {
+        &self.habits
+    }
+
+    /// How the mailbox sends, to learn more of it.
+    pub(crate) fn habits_mut(&mut self) -> &mut Habits {
+        &mut self.habits
+    }
+
+    /// What was stored, without what has another form now.
+    pub(crate) fn current(self) -> Self {
+        Self { habits: self.habits.current(), ..self }
     }
 
     /// Which share of the mailbox's mail is in Sent.
     fn coverage(&self, provider: Provider) -> Option<f64> {
         match provider {
-            _ if self.quoted >= LEAST_QUOTED => Some(f64::from(self.quoted_and_sent) / f64::from(self.quoted)),
+            _ if self.answered >= LEAST_ANSWERED => Some(f64::from(self.answered_and_sent) / f64::from(self.answered)),
             // They file what is submitted by themselves.
             Provider::Gmail | Provider::M365 => Some(0.9),
             Provider::ImapHost | Provider::PopOnly => None,
@@ -60,31 +135,35 @@ impl Learned {
 }
 
 /// What is known of a mailbox before its bounces are read.
-pub(crate) fn known(mailbox: &Mailbox, learned: &Learned) -> Known {
+pub(crate) fn known(mailbox: &Mailbox, learned: &Learned, own: Own) -> Known {
     let host = mailbox.server.host.as_str();
     let provider = provider(host);
-    let usual: &[&str] = match provider {
-        Provider::Gmail => &["google.com", "gmail.com", "googlemail.com"],
-        Provider::M365 => &["outlook.com", "office365.com", "microsoft.com"],
-        Provider::ImapHost | Provider::PopOnly => &[],
-    };
-    let mut own_hosts: BTreeSet<String> = usual.iter().map(|host| (*host).to_owned()).collect();
-    own_hosts.insert(organisation(host));
-    own_hosts.insert(mailbox.address.domain().to_owned());
-    own_hosts.extend(learned.hosts.iter().cloned());
+    let mut own_hosts: BTreeSet<String> = provider.usual_hosts().iter().map(|host| (*host).to_owned()).collect();
+    own_hosts.insert(hosts::provider(host));
+    // Of an access provider's domain every customer's line is called something.
+    let domain = mailbox.address.domain();
+    if !hosts::is_shared(domain) {
+        own_hosts.insert(domain.to_owned());
+    }
+    own_hosts.extend(learned.delivering.iter().cloned());
     Known {
         address: mailbox.address.as_str().to_owned(),
         login_names: vec![mailbox.username.to_lowercase()],
-        own_domains: vec![mailbox.address.domain().to_owned()],
+        own_domains: vec![domain.to_owned()],
         own_hosts: own_hosts.into_iter().collect(),
-        provider: Some(provider),
         sent_coverage: learned.coverage(provider),
+        // It may well be read over IMAP by us and fetched by POP by its owner.
+        has_no_history: provider == Provider::ImapHost
+            && !own.has_sent
+            && !own.has_correspondents
+            && learned.habits.is_empty(),
+        provider: Some(provider),
         ..Known::default()
     }
 }
 
 fn provider(host: &str) -> Provider {
-    match organisation(host).as_str() {
+    match hosts::organisation(host).as_str() {
         "gmail.com" | "google.com" | "googlemail.com" => Provider::Gmail,
         "office365.com" | "outlook.com" => Provider::M365,
         _other => Provider::ImapHost,
@@ -115,21 +194,107 @@ mod tests {
         }
     }
 
-    #[test]
-    fn who_delivers_to_the_mailbox_is_its_provider() {
-        let mut learned = Learned::default();
-        learned.delivered(&delivered_by("mx7.mail.host.example"));
-        learned.delivered(&delivered_by("localhost"));
-        assert_eq!(learned.hosts.into_iter().collect::<Vec<_>>(), ["host.example"]);
+    fn mailbox(address: &str, host: &str) -> Mailbox {
+        use daimon_domain::id::{MailboxId, TenantId};
+        use daimon_domain::mailbox::{Connection, ImapServer, Polling, TlsMode};
+        let at = DateTime::UNIX_EPOCH;
+        Mailbox {
+            id: MailboxId::from_uuid(uuid::Uuid::from_u128(2)),
+            tenant: TenantId::from_uuid(uuid::Uuid::from_u128(1)),
+            address: address.parse().unwrap(),
+            server: ImapServer { host: host.parse().unwrap(), port: 993, tls: TlsMode::Implicit },
+            username: address.to_owned(),
+            polling: Polling::Active,
+            connection: Connection::New,
+            poll_interval_s: 300,
+            next_poll_at: at,
+            last_polled_at: None,
+            created_at: at,
+            version: 1,
+        }
+    }
+
+    fn hosts_of(address: &str, host: &str, learned: &Learned) -> Vec<String> {
+        known(&mailbox(address, host), learned, Own::default()).own_hosts
     }
 
     #[test]
-    fn how_complete_sent_is_shows_after_ten_answers() {
+    fn who_delivers_to_the_mailbox_is_its_provider() {
         let mut learned = Learned::default();
-        learned.quoted(9, 9);
+        let mut report = delivered_by("mx7.mail.host.example");
+        report
+            .envelope
+            .received
+            .insert(0, Hop { by: Some("vm".to_owned()), with: Some("LMTP".to_owned()), ..Hop::default() });
+        learned.delivered(&report);
+        learned.delivered(&delivered_by("localhost"));
+        assert_eq!(
+            hosts_of("sato@sakura.example", "imap.host2.example", &learned),
+            ["host2.example", "mail.host.example", "sakura.example"]
+        );
+    }
+
+    #[test]
+    fn a_neighbour_at_a_large_host_is_not_the_provider() {
+        let mut learned = Learned::default();
+        learned.delivered(&delivered_by("sv12.xserver.jp"));
+        assert_eq!(hosts_of("sato@sakura.example", "sv12.xserver.jp", &learned), ["sakura.example", "sv12.xserver.jp"]);
+        assert_eq!(hosts_of("sato@ocn.ne.jp", "imap.ocn.ne.jp", &Learned::default()), ["imap.ocn.ne.jp"]);
+        let cloud = "ec2-192-0-2-1.compute-1.amazonaws.com";
+        assert_eq!(hosts_of("sato@sakura.example", cloud, &Learned::default()), [cloud, "sakura.example"]);
+        assert!(
+            !hosts_of("sato@sakura.example", "outlook.office365.com", &learned).contains(&"outlook.com".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_mailbox_of_which_only_bounces_are_seen_is_blind_until_anything_else_is() {
+        let mailbox = mailbox("sato@sakura.example", "mail.host.example");
+        let blind = |learned: &Learned, own| known(&mailbox, learned, own).is_blind();
+        assert!(blind(&Learned::default(), Own::default()));
+        assert!(!blind(&Learned::default(), Own { has_sent: true, ..Own::default() }));
+        assert!(!blind(&Learned::default(), Own { has_correspondents: true, ..Own::default() }));
+
+        // A line of the own provider says who signed in; the same line in a bounce from outside says nothing.
+        let mut report = delivered_by("mail.host.example");
+        report.reporting_mta = Some("mail.host.example".to_owned());
+        report.origin.returned = true;
+        report.origin.received =
+            vec![Hop { by: Some("mail.host.example".to_owned()), authenticated: true, ..Hop::default() }];
+        let known = known(&mailbox, &Learned::default(), Own::default());
+        let mut learned = Learned::default();
+        let mut forged = report.clone();
+        forged.envelope.received[0].from_ip = "192.0.2.9".parse().ok();
+        learned.shown(&forged, &known);
+        assert!(blind(&learned, Own::default()));
+        learned.shown(&report, &known);
+        assert!(!blind(&learned, Own::default()));
+    }
+
+    #[test]
+    fn how_complete_sent_is_shows_after_ten_answered_messages() {
+        let mut learned = Learned::default();
+        (0..9).for_each(|n| learned.answered(&[n; 32], true, None));
+        // The same message answered twice, and each answer read again.
+        (0..9).for_each(|n| learned.answered(&[n; 32], true, None));
         assert_eq!(learned.coverage(Provider::ImapHost), None);
-        learned.quoted(1, 0);
+        learned.answered(&[9; 32], false, None);
         assert_eq!(learned.coverage(Provider::ImapHost), Some(0.9));
         assert_eq!(Learned::default().coverage(Provider::Gmail), Some(0.9));
+    }
+
+    #[test]
+    fn an_answer_counts_once_however_long_the_mailbox_that_is_read_again() {
+        let mut learned = Learned::default();
+        let mut read = || {
+            for n in 0..3_000_u64 {
+                let hash = n.to_le_bytes().repeat(4).try_into().unwrap();
+                learned.answered(&hash, n % 2 == 0, DateTime::from_timestamp(i64::try_from(n).unwrap(), 0));
+            }
+            (learned.answered, learned.answered_and_sent, learned.answers.counted.len())
+        };
+        let first = read();
+        assert_eq!(read(), first);
+        assert_eq!(first.2, KNOWN_AGAIN);
     }
 }

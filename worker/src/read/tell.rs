@@ -157,7 +157,13 @@ mod tests {
             created_at: at,
             version: 1,
         };
-        let line = EvidenceLine { item: "gen_site".to_owned(), value: "own_provider".to_owned(), db: 12.0, count: 9 };
+        let line = EvidenceLine {
+            item: "gen_site".to_owned(),
+            value: "own_provider".to_owned(),
+            db: 12.0,
+            count: 9,
+            against: Some(Verdict::Legit),
+        };
         let incident = Incident {
             id: IncidentId::from_uuid(Uuid::from_u128(3)),
             tenant: tenant.id,

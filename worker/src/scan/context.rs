@@ -8,14 +8,14 @@ use std::{
 use chrono::{DateTime, Utc};
 use daimon_domain::bounce::{Kind, Report};
 use daimon_domain::origin::Origin;
-use daimon_verdict::{Known, Provider, known::organisation, template};
+use daimon_verdict::{Known, Provider, hosts, site, submission, template};
 use mail_parser::{HeaderName, MessageParser};
 use serde::Deserialize;
 
 use crate::mail_files;
 
-/// Fewer quoted Message-IDs say nothing of how complete Sent is.
-const LEAST_QUOTES: usize = 10;
+/// Fewer answered messages say nothing of how complete Sent is.
+const LEAST_ANSWERS: usize = 10;
 /// Fewer sent mails say nothing of how the mailbox sends or to whom.
 const LEAST_SENT: usize = 10;
 
@@ -176,33 +176,44 @@ impl Folders {
         (self.sent >= LEAST_SENT && !self.fingerprints.contains(&fingerprint)).then_some(false)
     }
 
-    /// Of the own Message-IDs that people quote, the share that is in Sent.
-    fn coverage(&self, own_domains: &[String]) -> Option<f64> {
+    /// Of the own messages that mail to the mailbox answers directly, the share that is in Sent. Further up in a thread
+    /// stand messages of others.
+    fn coverage(&self, known: &Known) -> Option<f64> {
         if !self.has_sent {
             return None;
         }
-        let quoted: BTreeSet<&String> = self
+        let is_ours = |to: &String| *to == known.address || known.aliases.contains(to);
+        let answered: BTreeSet<&String> = self
             .received
             .iter()
-            .filter(|mail| mail.report.kind == Kind::NotBounce)
-            .flat_map(|mail| &mail.report.envelope.references)
-            .filter(|id| is_own_id(id, own_domains) || self.sent_ids.contains(*id))
+            .map(|mail| &mail.report)
+            .filter(|report| report.kind == Kind::NotBounce && report.envelope.to.iter().any(is_ours))
+            .flat_map(|report| &report.envelope.in_reply_to)
+            .filter(|id| is_own_id(id, &known.own_domains) || self.sent_ids.contains(*id))
             .collect();
-        let found = quoted.iter().filter(|id| self.sent_ids.contains(**id)).count();
+        let found = answered.iter().filter(|id| self.sent_ids.contains(**id)).count();
         #[expect(clippy::cast_precision_loss, reason = "counts of mails")]
-        let share = found as f64 / quoted.len().max(1) as f64;
-        (quoted.len() >= LEAST_QUOTES).then_some(share)
+        let share = found as f64 / answered.len().max(1) as f64;
+        (answered.len() >= LEAST_ANSWERS).then_some(share)
     }
 
-    /// The hosts that put the topmost Received line on at least a fifth of the mail: only the own provider does.
+    /// The hosts by which at least a fifth of the mail was delivered: only the own provider's are.
     fn receiving_hosts(&self) -> Vec<String> {
         let mut count: BTreeMap<String, usize> = BTreeMap::new();
-        let tops = self.received.iter().filter_map(|mail| mail.report.envelope.received.first());
-        for host in tops.filter_map(|hop| hop.by.as_deref()).filter(|host| host.contains('.')) {
-            *count.entry(organisation(host)).or_default() += 1;
+        for mail in &self.received {
+            let by = site::delivered_by(&mail.report.envelope.received).filter(|host| host.contains('.'));
+            let by: BTreeSet<String> = by.map(hosts::provider).collect();
+            for host in by {
+                *count.entry(host).or_default() += 1;
+            }
         }
         let all: usize = count.values().sum();
         count.into_iter().filter(|(_, mails)| mails * 5 >= all).map(|(host, _)| host).collect()
+    }
+
+    /// Whether the provider's lines say who signed in.
+    fn shows_sign_ins(&self, known: &Known) -> bool {
+        self.received.iter().any(|mail| submission(&mail.report, known).is_some_and(|seen| seen.is_signed_in))
     }
 }
 
@@ -245,21 +256,24 @@ pub(super) fn complete(given: Option<Context>, address: Option<&str>, folders: &
     }
     if known.own_hosts.is_empty() {
         known.own_hosts = match known.provider {
-            Some(Provider::Gmail) => vec!["google.com".to_owned(), "googlemail.com".to_owned()],
-            Some(Provider::M365) => vec!["outlook.com".to_owned()],
+            Some(host @ (Provider::Gmail | Provider::M365)) => {
+                host.usual_hosts().iter().map(|host| (*host).to_owned()).collect()
+            }
             Some(Provider::ImapHost | Provider::PopOnly) | None => folders.receiving_hosts(),
         };
         learned.own_hosts.clone_from(&known.own_hosts);
         learned.knows_no_host = known.own_hosts.is_empty();
     }
     if known.provider != Some(Provider::PopOnly) && known.sent_coverage.is_none() {
-        known.sent_coverage = folders.coverage(&known.own_domains);
+        known.sent_coverage = folders.coverage(known);
         // These two file a copy of whatever is submitted, unless somebody switched it off.
         if known.sent_coverage.is_none() && folders.sent >= LEAST_SENT {
             known.sent_coverage =
                 known.provider.filter(|host| matches!(host, Provider::Gmail | Provider::M365)).map(|_| 0.9);
         }
     }
+    let keeps_all = matches!(known.provider, Some(Provider::Gmail | Provider::M365));
+    known.has_no_history |= !keeps_all && folders.sent == 0 && !folders.shows_sign_ins(known);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]
     let percent = known.sent_coverage.map(|share| (share * 100.0).round() as u32);
     learned.sent_coverage = percent;

@@ -222,7 +222,9 @@ mod tests {
         for number in 0..20_u32 {
             let mut report = bounce(0, at(0));
             (report.kind, report.recipients) = (Kind::NotBounce, Vec::new());
-            report.envelope.references = vec![format!("own{number}@sakura.example")];
+            report.envelope.in_reply_to = vec![format!("own{number}@sakura.example")];
+            report.envelope.references.clone_from(&report.envelope.in_reply_to);
+            report.envelope.to = vec!["sato@sakura.example".to_owned()];
             folders.received.push(Received { at: Some(at(i64::from(number) - 1000)), report });
         }
         folders
@@ -253,6 +255,28 @@ mod tests {
         assert!(replayed.summary.alert_at.unwrap() <= at(24), "{:?}", replayed.summary.alert_at);
         let tiers: Vec<_> = replayed.moves.iter().map(|moved| moved.tier).collect();
         assert!(tiers.is_sorted() && tiers.len() >= 2, "{tiers:?}");
+    }
+
+    #[test]
+    fn without_sent_and_without_sign_ins_a_flood_from_elsewhere_is_not_called_backscatter() {
+        let foreign = |number: u32| {
+            let mut report = bounce(number, at(0));
+            let mx = format!("mx.far{number}.example");
+            let client = Hop { from_host: Some(mx.clone()), from_ip: "192.0.2.7".parse().ok(), ..own_line() };
+            report.envelope.received = vec![client];
+            let injected = Hop { from_ip: "192.0.2.99".parse().ok(), by: Some(mx.clone()), ..Hop::default() };
+            (report.origin.received, report.reporting_mta) = (vec![injected], Some(mx));
+            report
+        };
+        let mut folders = Folders::default();
+        folders.received.extend((0..30).map(|n| Received { at: Some(at(3 * i64::from(n))), report: foreign(n) }));
+        let blind = scan(&folders, None);
+        assert_eq!(blind.summary.verdict, Verdict::Undetermined);
+        assert!(blind.moves.iter().all(|moved| moved.verdict != Verdict::Backscatter));
+
+        // One bounce of own mail that shows who signed in, and the two can be told apart.
+        folders.received.insert(0, Received { at: Some(at(-5000)), report: bounce(0, at(-5000)) });
+        assert_eq!(scan(&folders, None).summary.verdict, Verdict::Backscatter);
     }
 
     #[test]

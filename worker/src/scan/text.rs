@@ -4,8 +4,9 @@ use std::io::Write;
 
 use chrono::{DateTime, Utc};
 use daimon_domain::tenant::Language;
-use daimon_domain::verdict::{Tier, Verdict};
-use daimon_verdict::playbook;
+use daimon_domain::verdict::{EvidenceLine, Tier, Verdict};
+use daimon_verdict::assessment::score_note;
+use daimon_verdict::{playbook, submission};
 
 use super::context::Learned;
 use super::replay::Replayed;
@@ -59,9 +60,16 @@ pub(super) fn write(
             summary.continued,
         )?;
     }
+    for told in assessment.evidence.iter().filter_map(|line| submission::sentence(line, language)) {
+        writeln!(out, "  {told}")?;
+    }
     let told = assessment.evidence.iter().filter(|line| line.db.abs() >= WORTH_TELLING_DB).take(8);
     for line in told {
-        writeln!(out, "  {:+7.1} dB  {:>5}×  {}", line.db, line.count, sight(&line.item, &line.value, language))?;
+        let seen = sight(&line.item, &line.value, language);
+        writeln!(out, "  {:>5}×  {seen}: {}", line.count, weight(line, language))?;
+    }
+    if let Some(note) = score_note(&assessment.evidence, score_db, language) {
+        writeln!(out, "  {note}")?;
     }
     if assessment.clusters.len() > 1 {
         writeln!(out, "\n{}", say("Letter by letter", "文面ごと"))?;
@@ -109,6 +117,16 @@ pub(super) fn write(
         writeln!(out, "{} {fault}", say("Not read:", "読み取れませんでした:"))?;
     }
     Ok(())
+}
+
+/// "makes legit 10 dB less likely".
+fn weight(line: &EvidenceLine, language: Language) -> String {
+    let rival = line.against.map_or("any other cause", Verdict::as_str);
+    let (is_for, db) = (line.db > 0.0, line.db.abs());
+    match language {
+        Language::English => format!("makes {rival} {db:.1} dB {} likely", if is_for { "less" } else { "more" }),
+        Language::Japanese => format!("{rival} の可能性が {db:.1} dB {}", if is_for { "下がる" } else { "上がる" }),
+    }
 }
 
 fn clock(at: DateTime<Utc>) -> String {

@@ -1,9 +1,11 @@
 use daimon_domain::bounce::{Action, Kind, NoticeKind, NoticeStrength};
 use daimon_domain::reason::Reason;
+use daimon_domain::tenant::Language;
 use daimon_domain::verdict::{Severity, Tier, Verdict};
 
 use super::*;
 use crate::Signal;
+use crate::assessment::score_note;
 
 const MIXED: [Reason; 5] =
     [Reason::UserUnknown, Reason::SpamContent, Reason::UserUnknown, Reason::MailboxFull, Reason::Policy];
@@ -66,6 +68,57 @@ fn a_pop_mailbox_in_a_flood_is_undetermined_by_thirty_and_never_backscatter() {
         assert!(last.wants_incident && last.severity >= Severity::High);
         assert!(all.iter().all(|a| a.verdict != Verdict::Backscatter));
     }
+}
+
+#[test]
+fn an_imap_mailbox_of_which_nothing_is_known_is_as_blind_as_one_fetched_by_pop() {
+    let imap = Known { has_no_history: true, sent_coverage: None, ..known() };
+    assert_eq!(imap.provider, Some(Provider::ImapHost));
+    let all = flood(&mut State::default(), &imap, NO_HISTORY, 30, foreign_bounce);
+    assert!(all.iter().all(|a| a.verdict != Verdict::Backscatter));
+    let last = all.last().unwrap();
+    assert_eq!((last.verdict, last.wants_incident), (Verdict::Undetermined, true));
+}
+
+#[test]
+fn who_signed_in_and_from_where_heads_the_explanation() {
+    let two_thieves = |number| {
+        let mut report = stolen(number);
+        let (ip, helo) =
+            if number % 4 == 0 { ("203.0.114.9", "other") } else { ("198.51.100.66", "mass\u{202e}sender") };
+        report.origin.received = vec![Hop { helo: Some(helo.to_owned()), ..submission(ip, Some(SATO), 0) }];
+        report
+    };
+    let last = flood(&mut State::default(), &known(), STRANGE, 20, two_thieves).pop().unwrap();
+    let head = &last.evidence[0];
+    assert_eq!((head.item.as_str(), head.count, head.against), ("submission", 15, None));
+    // What the client calls itself is shown only where it is plain.
+    assert_eq!(head.value, format!("signed_in={SATO} from=198.51.100.66"));
+    let told = crate::submission::sentence(head, Language::English).unwrap();
+    assert!(told.contains(&format!("signed in as {SATO} from 198.51.100.66: 15 mails")), "{told}");
+    let told = crate::submission::sentence(head, Language::Japanese).unwrap();
+    assert!(told.contains(&format!("198.51.100.66 から{SATO} として認証")), "{told}");
+    assert_eq!(crate::submission::sentence(&last.evidence[1], Language::English), None);
+
+    // Bounces that come from outside may say anything.
+    let forged = flood(&mut State::default(), &known(), STRANGE, 20, |number| {
+        let mut report = two_thieves(number);
+        report.envelope.received.insert(0, foreign_hop("mail.host.example", "evil.example", "192.0.2.99"));
+        report
+    });
+    assert!(forged.iter().flat_map(|a| &a.evidence).all(|line| line.item != "submission"));
+}
+
+#[test]
+fn each_line_names_its_rival_and_a_note_says_why_the_score_is_not_their_sum() {
+    let one_letter = |n| own_bounce(n, Reason::UserUnknown, "Invoice");
+    let last = flood(&mut State::default(), &known(), STRANGE, 100, one_letter).pop().unwrap();
+    assert!(last.evidence.iter().skip(1).all(|line| line.against == Some(Verdict::BulkList)), "{:?}", last.evidence);
+    let sum: f64 = last.evidence.iter().map(|line| line.db).sum();
+    let note = score_note(&last.evidence, last.score_db, Language::English).unwrap();
+    assert!(sum > last.score_db + 100.0 && note.contains(&format!("{sum:.1} dB")) && note.contains("60 dB a day"));
+    assert!(score_note(&last.evidence, last.score_db, Language::Japanese).unwrap().contains("60 dB"));
+    assert_eq!(score_note(&last.evidence, sum, Language::English), None);
 }
 
 #[test]

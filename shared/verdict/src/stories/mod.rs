@@ -1,5 +1,6 @@
 //! Whole floods through the engine, told as sentences.
 
+mod arrival;
 mod containment;
 mod floods;
 mod received;
@@ -54,6 +55,16 @@ pub(crate) fn foreign_hop(by: &str, from: &str, ip: &str) -> Hop {
         from_host: Some(from.to_owned()),
         from_ip: Some(ip.parse().unwrap()),
         by: Some(by.to_owned()),
+        ..Hop::default()
+    }
+}
+
+/// The line of a mail store that got it over a unix socket, by a name nobody knows.
+pub(crate) fn lmtp() -> Hop {
+    Hop {
+        helo: Some("mail.host.example".to_owned()),
+        by: Some("vm".to_owned()),
+        with: Some("LMTP".to_owned()),
         ..Hop::default()
     }
 }

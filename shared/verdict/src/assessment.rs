@@ -1,0 +1,121 @@
+//! What is thought of a mailbox, and why.
+
+use chrono::{DateTime, Utc};
+use daimon_domain::tenant::Language;
+use daimon_domain::verdict::{EvidenceLine, Severity, Tier, Verdict};
+use serde::Serialize;
+
+use crate::cluster::DAY_CAP_DB;
+use crate::matrix::Matrix;
+
+/// What opens an incident for the other causes.
+const DECIDED_DB: f64 = 30.0;
+/// Rounding explains less than this.
+const WORTH_A_NOTE_DB: f64 = 1.0;
+
+/// What is thought of a mailbox.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Assessment {
+    /// The cause.
+    pub verdict: Verdict,
+    /// How sure we are of a takeover; `none` for every other cause but `undetermined`.
+    pub tier: Tier,
+    /// How urgent.
+    pub severity: Severity,
+    /// How far the verdict is ahead of the closest other cause, in decibans; for `undetermined`, how far a takeover is.
+    pub score_db: f64,
+    /// Bounces of this episode.
+    pub bounces: u32,
+    /// Different recipients of the last 24 hours that nobody here is known to have written to.
+    pub unexpected_recipients: u32,
+    /// What speaks for it, strongest first; before it, for a takeover, who handed the mail in.
+    pub evidence: Vec<EvidenceLine>,
+    /// Each letter by itself.
+    pub clusters: Vec<ClusterReport>,
+    /// Whether it is worth an incident.
+    pub wants_incident: bool,
+    /// Whether to read this mailbox every minute.
+    pub watch: bool,
+    /// Bounces of mail from before the password was changed.
+    pub trailing: u32,
+    /// Recipients of mail that was sent after it: the thief is still inside from the second on.
+    pub continued: u32,
+    /// The oldest bounce of this episode.
+    pub first_bounce_at: Option<DateTime<Utc>>,
+    /// The newest bounce of this episode.
+    pub last_bounce_at: Option<DateTime<Utc>>,
+}
+
+impl Assessment {
+    /// Whether mail went out after the mailbox had been secured.
+    pub const fn is_continued_abuse(&self) -> bool {
+        self.continued >= 2
+    }
+}
+
+/// One letter, judged by itself.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClusterReport {
+    /// The cause that explains it.
+    pub verdict: Verdict,
+    /// Its hash.
+    pub template: String,
+    /// How many bounces.
+    pub bounces: u32,
+    /// How far ahead of the closest other cause, in decibans.
+    pub score_db: f64,
+    /// What speaks for it.
+    pub evidence: Vec<EvidenceLine>,
+}
+
+/// Why the score is not the sum of the lines, in one sentence; `None` where it is.
+pub fn score_note(evidence: &[EvidenceLine], score_db: f64, language: Language) -> Option<String> {
+    let sum: f64 = evidence.iter().map(|line| line.db).sum();
+    let has_lines = evidence.iter().any(|line| line.against.is_some());
+    if !has_lines || (sum - score_db).abs() < WORTH_A_NOTE_DB {
+        return None;
+    }
+    Some(match language {
+        Language::English => format!(
+            "The lines add up to {sum:.1} dB and the score is {score_db:.1} dB: one letter counts at most \
+             {DAY_CAP_DB:.0} dB a day, evidence halves every 24 hours and never sinks below zero, and what excuses one \
+             letter does not excuse another."
+        ),
+        Language::Japanese => format!(
+            "各行の合計は {sum:.1} dB、スコアは {score_db:.1} dB です。1 つの文面の寄与は 1 日 {DAY_CAP_DB:.0} dB まで、\
+             証拠は 24 時間で半減して 0 未満にはならず、ある文面の反証は別の文面を打ち消しません。"
+        ),
+    })
+}
+
+pub(crate) const fn severity(verdict: Verdict, tier: Tier) -> Severity {
+    match verdict {
+        Verdict::AccountTakeover => match tier {
+            Tier::None => Severity::Low,
+            Tier::Watch => Severity::Medium,
+            Tier::Suspected => Severity::High,
+            Tier::Probable | Tier::Confirmed => Severity::Critical,
+        },
+        Verdict::Undetermined | Verdict::WebScript => Severity::High,
+        Verdict::Backscatter | Verdict::ReputationBlock | Verdict::ForwardingLoop | Verdict::FakeBounce => {
+            Severity::Medium
+        }
+        Verdict::Legit | Verdict::BulkList | Verdict::Outage | Verdict::Autoresponder => Severity::Low,
+    }
+}
+
+pub(crate) fn wants_incident(verdict: Verdict, tier: Tier, matrix: &Matrix) -> bool {
+    match verdict {
+        Verdict::Legit => false,
+        Verdict::AccountTakeover => tier >= Tier::Suspected,
+        Verdict::Undetermined => true,
+        Verdict::Backscatter
+        | Verdict::WebScript
+        | Verdict::BulkList
+        | Verdict::ForwardingLoop
+        | Verdict::Outage
+        | Verdict::ReputationBlock
+        | Verdict::Autoresponder
+        | Verdict::FakeBounce => matrix.score(verdict) >= DECIDED_DB,
+    }
+}

@@ -1,0 +1,52 @@
+//! Why: for the mailbox, and for each letter by itself.
+
+use chrono::{DateTime, Utc};
+use daimon_domain::verdict::{EvidenceLine, Verdict};
+
+use super::{EXCLUDED_DB, State};
+use crate::assessment::ClusterReport;
+use crate::cluster::{self, Cluster};
+use crate::matrix::Matrix;
+
+impl State {
+    /// What speaks for the verdict against its closest rival, after who handed the mail in.
+    pub(super) fn explain(&self, verdict: Verdict, matrix: &Matrix) -> Vec<EvidenceLine> {
+        let mut seen = self.window_seen.clone();
+        for (clue, count) in self.clusters.iter().flat_map(|cluster| &cluster.seen) {
+            *seen.entry(*clue).or_default() += count;
+        }
+        // At the day's cap several are equally far behind; the closest is what the lines themselves leave closest.
+        let lines = matrix.closest(verdict).into_iter().map(|rival| {
+            let lines = cluster::explain(&seen, verdict, rival, self.sent_weight);
+            (lines.iter().map(|line| line.db).sum::<f64>(), lines)
+        });
+        let lines = lines.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, lines)| lines).unwrap_or_default();
+        // Who signed in, and from where, is what people act on.
+        let headline = self.submissions.headline().filter(|_| verdict == Verdict::AccountTakeover);
+        headline.into_iter().chain(lines).collect()
+    }
+
+    pub(super) fn report(&self, cluster: &Cluster, now: DateTime<Utc>) -> ClusterReport {
+        let best = cluster.best();
+        let is_decided = if best == Verdict::AccountTakeover {
+            cluster.score(best, cluster.last_at) >= EXCLUDED_DB
+        } else {
+            cluster.ahead_of_takeover(best) >= EXCLUDED_DB && !(self.is_blind && best == Verdict::Backscatter)
+        };
+        let verdict = if is_decided {
+            best
+        } else if best == Verdict::Legit || cluster.unexpected == 0 {
+            Verdict::Legit
+        } else {
+            Verdict::Undetermined
+        };
+        let explained = if verdict == Verdict::Undetermined { Verdict::AccountTakeover } else { verdict };
+        ClusterReport {
+            verdict,
+            template: cluster.template.clone(),
+            bounces: cluster.bounces,
+            score_db: (cluster.score(explained, now) * 10.0).round() / 10.0,
+            evidence: cluster::explain(&cluster.seen, explained, cluster.rival(explained), self.sent_weight),
+        }
+    }
+}

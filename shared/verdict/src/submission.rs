@@ -1,0 +1,183 @@
+//! Who handed the returned mail in, and from where: what a technician asks first after a theft.
+//!
+//! It is read from the line that the own provider wrote, on bounces that the provider wrote. The same line in a foreign
+//! bounce may be anybody's invention.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use daimon_domain::bounce::Report;
+use daimon_domain::tenant::Language;
+use daimon_domain::verdict::EvidenceLine;
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::Clue;
+use crate::known::Known;
+use crate::{chain, site};
+
+/// The item under which it stands among the evidence.
+pub const ITEM: &str = "submission";
+
+/// Most that are told apart; a botnet has thousands.
+const KEPT: usize = 8;
+/// A greeting is whatever the client writes.
+const LONGEST: usize = 80;
+
+/// How one mail was handed in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// The name that signed in; `None` when the line does not say.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub signed_in_as: Option<String>,
+    /// Whether anybody signed in.
+    #[serde(default)]
+    pub is_signed_in: bool,
+    /// From where.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ip: Option<IpAddr>,
+    /// What the client called itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub helo: Option<String>,
+}
+
+impl Submission {
+    /// The network of the client: an address changes within it without anybody moving.
+    pub fn network(&self) -> Option<IpNet> {
+        let ip = self.ip?;
+        IpNet::new(ip, if ip.is_ipv4() { 24 } else { 48 }).ok().map(|net| net.trunc())
+    }
+}
+
+/// How the returned mail was handed in at the own provider. `None` when the provider doesn't say.
+pub fn submission(report: &Report, known: &Known) -> Option<Submission> {
+    if site::site(report, known) != Clue::SiteOwn {
+        return None;
+    }
+    let hop = chain::handed_in(report, Clue::SiteOwn, known)?;
+    let found = Submission {
+        signed_in_as: hop.authenticated_as.as_deref().and_then(word),
+        is_signed_in: hop.authenticated,
+        ip: hop.from_ip,
+        helo: hop.helo.as_deref().and_then(word),
+    };
+    (found.is_signed_in || found.ip.is_some()).then_some(found)
+}
+
+/// What can be shown to people as it is.
+fn word(text: &str) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '@' | '+' | '=');
+    (!text.is_empty() && text.len() <= LONGEST && text.chars().all(is_plain)).then(|| text.to_owned())
+}
+
+impl fmt::Display for Submission {
+    /// `signed_in=sato@clinic.example from=203.0.113.7 helo=laptop`: fields for programs, sentences are made of them.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut gap = "";
+        if self.is_signed_in {
+            write!(out, "signed_in={}", self.signed_in_as.as_deref().unwrap_or("?"))?;
+            gap = " ";
+        }
+        if let Some(ip) = self.ip {
+            write!(out, "{gap}from={ip}")?;
+            gap = " ";
+        }
+        self.helo.as_deref().map_or(Ok(()), |helo| write!(out, "{gap}helo={helo}"))
+    }
+}
+
+/// Reads what [`Submission`] writes.
+fn read(value: &str) -> Submission {
+    let field = |name: &str| {
+        value.split(' ').find_map(|word| word.split_once('=').filter(|(key, _)| *key == name)).map(|(_, value)| value)
+    };
+    Submission {
+        is_signed_in: field("signed_in").is_some(),
+        signed_in_as: field("signed_in").filter(|name| *name != "?").map(str::to_owned),
+        ip: field("from").and_then(|ip| ip.parse().ok()),
+        helo: field("helo").map(str::to_owned),
+    }
+}
+
+/// The line of evidence as a sentence; `None` for every other line.
+pub fn sentence(line: &EvidenceLine, language: Language) -> Option<String> {
+    if line.item != ITEM {
+        return None;
+    }
+    let seen = read(&line.value);
+    let from = seen.ip.map(|ip| ip.to_string());
+    let count = line.count;
+    Some(match language {
+        Language::English => {
+            let who = match (&seen.signed_in_as, seen.is_signed_in) {
+                (Some(name), _) => format!("signed in as {name}"),
+                (None, true) => "signed in".to_owned(),
+                (None, false) => "sent through the own provider".to_owned(),
+            };
+            let from = from.map(|ip| format!(" from {ip}")).unwrap_or_default();
+            let helo = seen.helo.map(|helo| format!(" with a client that calls itself {helo}")).unwrap_or_default();
+            let mails = if count == 1 { "1 mail".to_owned() } else { format!("{count} mails") };
+            format!("Somebody {who}{from}{helo}: {mails} that nobody here is known to have written came back.")
+        }
+        Language::Japanese => {
+            let from = from.map(|ip| format!("{ip} から")).unwrap_or_default();
+            let who = match (&seen.signed_in_as, seen.is_signed_in) {
+                (Some(name), _) => format!("{name} として認証"),
+                (None, true) => "認証".to_owned(),
+                (None, false) => "契約先のサーバーに接続".to_owned(),
+            };
+            let helo = seen.helo.map(|helo| format!("（クライアント名 {helo}）")).unwrap_or_default();
+            format!("何者かが{from}{who}して送信{helo}：身に覚えのないメール {count} 通が返送された。")
+        }
+    })
+}
+
+/// How unexpected mail was handed in, and how often.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Submissions(Vec<Used>);
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Used {
+    submission: Submission,
+    count: u32,
+    last_at: DateTime<Utc>,
+}
+
+impl Submissions {
+    pub(crate) fn note(&mut self, seen: &Submission, at: DateTime<Utc>) {
+        let is_same = |used: &Used| {
+            used.submission.ip == seen.ip
+                && used.submission.signed_in_as == seen.signed_in_as
+                && used.submission.is_signed_in == seen.is_signed_in
+        };
+        if let Some(used) = self.0.iter_mut().find(|used| is_same(used)) {
+            used.count = used.count.saturating_add(1);
+            used.last_at = at;
+            return;
+        }
+        if self.0.len() >= KEPT {
+            let rarest = self.0.iter().enumerate().min_by_key(|(_, used)| (used.count, used.last_at));
+            if let Some(place) = rarest.map(|(place, _)| place) {
+                self.0.remove(place);
+            }
+        }
+        self.0.push(Used { submission: seen.clone(), count: 1, last_at: at });
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The most frequent one, a sign-in before anything else: the head of the explanation.
+    pub(crate) fn headline(&self) -> Option<EvidenceLine> {
+        let most = self.0.iter().max_by_key(|used| (used.submission.is_signed_in, used.count, used.last_at))?;
+        Some(EvidenceLine {
+            item: ITEM.to_owned(),
+            value: most.submission.to_string(),
+            db: 0.0,
+            count: most.count,
+            against: None,
+        })
+    }
+}
