@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use daimon_tests::life::Person;
+use daimon_tests::life::{Person, THIEF};
 use daimon_tests::world::World;
 use serde_json::Value;
 
@@ -41,9 +41,24 @@ async fn a_stolen_mailbox_opens_one_incident_and_tells_by_signed_webhook() {
         why.as_array().unwrap().iter().any(|line| text(line, "item") == item && text(line, "value") == value)
     };
     // Real Postfix and Dovecot said who signed in, the month of answers how complete Sent is.
-    for (item, value) in [("origin", "own_authenticated"), ("sent_copy", "missing"), ("recipient", "never_seen")] {
+    let seen = [
+        ("gen_site", "own_provider"),
+        ("origin", "own_authenticated"),
+        ("fingerprint", "new"),
+        ("sent_copy", "missing"),
+        ("recipient", "never_seen"),
+    ];
+    for (item, value) in seen {
         assert!(says(item, value), "{item} = {value} is not in {why:#}");
     }
+    let incident = world.client.incident(&id).await.unwrap();
+    let headline = text(&incident, "headline");
+    assert!(headline.contains(&format!("signed in as {} from {THIEF}", sato.address)), "{headline}");
+    assert_eq!(text(&why[0], "sentence"), headline);
+    let copy = why.as_array().unwrap().iter().find(|line| text(line, "item") == "sent_copy").unwrap();
+    let rival = text(copy, "against");
+    assert!(text(copy, "sentence").contains(&format!("makes {rival} ")), "{copy}");
+    assert!(text(&incident, "score_note").starts_with("The lines add up to "), "{incident:#}");
     let told = catcher.wait_for(Duration::from_secs(20), |caught| caught.kind() == "incident.opened").await.unwrap();
     told.verify(&secret, false).unwrap();
     let body = String::from_utf8(told.body.clone()).unwrap();
@@ -74,4 +89,58 @@ async fn a_forged_sender_is_backscatter_and_raises_no_alarm_of_a_takeover() {
     let verdicts: Vec<String> = incidents.iter().map(|incident| text(incident, "verdict")).collect();
     assert_eq!(verdicts, ["backscatter"]);
     assert_eq!(text(incidents.first().unwrap(), "severity"), "medium");
+}
+
+#[tokio::test]
+async fn bounces_that_a_stranger_writes_in_the_providers_name_are_no_takeover() {
+    let world = World::start().await.unwrap();
+    let servers = world.servers;
+    let sato = Person::with_account(servers, &format!("framed@{}.example", world.tag), "correct horse").unwrap();
+    let now = world.clock.now().await;
+    sato.lived_for_a_month(servers, now).await.unwrap();
+    let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
+    let mailbox = world
+        .client
+        .create_mailbox(&tenant, &sato.address, &sato.password, "mail.sakura-dental.example", servers.dovecot.imaps)
+        .await
+        .unwrap();
+    world.drain().await.unwrap();
+
+    sato.was_framed(servers, 40, now).await.unwrap();
+    world.pass(TimeDelta::minutes(20)).await.unwrap();
+
+    let bounces = world.client.bounces(&mailbox).await.unwrap();
+    assert!(bounces.len() >= 40);
+    for incident in world.client.incidents().await.unwrap() {
+        assert_ne!(text(&incident, "verdict"), "account_takeover");
+        let incident = world.client.incident(&text(&incident, "id")).await.unwrap();
+        assert_eq!(incident["headline"], Value::Null, "what the stranger wrote is no fact");
+        let lines = incident["evidence"].as_array().unwrap();
+        assert!(lines.iter().all(|line| text(line, "value") != "own_authenticated"), "{lines:#?}");
+        let by_own = lines.iter().find(|line| text(line, "value") == "own_provider");
+        assert!(by_own.is_none_or(|line| line["count"].as_u64() < Some(40)), "{lines:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_mailbox_without_sent_mail_is_never_said_to_be_forged_only() {
+    let world = World::start().await.unwrap();
+    let servers = world.servers;
+    let sato = Person::with_account(servers, &format!("pop@{}.example", world.tag), "correct horse").unwrap();
+    let now = world.clock.now().await;
+    let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
+    world
+        .client
+        .create_mailbox(&tenant, &sato.address, &sato.password, "mail.sakura-dental.example", servers.dovecot.imaps)
+        .await
+        .unwrap();
+    world.drain().await.unwrap();
+
+    sato.was_forged(servers, 30, now).await.unwrap();
+    world.pass(TimeDelta::minutes(20)).await.unwrap();
+
+    let incidents = world.client.incidents().await.unwrap();
+    let verdicts: Vec<String> = incidents.iter().map(|incident| text(incident, "verdict")).collect();
+    assert_eq!(verdicts, ["undetermined"]);
+    assert_eq!(text(incidents.first().unwrap(), "severity"), "high");
 }
