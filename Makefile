@@ -1,10 +1,10 @@
 # Every target is one line that calls a program of the workspace. `make` alone says what there is.
-.PHONY: help deps demo up test sqlx openapi
+.PHONY: help deps demo up test bench bench-bounce sqlx openapi
 
 CARGO = SQLX_OFFLINE=true cargo
 
 help: ## Say what there is
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 deps: ## Install what the private servers are made of (Postgres, Redis, Dovecot, Postfix)
 	@tests/deps.sh
@@ -17,6 +17,11 @@ up: deps ## API and worker with private servers under .daimon/, and your first A
 
 test: ## Everything: format, lints, arrows, every test with its private servers
 	@.ci/run
+
+bench: bench-bounce ## Every bench, one after the other
+
+bench-bounce: ## How fast reports are read, next to mail-parser alone, and how hostile ones
+	@$(CARGO) bench --locked -p daimon-bounce --bench bounce
 
 sqlx: deps ## Write .sqlx/ anew after a change of SQL or migrations
 	@$(CARGO) build --locked --workspace --bins && exec target/debug/with-servers sqlx
