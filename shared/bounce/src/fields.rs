@@ -105,7 +105,11 @@ impl<'a> Fields<'a> {
 
 impl<'a> Field<'a> {
     fn is(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name.as_bytes())
+        // Few names have the same length and the same first letter.
+        let first = |name: &[u8]| name.first().map(|byte| byte | 0x20);
+        self.name.len() == name.len()
+            && first(self.name) == first(name.as_bytes())
+            && self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 
     /// The value on one line; lines between that belong to no field are left out.
@@ -128,9 +132,9 @@ impl<'a> Field<'a> {
 }
 
 fn trimmed(line: &[u8]) -> Cow<'_, str> {
-    match String::from_utf8_lossy(line) {
-        Cow::Borrowed(line) => Cow::Borrowed(line.trim()),
-        Cow::Owned(line) => Cow::Owned(line.trim().to_owned()),
+    match std::str::from_utf8(line) {
+        Ok(line) => Cow::Borrowed(line.trim()),
+        Err(_) => Cow::Owned(String::from_utf8_lossy(line).trim().to_owned()),
     }
 }
 

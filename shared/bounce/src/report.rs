@@ -19,12 +19,19 @@ pub(crate) struct Status {
 
 /// More recipients than any server reports at once.
 const MAX_RECIPIENTS: usize = 10_000;
+/// More groups than those recipients need.
+const MAX_GROUPS: usize = 2 * MAX_RECIPIENTS;
 
 impl Status {
     /// Adds what one part says. Groups of fields stand between empty lines; a group that names a recipient is about it.
     pub(crate) fn add(&mut self, bytes: &[u8], notes: &mut Vec<String>) {
         let mut rest = bytes;
-        while !rest.is_empty() && self.recipients.len() < MAX_RECIPIENTS {
+        for _ in 0..MAX_GROUPS {
+            let blank = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+            rest = rest.get(blank..).unwrap_or_default();
+            if rest.is_empty() || self.recipients.len() >= MAX_RECIPIENTS {
+                break;
+            }
             let (fields, end) = Fields::read(rest);
             rest = rest.get(end.max(1)..).unwrap_or_default();
             if !fields.is_empty() {

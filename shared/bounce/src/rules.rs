@@ -68,10 +68,10 @@ pub(crate) struct Rule {
     unless: Vec<String>,
     /// `5.1.1`, or with `x` for any number.
     #[serde(default)]
-    status: Vec<String>,
+    status: Vec<Pattern>,
     /// The rule does not hold with these.
     #[serde(default)]
-    unless_status: Vec<String>,
+    unless_status: Vec<Pattern>,
     #[serde(default)]
     reply: Vec<u16>,
     /// `connect`, `hello`, `mail`, `rcpt`, `data`.
@@ -260,8 +260,8 @@ fn holds(rule: &Rule, [any, also, unless]: &[Hits; 3], failure: &Failure<'_>) ->
         && (also.is_empty() || failure.words.meets(also))
         && !failure.words.meets(unless)
         && (rule.status.is_empty()
-            || failure.status.is_some_and(|status| rule.status.iter().any(|pattern| is_like(status, pattern))))
-        && !failure.status.is_some_and(|status| rule.unless_status.iter().any(|pattern| is_like(status, pattern)))
+            || failure.status.is_some_and(|status| rule.status.iter().any(|pattern| pattern.fits(status))))
+        && !failure.status.is_some_and(|status| rule.unless_status.iter().any(|pattern| pattern.fits(status)))
         && (rule.step.is_empty() || failure.step.is_some_and(|step| rule.step.contains(&step)))
         && !failure.step.is_some_and(|step| rule.unless_step.contains(&step))
         && (rule.action.is_empty() || rule.action.contains(&failure.action))
@@ -270,11 +270,27 @@ fn holds(rule: &Rule, [any, also, unless]: &[Hits; 3], failure: &Failure<'_>) ->
             || failure.senders.iter().flatten().any(|host| rule.sender.iter().any(|end| host.ends_with(end.as_str()))))
 }
 
-/// Whether `5.1.1` is like `x.1.1`.
-fn is_like(status: EnhancedStatus, pattern: &str) -> bool {
-    let mut parts = pattern.split('.');
-    let mut fits = |number: u16| parts.next().is_some_and(|part| part == "x" || part.parse() == Ok(number));
-    fits(u16::from(status.class.digit())) && fits(status.subject) && fits(status.detail)
+/// A status in which `x` stands for any number.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Pattern([Option<u16>; 3]);
+
+impl Pattern {
+    fn fits(&self, status: EnhancedStatus) -> bool {
+        let numbers = [u16::from(status.class.digit()), status.subject, status.detail];
+        self.0.iter().zip(numbers).all(|(pattern, number)| pattern.is_none_or(|pattern| pattern == number))
+    }
+}
+
+impl TryFrom<String> for Pattern {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let number = |part: &str| if part == "x" { Ok(None) } else { part.parse().map(Some) };
+        let numbers = text.split('.').map(number).collect::<Result<Vec<_>, _>>();
+        let numbers = numbers.ok().and_then(|numbers| numbers.try_into().ok());
+        numbers.map(Self).ok_or_else(|| format!("{text:?} is no status such as 5.1.1 or x.7.1"))
+    }
 }
 
 /// The rule that the words decide.

@@ -1,9 +1,9 @@
 //! Many words at once: one pass over a text finds every word that anything asks about.
 //!
 //! Rules, phrases and notices know some fifteen hundred words. Looking for each by itself would read a letter as often.
-//! An automaton of them has 15 MB of transitions and waits for memory at every byte. So of each word the four bytes are
-//! kept that fewest other words contain; a table of bits, small enough to stay near the processor, tells for the four
-//! bytes at hand that nearly always no word has them, and the few others are compared.
+//! An automaton of them has 15 MB of transitions and waits for memory at every byte. So of each word the eight bytes are
+//! kept that fewest other words contain, of short ones four; a table of bits, small enough to stay near the processor,
+//! tells for the bytes at hand that nearly always no word has them, and the few others are compared.
 
 use std::collections::HashMap;
 
@@ -40,26 +40,29 @@ impl Words {
     }
 
     pub(crate) fn search(self) -> Result<Search, TooShort> {
-        let mut common: HashMap<u32, usize> = HashMap::new();
-        for word in &self.all {
-            for (_, gram) in grams(word) {
-                *common.entry(gram).or_default() += 1;
-            }
+        let mut common: HashMap<u64, usize> = HashMap::new();
+        for (_, gram) in
+            self.all.iter().flat_map(|word| grams(word)).flat_map(|(end, gram)| [(end, gram), (end, short(gram))])
+        {
+            *common.entry(gram).or_default() += 1;
         }
-        let last = Hits::of(&self.last);
-        let mut search =
-            Search { words: Vec::new(), last, known: vec![0; 1 << 10], anchors: vec![Vec::new(); 1 << ANCHOR_BITS] };
+        let mut search = Search { last: Hits::of(&self.last), ..Search::default() };
         for (number, word) in self.all.into_iter().enumerate() {
-            // What stands before a word of three bytes may be anything, or the start of the text.
-            let before = if word.len() == 3 { 0xff } else { 0 };
+            if word.len() < 3 {
+                return Err(TooShort(word));
+            }
+            let is_long = word.len() >= 8;
+            let width = if is_long { 8 } else { word.len().min(4) };
             let (end, gram) = grams(&word)
-                .filter(|(end, _)| *end >= word.len().min(4))
+                .filter(|(end, _)| *end >= width)
+                .map(|(end, gram)| (end, if is_long { gram } else { short(gram) }))
                 .min_by_key(|(_, gram)| common.get(gram).copied())
-                .filter(|_| word.len() >= 3)
-                .ok_or_else(|| TooShort(word.clone()))?;
-            for before in 0..=before {
+                .unwrap_or_default();
+            let table = if is_long { &mut search.long } else { &mut search.short };
+            // What stands before a word of three bytes may be anything, or the start of the text.
+            for before in 0..=if width == 3 { 0xff } else { 0 } {
                 let gram = gram | before << 24;
-                search.anchor(gram, Anchor { gram, word: number, end });
+                table.add(Anchor { gram, word: number, end });
             }
             search.words.push(word.into_bytes());
         }
@@ -72,30 +75,71 @@ impl Words {
 #[error("{0:?} has less than three bytes")]
 pub(crate) struct TooShort(String);
 
-/// Up to four bytes in a row, and how far they reach; letters of ASCII are the same in both cases, as are some signs.
-fn grams(text: &str) -> impl Iterator<Item = (usize, u32)> {
+/// Up to eight bytes in a row, and how far they reach; letters of ASCII are the same in both cases, as are some signs.
+fn grams(text: &str) -> impl Iterator<Item = (usize, u64)> {
     let mut gram = 0;
     text.bytes().enumerate().map(move |(at, byte)| {
-        gram = gram << 8 | u32::from(byte | 0x20);
+        gram = gram << 8 | u64::from(byte | 0x20);
         (at + 1, gram)
     })
 }
 
-const ANCHOR_BITS: u32 = 12;
-
-/// Sixteen bits of four bytes.
-fn hash(gram: u32) -> u16 {
-    let [high, low, ..] = gram.wrapping_mul(0x9E37_79B1).to_be_bytes();
-    u16::from_be_bytes([high, low])
+/// The last four of eight bytes.
+fn short(gram: u64) -> u64 {
+    gram & 0xffff_ffff
 }
 
-/// Where a word may be when its four bytes were seen.
+/// Sixteen bits of the bytes.
+fn hash(gram: u64) -> usize {
+    let [high, low, ..] = gram.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
+    usize::from(u16::from_be_bytes([high, low]))
+}
+
+/// Where a word may be when its bytes were seen.
 #[derive(Clone, Copy, Debug)]
 struct Anchor {
-    gram: u32,
+    gram: u64,
     word: usize,
     /// How far into the word they reach.
     end: usize,
+}
+
+/// Anchors by the hash of their bytes.
+#[derive(Debug)]
+struct Table {
+    /// A bit for each hash that there is.
+    known: Vec<u64>,
+    anchors: Vec<Vec<Anchor>>,
+}
+
+/// Of a hash so many bits are left out to find its anchors.
+const SPARED_BITS: usize = 4;
+
+impl Default for Table {
+    fn default() -> Self {
+        Self { known: vec![0; (1 << 16) / 64], anchors: vec![Vec::new(); (1 << 16) >> SPARED_BITS] }
+    }
+}
+
+impl Table {
+    fn add(&mut self, anchor: Anchor) {
+        let hash = hash(anchor.gram);
+        if let Some(bits) = self.known.get_mut(hash / 64) {
+            *bits |= 1 << (hash % 64);
+        }
+        if let Some(anchors) = self.anchors.get_mut(hash >> SPARED_BITS) {
+            anchors.push(anchor);
+        }
+    }
+
+    /// The anchors of these bytes, nearly always none.
+    #[inline]
+    fn get(&self, gram: u64) -> impl Iterator<Item = &Anchor> {
+        let hash = hash(gram);
+        let is_known = self.known.get(hash / 64).is_some_and(|bits| bits & (1 << (hash % 64)) != 0);
+        let anchors = is_known.then(|| self.anchors.get(hash >> SPARED_BITS)).flatten();
+        anchors.into_iter().flatten().filter(move |anchor| anchor.gram == gram)
+    }
 }
 
 /// More of a link or of a host's name than this is not looked at.
@@ -106,48 +150,42 @@ const MAX_NAME_BYTES: usize = 256;
 pub(crate) struct Search {
     words: Vec<Vec<u8>>,
     last: Hits,
-    /// A bit for each hash that a word has.
-    known: Vec<u64>,
-    anchors: Vec<Vec<Anchor>>,
+    /// Where words of eight bytes or more may be, and where shorter ones.
+    long: Table,
+    short: Table,
 }
 
 impl Search {
-    fn anchor(&mut self, gram: u32, anchor: Anchor) {
-        let hash = usize::from(hash(gram));
-        if let Some(bits) = self.known.get_mut(hash / 64) {
-            *bits |= 1 << (hash % 64);
-        }
-        if let Some(anchors) = self.anchors.get_mut(hash >> (16 - ANCHOR_BITS)) {
-            anchors.push(anchor);
-        }
-    }
-
     /// Which words are in the text; letters of ASCII are the same in both cases.
     pub(crate) fn read(&self, text: &str) -> Hits {
         let mut hits = Hits::none(self.words.len());
         // Where the last word of those of which it is told ends, and how long it is.
         let mut last = (0, 0);
         for (end, gram) in grams(text) {
-            let hash = usize::from(hash(gram));
-            if self.known.get(hash / 64).is_none_or(|bits| bits & (1 << (hash % 64)) == 0) {
-                continue;
-            }
-            let anchors = self.anchors.get(hash >> (16 - ANCHOR_BITS)).into_iter().flatten();
-            for anchor in anchors.filter(|anchor| anchor.gram == gram) {
-                let Some(word) = self.words.get(anchor.word) else { continue };
-                let Some(start) = end.checked_sub(anchor.end) else { continue };
-                let here = text.as_bytes().get(start..start + word.len());
-                let is_here = here.is_some_and(|here| here.eq_ignore_ascii_case(word));
-                if is_here && is_said(text, start, start + word.len()) {
-                    hits.add(anchor.word);
-                    if self.last.has(anchor.word) && (start + word.len(), word.len()) > last {
-                        last = (start + word.len(), word.len());
-                        hits.last = Some(anchor.word);
-                    }
-                }
+            for anchor in self.long.get(gram).chain(self.short.get(short(gram))) {
+                self.take(text, end, *anchor, &mut hits, &mut last);
             }
         }
         hits
+    }
+
+    /// Takes the word of an anchor if it is there.
+    #[inline(never)]
+    fn take(&self, text: &str, end: usize, anchor: Anchor, hits: &mut Hits, last: &mut (usize, usize)) {
+        let is_told = self.last.has(anchor.word);
+        if hits.has(anchor.word) && !is_told {
+            return;
+        }
+        let Some((word, start)) = self.words.get(anchor.word).zip(end.checked_sub(anchor.end)) else { return };
+        let here = text.as_bytes().get(start..start + word.len());
+        if !here.is_some_and(|here| here.eq_ignore_ascii_case(word)) || !is_said(text, start, start + word.len()) {
+            return;
+        }
+        hits.add(anchor.word);
+        if is_told && (start + word.len(), word.len()) > *last {
+            *last = (start + word.len(), word.len());
+            hits.last = Some(anchor.word);
+        }
     }
 }
 

@@ -67,6 +67,12 @@ pub(crate) fn looks_like_html(text: &str) -> bool {
     ["<html", "<!doctype html", "<body", "<head"].iter().any(|tag| starts_with(text, tag))
 }
 
+/// Tags that end a line, of long names the first eight letters.
+const BLOCKS: &[&str] = &[
+    "br", "p", "/p", "div", "/div", "tr", "/tr", "li", "/li", "h1", "h2", "h3", "/h1", "/h2", "/h3", "hr", "/td",
+    "/pre", "pre", "table", "/table", "/title", "blockquo",
+];
+
 /// The text a reader of the HTML would see, a line a block.
 pub(crate) fn without_html(html: &str) -> String {
     let mut out = String::with_capacity(html.len());
@@ -77,10 +83,9 @@ pub(crate) fn without_html(html: &str) -> String {
         if hidden.is_none() {
             push_unescaped(before, &mut out);
         }
-        let name: String =
-            tag_on.chars().take(8).take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '!')).collect();
-        let name = name.to_ascii_lowercase();
-        if name.is_empty() || tag_on.starts_with(char::is_whitespace) {
+        let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'!');
+        let name = tag_on.get(..tag_on.bytes().take(8).take_while(is_of_name).count()).unwrap_or_default();
+        if name.is_empty() {
             out.push('<');
             rest = tag_on;
             continue;
@@ -93,16 +98,14 @@ pub(crate) fn without_html(html: &str) -> String {
             out.push_str(inside);
             out.push('>');
         }
-        match name.as_str() {
-            "style" | "script" if hidden.is_none() => hidden = Some(if name == "style" { "/style" } else { "/script" }),
-            closing if hidden == Some(closing) => hidden = None,
-            "br" | "p" | "/p" | "div" | "/div" | "tr" | "/tr" | "li" | "/li" | "h1" | "h2" | "h3" | "/h1" | "/h2"
-            | "/h3" | "hr" | "/td" | "/pre" | "pre" | "table" | "/table" | "/title" | "blockquo"
-                if hidden.is_none() =>
-            {
-                out.push('\n');
-            }
-            _ => {}
+        if let Some(closing) = hidden {
+            hidden = hidden.filter(|_| !name.eq_ignore_ascii_case(closing));
+        } else if name.eq_ignore_ascii_case("style") {
+            hidden = Some("/style");
+        } else if name.eq_ignore_ascii_case("script") {
+            hidden = Some("/script");
+        } else if BLOCKS.iter().any(|block| name.eq_ignore_ascii_case(block)) {
+            out.push('\n');
         }
         rest = tag_on.get(end + 1..).unwrap_or_default();
     }
@@ -117,32 +120,34 @@ fn push_unescaped(text: &str, out: &mut String) {
     while let Some(at) = rest.find('&') {
         out.push_str(rest.get(..at).unwrap_or_default());
         let after = rest.get(at + 1..).unwrap_or_default();
-        let entity: String = after.chars().take(9).take_while(|c| *c != ';').collect();
-        let number = entity.strip_prefix('#').and_then(|digits| match digits.strip_prefix(['x', 'X']) {
-            Some(hex) => u32::from_str_radix(hex, 16).ok(),
-            None => digits.parse().ok(),
-        });
-        let known = match entity.as_str() {
-            "lt" => Some('<'),
-            "gt" => Some('>'),
-            "amp" => Some('&'),
-            "quot" => Some('"'),
-            "apos" => Some('\''),
-            "nbsp" => Some(' '),
-            _ => number.and_then(char::from_u32),
-        };
-        match known {
-            Some(character) if after.get(entity.len()..).is_some_and(|tail| tail.starts_with(';')) => {
-                out.push(if character == '\u{a0}' { ' ' } else { character });
-                rest = after.get(entity.len() + 1..).unwrap_or_default();
-            }
-            _ => {
-                out.push('&');
-                rest = after;
-            }
+        let entity = after.bytes().take(10).position(|byte| byte == b';').and_then(|end| after.get(..end));
+        let known = entity.and_then(|entity| Some((entity, character(entity)?)));
+        if let Some((entity, character)) = known {
+            out.push(if character == '\u{a0}' { ' ' } else { character });
+            rest = after.get(entity.len() + 1..).unwrap_or_default();
+        } else {
+            out.push('&');
+            rest = after;
         }
     }
     out.push_str(rest);
+}
+
+/// What an entity without its `&` and `;` stands for.
+fn character(entity: &str) -> Option<char> {
+    match entity {
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "amp" => Some('&'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        "nbsp" => Some(' '),
+        _ => {
+            let digits = entity.strip_prefix('#')?;
+            let hex = digits.strip_prefix(['x', 'X']).map(|hex| u32::from_str_radix(hex, 16));
+            hex.unwrap_or_else(|| digits.parse()).ok().and_then(char::from_u32)
+        }
+    }
 }
 
 /// The addresses in a line, in lower case, without duplicates, as many as anybody wants to know.

@@ -3,11 +3,13 @@
 //! Postfix and qmail write `<user@host>: reason`, Exim indents `user@host` and the reason below it, Exchange writes
 //! `user@host on DATE` or the address alone.
 
-use super::Found;
+use super::{Found, MAX_RECIPIENTS};
 use crate::text;
 
 /// Lines of reason that belong to one address.
 const MAX_LINES: usize = 40;
+/// The most of a reason that several addresses share.
+const MAX_SHARED_BYTES: usize = 4 << 10;
 
 /// What may stand before the address.
 const LABELS: &[&str] = &[
@@ -156,6 +158,9 @@ pub(super) fn read(lines: &[&str]) -> Vec<Found> {
                 }
                 continue;
             }
+            if found.len() == MAX_RECIPIENTS {
+                break;
+            }
             found.push(Found { address, text: rest.to_owned(), original: generated_from(rest), ..Found::default() });
             (taken, blanks) = (0, 0);
         } else if let Some(last) = found.last_mut() {
@@ -177,7 +182,7 @@ pub(super) fn read(lines: &[&str]) -> Vec<Found> {
         if recipient.text.trim_matches([':', ' ', '>']).is_empty() {
             recipient.text.clone_from(&reason);
         } else {
-            reason.clone_from(&recipient.text);
+            text::cut(&recipient.text, MAX_SHARED_BYTES).clone_into(&mut reason);
         }
     }
     found
