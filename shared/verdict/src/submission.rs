@@ -107,6 +107,8 @@ pub fn sentence(line: &EvidenceLine, language: Language) -> Option<String> {
     }
     let seen = read(&line.value);
     let from = seen.ip.map(|ip| ip.to_string());
+    // Many clients greet with their address, which is told already.
+    let helo = seen.helo.as_ref().filter(|helo| from.as_ref() != Some(*helo));
     let count = line.count;
     Some(match language {
         Language::English => {
@@ -116,7 +118,7 @@ pub fn sentence(line: &EvidenceLine, language: Language) -> Option<String> {
                 (None, false) => "sent through the own provider".to_owned(),
             };
             let from = from.map(|ip| format!(" from {ip}")).unwrap_or_default();
-            let helo = seen.helo.map(|helo| format!(" with a client that calls itself {helo}")).unwrap_or_default();
+            let helo = helo.map(|helo| format!(" with a client that calls itself {helo}")).unwrap_or_default();
             let mails = if count == 1 { "1 mail".to_owned() } else { format!("{count} mails") };
             format!("Somebody {who}{from}{helo}: {mails} that nobody here is known to have written came back.")
         }
@@ -127,7 +129,7 @@ pub fn sentence(line: &EvidenceLine, language: Language) -> Option<String> {
                 (None, true) => "認証".to_owned(),
                 (None, false) => "契約先のサーバーに接続".to_owned(),
             };
-            let helo = seen.helo.map(|helo| format!("（クライアント名 {helo}）")).unwrap_or_default();
+            let helo = helo.map(|helo| format!("（クライアント名 {helo}）")).unwrap_or_default();
             format!("何者かが{from}{who}して送信{helo}：身に覚えのないメール {count} 通が返送された。")
         }
     })
@@ -179,5 +181,20 @@ impl Submissions {
             count: most.count,
             against: None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_reads_back_and_an_address_is_told_once() {
+        let ip = "203.0.113.7".parse().ok();
+        let seen = Submission { signed_in_as: None, is_signed_in: true, ip, helo: Some("203.0.113.7".to_owned()) };
+        assert_eq!(read(&seen.to_string()), seen);
+        let line = EvidenceLine { item: ITEM.to_owned(), value: seen.to_string(), db: 0.0, count: 1, against: None };
+        let told = sentence(&line, Language::English).unwrap();
+        assert!(told.starts_with("Somebody signed in from 203.0.113.7: 1 mail that"), "{told}");
     }
 }
