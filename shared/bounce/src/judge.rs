@@ -220,6 +220,10 @@ fn is_vague(status: EnhancedStatus) -> bool {
 }
 
 fn permanence(action: Action, status: Option<EnhancedStatus>, reply: Option<u16>, reason: Reason) -> Permanence {
+    // Exim says 5.0.0 of all that it gives up, also of what was only refused for now.
+    let passes = matches!(reason, Reason::Expired | Reason::NetworkError | Reason::TlsFailure);
+    let status =
+        status.filter(|status| !(is_vague(*status) && (matches!(reply, Some(400..=499)) || reply.is_none() && passes)));
     let is_temporary = match (action, status.map(|status| status.class), reply) {
         (Action::Delayed, _, _) | (_, Some(Class::PersistentTransient), _) | (_, None, Some(400..=499)) => true,
         (_, Some(Class::Permanent), _) | (_, None, Some(500..=599)) => false,

@@ -15,7 +15,7 @@ use crate::{
     mime::Part,
     notice, origin, recognise,
     recognise::Signs,
-    report::Status,
+    report::{self, Status},
     search::Hits,
     text,
 };
@@ -181,7 +181,7 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
         kind,
         reporting_mta: status
             .reporting_mta
-            .or_else(|| feedback.as_ref().and_then(|fields| fields.get("reporting-mta").map(|mta| mta.to_lowercase()))),
+            .or_else(|| feedback.as_ref().and_then(|fields| fields.get("reporting-mta").map(|mta| report::host(&mta)))),
         arrival_date: status.arrival_date.or_else(|| {
             feedback
                 .as_ref()

@@ -111,6 +111,7 @@ fn read_comment(comment: &str, clause: &str, hop: &mut Hop) {
     if lower.contains("from userid") || lower.contains("by uid ") || lower.contains("invoked by uid") {
         hop.local_submission = true;
     }
+    hop.local_submission |= lower.ends_with("/submit"); // Sendmail's command: "(8.17.1/8.17.1/Submit)"
     if clause != "from" {
         return;
     }
@@ -120,9 +121,13 @@ fn read_comment(comment: &str, clause: &str, hop: &mut Hop) {
         hop.from_host = hop.from_host.take().or(looked_up);
         hop.helo = helo.split([' ', ')']).next().map(|name| name.trim_matches(['[', ']', '?']).to_owned());
     }
+    // What stood after "from" may be the address that the client claims; the one in brackets was seen.
+    let seen = lower.split("helo").next().unwrap_or_default();
+    hop.from_ip = seen.split([' ', '@', '=']).find_map(address).or(hop.from_ip);
     if hop.from_ip.is_none() {
         hop.from_ip = lower.split([' ', '@', '=']).find_map(address);
     }
+    hop.local_submission |= lower.contains("[local]"); // OpenSMTPD
     let first = lower.split([' ', '[']).next().unwrap_or_default().trim_end_matches('.');
     if hop.from_host.is_none()
         // sendmail: the client's owner gave it that name, and the name's owner does not agree.
@@ -175,6 +180,7 @@ mod tests {
         assert!(hop.authenticated);
         assert_eq!(hop.authenticated_as.as_deref(), Some("anna@example.org"));
         assert_eq!(hop.helo.as_deref(), Some("192.0.2.9"));
+        assert_eq!(hop.from_ip, "198.51.100.7".parse().ok(), "the address that was seen, not the one claimed");
         assert_eq!(hop.from_host.as_deref(), Some("dsl.example.net"));
         assert_eq!(hop.by.as_deref(), Some("mx.example.org"));
         assert_eq!(hop.with.as_deref(), Some("ESMTPSA"));
@@ -187,6 +193,13 @@ mod tests {
             read("by web.example.org (Postfix, from userid 33) id 4X; Sat, 3 Jan 2026 01:05:34 +0000").local_submission
         );
         assert!(read("(qmail 18901 invoked by uid 33); 1 Jul 2014 08:30:40 -0000").local_submission);
+        assert!(
+            read(
+                "(from www-data@localhost) by mx.example.org (8.17.1/8.17.1/Submit) id 6A; Sat, 3 Jan 2026 01:05:34 GMT"
+            )
+            .local_submission
+        );
+        assert!(read("from localhost (mx.example.org [local]) by mx.example.org (OpenSMTPD) with ESMTPA id 1; Sat, 3 Jan 2026 01:05:34 +0000").local_submission);
         assert!(read("from www-data by web.example.org with local (Exim 4.96) (envelope-from <x@example.org>) id 1a; Sat, 3 Jan 2026 01:05:34 +0000").local_submission);
     }
 
@@ -213,6 +226,14 @@ mod tests {
     fn a_name_that_may_be_forged_is_none() {
         let hop = read("from liar (mail.example.org [198.51.100.7] (may be forged)) by mx.example.org with ESMTP id 1");
         assert_eq!((hop.from_host, hop.from_ip), (None, "198.51.100.7".parse().ok()));
+    }
+
+    #[test]
+    fn exim_writes_the_address_that_was_seen_first() {
+        let hop = read(
+            "from [198.51.100.7] (port=4312 helo=[192.168.0.9]) by mx.example.org with esmtpsa (Exim 4.96) id 1a; Sat, 3 Jan 2026 01:05:34 +0000",
+        );
+        assert_eq!(hop.from_ip, "198.51.100.7".parse().ok());
     }
 
     #[test]

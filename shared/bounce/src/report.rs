@@ -22,6 +22,11 @@ const MAX_RECIPIENTS: usize = 10_000;
 /// More groups than those recipients need.
 const MAX_GROUPS: usize = 2 * MAX_RECIPIENTS;
 
+/// A host's name as in `dns; mx.example.org` (RFC 3464, 2.1.2).
+pub(crate) fn host(value: &str) -> String {
+    after_type(value).trim_matches(['<', '>', ' ']).to_lowercase()
+}
+
 impl Status {
     /// Adds what one part says. Groups of fields stand between empty lines; a group that names a recipient is about it.
     pub(crate) fn add(&mut self, bytes: &[u8], notes: &mut Vec<String>) {
@@ -42,8 +47,7 @@ impl Status {
     }
 
     fn add_message_fields(&mut self, fields: &Fields<'_>) {
-        let typed =
-            |name: &str| fields.get(name).map(|value| after_type(&value).trim_matches(['<', '>', ' ']).to_lowercase());
+        let typed = |name: &str| fields.get(name).map(|value| host(&value));
         self.reporting_mta = self.reporting_mta.take().or_else(|| typed("reporting-mta"));
         self.received_from_mta = self.received_from_mta.take().or_else(|| typed("received-from-mta"));
         self.original_envelope_id =

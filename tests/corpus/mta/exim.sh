@@ -2,6 +2,7 @@
 # Exim as control panels set it up: it signs users in, forwards by alias, and refuses what exceeds an hour's share.
 set -eu
 host=$1 address=$2
+rm -rf /var/spool/daimon
 mkdir -p /etc/daimon /var/spool/daimon
 openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=$host" -keyout /etc/daimon/key.pem -out /etc/daimon/cert.pem 2>/dev/null
 chown -R Debian-exim /etc/daimon /var/spool/daimon

@@ -2,6 +2,7 @@
 # OpenSMTPD. It tells only of what failed and what is late.
 set -eu
 host=$1 address=$2
+rm -rf /var/spool/smtpd/queue/*
 mkdir -p /etc/daimon
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj "/CN=$host" -keyout /etc/daimon/key.pem -out /etc/daimon/cert.pem 2>/dev/null
 chmod 600 /etc/daimon/key.pem

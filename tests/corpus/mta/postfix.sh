@@ -2,6 +2,7 @@
 # Postfix with Dovecot for the sign-ins: what most hosters run. It gives up after half a minute instead of five days.
 set -eu
 host=$1 address=$2
+rm -rf /var/spool/postfix/deferred/* /var/spool/postfix/incoming/* /var/spool/postfix/active/*
 openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=$host" -keyout /etc/postfix/key.pem -out /etc/postfix/cert.pem 2>/dev/null
 cat > /etc/postfix/main.cf <<END
 compatibility_level = 3.6

@@ -3,6 +3,7 @@
 set -eu
 host=$1 address=$2
 mkdir -p /etc/daimon /var/spool/mqueue /var/run/sendmail/mta /etc/mail/sasl
+rm -rf /var/spool/mqueue/* /var/spool/mqueue-client/*
 openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=$host" -keyout /etc/daimon/key.pem -out /etc/daimon/cert.pem 2>/dev/null
 chmod 600 /etc/daimon/key.pem
 echo 'info: m.sato@phone-carrier.example' > /etc/mail/aliases
@@ -46,4 +47,14 @@ echo "$USERS" | sort -u | while IFS=: read -r user password; do
 done
 chmod 644 /etc/sasldb2
 /usr/lib/sm.bin/newaliases -C/etc/mail/sendmail.cf >/dev/null 2>&1 || newaliases -C/etc/mail/sendmail.cf || true
+# The command of local users hands in by SMTP.
+cat > /etc/daimon/submit.mc <<END
+include(\`/usr/share/sendmail/cf/m4/cf.m4')dnl
+OSTYPE(\`debian')dnl
+DOMAIN(\`debian-msp')dnl
+define(\`confDOMAIN_NAME', \`$host')dnl
+define(\`confDONT_PROBE_INTERFACES', \`True')dnl
+FEATURE(\`msp', \`[$address]', \`25')dnl
+END
+m4 /etc/daimon/submit.mc > /etc/mail/submit.cf
 /usr/sbin/sendmail -bd -q3s

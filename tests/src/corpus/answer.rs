@@ -2,9 +2,10 @@
 #![expect(clippy::indexing_slicing, reason = "to assign to an index of a JSON object inserts")]
 
 use anyhow::Context;
+use daimon_domain::reason::Reason;
 use serde_json::{Map, Value, json};
 
-use super::script::{Answer, By, Mail, Mta, Scene, Script};
+use super::script::{Answer, At, By, Mail, Mta, Scene, Script};
 
 /// What the mail server did, as it says itself (RFC 3464, 2.3.3).
 fn action(report: &str) -> &'static str {
@@ -35,7 +36,7 @@ pub fn expected(script: &Script, mta: &Mta, scene: &Scene, id: &str, report: &st
             .iter()
             .find(|answer| answer.to.to_lowercase() == address || answer.alias.as_deref() == Some(&address))
             .with_context(|| format!("{} tells of {address}", scene.name))?;
-        recipients.push(recipient(answer, &address, action));
+        recipients.push(recipient(mta, answer, &address, action, report));
     }
     anyhow::ensure!(!recipients.is_empty(), "{}: the report names nobody:\n{report}", scene.name);
     let mut all = json!({ "kind": kind, "reporting_mta": mta.host, "recipients": recipients });
@@ -68,20 +69,26 @@ fn addresses(report: &str) -> Vec<String> {
     found
 }
 
-fn recipient(answer: &Answer, address: &str, action: &str) -> Value {
+fn recipient(mta: &Mta, answer: &Answer, address: &str, action: &str, report: &str) -> Value {
     let mut recipient = json!({ "address": address, "action": action });
-    if let Some(alias) = answer.alias.as_ref().filter(|alias| *alias != address) {
+    if let Some(alias) = answer.alias.as_ref().filter(|_alias| mta.names_alias) {
         recipient["original_address"] = json!(alias);
     }
     if !matches!(action, "failed" | "delayed") {
         return recipient;
     }
-    if let Some(reason) = answer.reason {
+    // A server that only says how long it waited tells of no other cause.
+    let reason = if answer.unsaid.contains(&mta.name) { Some(Reason::Expired) } else { answer.reason };
+    if let Some(reason) = reason {
         recipient["reason"] = json!(reason);
     }
     // A refusal for now stays one after the last try: to write again later can help.
     let first = answer.reply.trim_start().chars().next();
-    let is_temporary = action == "delayed" || first == Some('4') || first.is_none() && answer.is_passing();
+    let is_temporary = action == "delayed"
+        || first == Some('4')
+        || first.is_none() && answer.is_passing()
+        // Postfix takes a refusal at the greeting for one of this host at this time, and goes on trying.
+        || answer.at == At::Connect && report.lines().any(|line| line.starts_with("Status: 4"));
     recipient["permanence"] = json!(if is_temporary { "temporary" } else { "permanent" });
     if let Some(status) = &answer.status {
         recipient["status"] = json!(status);
@@ -100,6 +107,7 @@ fn origin(mta: &Mta, mail: &Mail, is_forwarded: bool, id: &str) -> Map<String, V
     if !is_forwarded {
         let mut ours = json!({ "by": mta.host });
         match mail.by {
+            By::SignedIn if !mta.signs_in => ours["authenticated"] = json!(false),
             By::SignedIn => {
                 ours["authenticated"] = json!(true);
                 if mta.names_user {
@@ -107,12 +115,16 @@ fn origin(mta: &Mta, mail: &Mail, is_forwarded: bool, id: &str) -> Map<String, V
                 }
             }
             By::Relay => ours["authenticated"] = json!(false),
-            By::Local => ours["local_submission"] = json!(true),
+            By::Local if mta.local_hops == 1 => ours["local_submission"] = json!(true),
+            By::Local => {}
         }
         if let (Some(client), By::SignedIn | By::Relay) = (mail.client, mail.by) {
             ours["from_ip"] = json!(client);
         }
         let mut hops = vec![ours];
+        if mail.by == By::Local && mta.local_hops > 1 {
+            hops.push(json!({ "by": mta.host, "local_submission": true }));
+        }
         hops.extend((0..mail.hops).map(|_brought| json!({})));
         origin.insert("received".to_owned(), Value::Array(hops));
     }

@@ -106,8 +106,9 @@ fn machine(script: &Script, mta: &Mta) -> anyhow::Result<()> {
     let lines = format!(
         "set -e
 ip link set lo up
-{own}ip link add silent type dummy
-ip link set silent up
+{own}ip link add silent type veth peer name void
+ip link set void up
+ip link set silent arp off up
 ip route add 203.0.113.0/24 dev silent
 ip route add unreachable 198.51.100.0/24
 "

@@ -23,6 +23,7 @@ pub struct Script {
 }
 
 /// A mail server of ours.
+#[expect(clippy::struct_excessive_bools, reason = "each is a habit that it has or not")]
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mta {
@@ -40,6 +41,19 @@ pub struct Mta {
     /// Whether the envelope sender comes back with the mail.
     #[serde(default)]
     pub returns_sender: bool,
+    /// Whether it says which address was written to, when it forwarded.
+    #[serde(default)]
+    pub names_alias: bool,
+    /// Whether senders can sign in. Where not, they hand in from the same address without.
+    #[serde(default)]
+    pub signs_in: bool,
+    /// How many Received lines it writes when the `sendmail` command hands in.
+    #[serde(default = "one")]
+    pub local_hops: usize,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// How a mail reaches our mail server.
@@ -152,6 +166,9 @@ pub struct Answer {
     /// What is written to it.
     #[serde(default)]
     pub mail: String,
+    /// The mail servers that don't say what happened, only that they waited.
+    #[serde(default)]
+    pub unsaid: Vec<String>,
     /// The address that was written to, when ours forwards.
     pub alias: Option<String>,
 }

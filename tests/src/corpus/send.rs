@@ -15,8 +15,8 @@ pub const PASSWORD: &str = "sakura-2026";
 pub fn send(mta: &Mta, mail: &Mail, scene: &Scene, recipients: &[String], bytes: &[u8]) -> anyhow::Result<()> {
     let from = mail.envelope_from.as_deref().unwrap_or(&mail.from);
     match mail.by {
-        By::SignedIn => signed_in(mta, mail, from, recipients, bytes),
-        By::Relay => relay(mta, mail, scene, from, recipients, bytes),
+        By::SignedIn if mta.signs_in => signed_in(mta, mail, from, recipients, bytes),
+        By::SignedIn | By::Relay => relay(mta, mail, scene, from, recipients, bytes),
         By::Local => local(from, recipients, bytes),
     }
 }

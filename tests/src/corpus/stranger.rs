@@ -118,7 +118,15 @@ impl Talk {
                 "MAIL" => {
                     self.sender = path();
                     self.recipients.clear();
-                    let answer = self.to_all(At::Mail).unwrap_or_else(|| "250 2.1.0 Ok".to_owned());
+                    let size = text
+                        .to_ascii_uppercase()
+                        .split_once("SIZE=")
+                        .and_then(|(_, size)| size.split_whitespace().next()?.parse::<u64>().ok());
+                    let is_small = self.answers.iter().any(|answer| answer.at == At::Small);
+                    let too_large = size
+                        .filter(|size| is_small && *size > 1000)
+                        .map(|_| "552 5.3.4 Message size exceeds fixed limit".to_owned());
+                    let answer = self.to_all(At::Mail).or(too_large).unwrap_or_else(|| "250 2.1.0 Ok".to_owned());
                     say(&mut stream, &answer)?;
                 }
                 "RCPT" => {
