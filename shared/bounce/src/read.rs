@@ -142,8 +142,18 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     };
     let mut original = Fields::read(returned).0;
 
-    let own = root.fields.get("to").as_deref().and_then(text::first_address);
-    let in_letter = if may_tell(&signs, &status) { forms::read(&letter, &words, own.as_deref()) } else { Vec::new() };
+    let mut own: Vec<String> = root.fields.get("to").as_deref().map(text::addresses).unwrap_or_default();
+    // A list takes its bounces elsewhere than its mails.
+    if let Some((local, domain)) = own.first().and_then(|own| own.split_once('@')) {
+        let list = ["-bounces", "-admin", "-owner", "-errors"].iter().find_map(|end| local.strip_suffix(end));
+        own.extend(list.map(|list| format!("{list}@{domain}")));
+    }
+    for name in ["from", "sender", "return-path"] {
+        own.extend(original.get(name).as_deref().and_then(text::first_address));
+    }
+    let from = root.fields.get("from").as_deref().and_then(text::first_address).filter(|_| signs.from_system);
+    let host = from.as_deref().and_then(|from| from.rsplit_once('@')).map(|(_, host)| host);
+    let in_letter = if may_tell(&signs, &status) { forms::read(&letter, &words, &own, host) } else { Vec::new() };
     if may_wrap && status.recipients.is_empty() && in_letter.is_empty() && signs.from_system && is_report(&original) {
         return Report { envelope: origin::envelope(&root.fields), ..read_wrapped(returned, false) };
     }

@@ -31,6 +31,8 @@ pub(crate) struct Signs {
     pub(crate) returns_original: bool,
     /// An answer to a mail, by a person or by a machine.
     pub(crate) is_reply: bool,
+    /// Can be unsubscribed from.
+    pub(crate) is_bulk: bool,
     /// Says of itself that a machine answered.
     pub(crate) is_automatic: bool,
 }
@@ -58,6 +60,11 @@ impl Signs {
             null_sender: fields.get("return-path").is_some_and(|value| value.replace(' ', "") == "<>"),
             returns_original: false,
             is_reply: subject_replies || (has("in-reply-to") && !subject.is_empty()),
+            is_bulk: has("list-unsubscribe")
+                && fields.get("from").is_none_or(|from| {
+                    let from = from.to_lowercase();
+                    !from.contains("mailer-daemon") && !from.contains("postmaster")
+                }),
             is_automatic: auto.starts_with("auto-replied")
                 || auto.starts_with("auto-generated")
                 || ["x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply"].iter().any(|name| has(name))
@@ -113,7 +120,7 @@ pub(crate) fn kind(signs: &Signs, letter: &Hits, names_recipients: bool) -> Kind
         signs.from_system || signs.null_sender || signs.header_fails || signs.returns_original || speaks_as_system;
     let is_report = is_from_system
         && weight >= 4
-        && (names_recipients || signs.returns_original || weight >= 6 || signs.header_fails);
+        && (names_recipients || signs.returns_original || (weight >= 6 && !signs.is_bulk) || signs.header_fails);
     match () {
         () if !is_report && signs.is_automatic => Kind::AutoReply,
         () if !is_report => Kind::NotBounce,

@@ -5,6 +5,7 @@
 //! (`sentence`). Each habit is tried where the one before found nothing.
 
 mod heads;
+mod local;
 pub(crate) mod notification;
 mod sentence;
 mod transcript;
@@ -171,23 +172,26 @@ fn has_header(text: &str, skip: usize) -> bool {
     false
 }
 
-/// Everything the letter says of its recipients; `words` was found in it, `own` is the address the report was sent to.
-pub(crate) fn read(letter: &Letter<'_>, words: &Hits, own: Option<&str>) -> Vec<Found> {
+/// Everything the letter says of its recipients; `words` was found in it, `own` are the addresses of the sender, `host` is where the report comes from.
+pub(crate) fn read(letter: &Letter<'_>, words: &Hits, own: &[String], host: Option<&str>) -> Vec<Found> {
     let transcribes = says(words, List::Transcripts);
+    let mut only_own = None;
     let habits = [transcript::read, heads::read, sentence::read];
     for habit in habits.iter().skip(usize::from(!transcribes)) {
         let mut found = habit(&letter.lines);
         found.truncate(MAX_RECIPIENTS);
         found.retain(|recipient| !is_helper(&recipient.address));
         // The sender's own address is named in many reports, but it may also be the one that failed.
-        if found.len() > 1 {
-            found.retain(|recipient| Some(recipient.address.as_str()) != own);
+        if found.iter().any(|recipient| !own.contains(&recipient.address)) {
+            found.retain(|recipient| !own.contains(&recipient.address));
         }
-        if !found.is_empty() {
+        if found.iter().any(|recipient| !own.contains(&recipient.address)) {
             return found;
         }
+        only_own = only_own.or(Some(found).filter(|found| !found.is_empty()));
     }
-    Vec::new()
+    let users = host.map(|host| local::read(&letter.lines, host)).unwrap_or_default();
+    if users.is_empty() { only_own.unwrap_or_default() } else { users }
 }
 
 /// Addresses to write to for help.
