@@ -49,7 +49,7 @@ impl Beside {
     }
 
     fn words(&self) -> &Hits {
-        self.words.get_or_init(|| search(without_label(&text::fold(&self.text))))
+        self.words.get_or_init(|| search(&status::without_repeats(without_label(&text::fold(&self.text)))))
     }
 }
 

@@ -319,7 +319,9 @@ mod tests {
 
     #[test]
     fn every_rule_that_ships_explains_itself_and_decides_its_example() {
-        check_rules(&shipped_rules()).unwrap();
+        if let Err(why) = check_rules(&shipped_rules()) {
+            panic!("{why} {}", std::error::Error::source(&why).map(ToString::to_string).unwrap_or_default());
+        }
     }
 
     #[test]

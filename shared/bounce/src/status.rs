@@ -1,5 +1,7 @@
 //! Status and reply codes in running text.
 
+use std::borrow::Cow;
+
 use daimon_domain::status::{Class, EnhancedStatus};
 
 /// The reply codes of RFC 5321 and those that servers made up and kept.
@@ -60,9 +62,35 @@ pub(crate) fn find_reply(text: &str) -> Option<u16> {
     None
 }
 
+/// A reply of several lines without the codes that begin its second and later lines: they stand between words that
+/// belong together. `text` has single spaces.
+pub(crate) fn without_repeats(text: &str) -> Cow<'_, str> {
+    let first = text.match_indices('-').find_map(|(at, _)| {
+        let (reply, rest) = (text.get(at.checked_sub(3)?..at)?, text.get(at + 1..)?);
+        let status = rest.split(' ').next().filter(|word| word.parse::<EnhancedStatus>().is_ok())?;
+        reply.parse::<u16>().ok().filter(|code| REPLIES.contains(code))?;
+        Some((at + 1 + status.len(), reply, status))
+    });
+    let Some((end, reply, status)) = first else { return Cow::Borrowed(text) };
+    let (begin, rest) = text.split_at(end);
+    let rest = rest.replace(&format!(" {reply}-{status}"), "").replace(&format!(" {reply} {status}"), "");
+    Cow::Owned(format!("{begin}{rest}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_codes_of_later_lines_do_not_part_words() {
+        let reply = "said: 550-5.7.1 low reputation of the sending 550-5.7.1 domain. see 550 5.7.1 https://b.example";
+        assert_eq!(
+            without_repeats(reply),
+            "said: 550-5.7.1 low reputation of the sending domain. see https://b.example"
+        );
+        let single = "550 5.7.1 x 550 5.7.1 y-5.7.1";
+        assert_eq!(without_repeats(single), single);
+    }
 
     #[test]
     fn a_status_is_found_in_text_and_an_address_is_not_one() {

@@ -88,7 +88,9 @@ fn recipient(mta: &Mta, answer: &Answer, address: &str, action: &str, report: &s
         || first == Some('4')
         || first.is_none() && answer.is_passing()
         // Postfix takes a refusal at the greeting for one of this host at this time, and goes on trying.
-        || answer.at == At::Connect && report.lines().any(|line| line.starts_with("Status: 4"));
+        || answer.at == At::Connect
+            && answer.status.is_none()
+            && report.lines().any(|line| line.starts_with("Status: 4"));
     recipient["permanence"] = json!(if is_temporary { "temporary" } else { "permanent" });
     if let Some(status) = &answer.status {
         recipient["status"] = json!(status);
