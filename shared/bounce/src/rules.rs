@@ -26,6 +26,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("rate.toml", include_str!("../rules/rate.toml")),
     ("authentication.toml", include_str!("../rules/authentication.toml")),
     ("reputation.toml", include_str!("../rules/reputation.toml")),
+    ("filter.toml", include_str!("../rules/filter.toml")),
     ("sender.toml", include_str!("../rules/sender.toml")),
     ("mailbox.toml", include_str!("../rules/mailbox.toml")),
     ("domain.toml", include_str!("../rules/domain.toml")),
