@@ -177,15 +177,25 @@ fn every_address(line: &str) -> impl Iterator<Item = String> {
             return None;
         }
         let domain = domain(after).trim_end_matches(['.', '-', '_']);
-        let is_host = domain == "localhost" || domain.contains('.') && !domain.starts_with('.');
+        let is_host = domain == "localhost" || domain.contains(['.', ':']) && !domain.starts_with('.');
         is_host.then(|| lower(&[local, "@", domain].concat()))
     })
 }
 
-/// The host name that the text starts with.
+/// The host name that the text starts with, or the address of one (RFC 5321, 4.1.3).
 fn domain(text: &str) -> &str {
+    let literal = text.strip_prefix('[').and_then(|rest| cut(rest, 50).find(']'));
+    if let Some(end) = literal.filter(|end| text.get(1..=*end).is_some_and(is_literal)) {
+        return text.get(..end + 2).unwrap_or_default();
+    }
     let end = text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))).unwrap_or(text.len());
     text.get(..end).unwrap_or_default()
+}
+
+/// `192.0.2.1` or `IPv6:2001:db8::1`.
+fn is_literal(text: &str) -> bool {
+    let digits = text.strip_prefix("IPv6:").unwrap_or(text);
+    !digits.is_empty() && digits.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, '.' | ':'))
 }
 
 /// The local part that ends where the text ends.
@@ -287,6 +297,10 @@ mod tests {
             ["carl@example.com", "dora@example.net"]
         );
         assert_eq!(addresses("an @ sign, a@b, @example.org"), Vec::<String>::new());
+        assert_eq!(
+            addresses("<a@[192.0.2.1]>, b@[IPv6:2001:db8::1]: c@[x]"),
+            ["a@[192.0.2.1]", "b@[ipv6:2001:db8::1]"]
+        );
     }
 
     #[test]
