@@ -326,6 +326,14 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_names_the_files_in_the_order_in_which_they_are_asked() {
+        let (_, order) = include_str!("../README.md").split_once("Files are asked in this order").unwrap();
+        let named: Vec<&str> = order.split('`').skip(1).step_by(2).take(FILES.len() + 1).collect();
+        let asked: Vec<&str> = shipped_rules().iter().map(|(name, _)| name.trim_end_matches(".toml")).collect();
+        assert_eq!(named, asked);
+    }
+
+    #[test]
     fn two_rules_of_one_name_are_refused() {
         let twice = rule("a", "virus", "virus");
         assert_eq!(fault(&[("one.toml", &twice), ("two.toml", &twice)]), "rule a: there is another of this name");
