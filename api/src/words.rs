@@ -1,6 +1,6 @@
 //! How the closed sets of words appear in the document. The domain knows nothing of `OpenAPI`, so it is told here.
 
-use daimon_domain::bounce::{Action, Kind};
+use daimon_domain::bounce::{Action, Kind, NoticeKind, NoticeStrength};
 use daimon_domain::delivery::{AttemptFault, DeliveryState};
 use daimon_domain::event::EventType;
 use daimon_domain::incident::IncidentState;
@@ -51,6 +51,8 @@ words_schemas! {
     phase: Phase = "When in an incident's life the step is due.";
     who: Who = "Who does it.";
     bounce_kind: Kind = "What the message is.";
+    notice_kind: NoticeKind = "What a provider says it did.";
+    notice_strength: NoticeStrength = "How much the provider's notice proves.";
     action: Action = "What the reporting server did (RFC 3464, 2.3.3).";
     reason: Reason = "Why the delivery failed.";
     permanence: Permanence = "Whether trying again can help.";

@@ -137,6 +137,16 @@ impl Client {
         Ok(answer)
     }
 
+    /// Sends a message as it came over SMTP, to be read; what it says.
+    pub async fn classify(&self, message: Vec<u8>) -> anyhow::Result<Value> {
+        let known = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let token = if let Some(token) = known { token } else { self.sign_in().await? };
+        let request = self.http.post(format!("{}/v1/classify", self.base)).bearer_auth(token);
+        let answer = request.header("content-type", "message/rfc822").body(message).send().await?;
+        ensure!(answer.status() == StatusCode::OK, "the message was refused: {}", answer.status());
+        Ok(serde_json::from_slice(&answer.bytes().await?)?)
+    }
+
     /// Registers a client company; its id.
     pub async fn create_tenant(&self, name: &str) -> anyhow::Result<String> {
         self.post("/v1/tenants", &json!({ "name": name })).await?.text("id")

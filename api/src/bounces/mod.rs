@@ -1,5 +1,6 @@
 //! Bounces: what came back, message by message.
 
+mod classified;
 mod classify;
 mod get;
 mod list;

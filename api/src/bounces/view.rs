@@ -1,7 +1,7 @@
 //! Wire shapes of bounces. Third parties' addresses are not among them: we keep their domain and a hash.
 
 use chrono::{DateTime, Utc};
-use daimon_domain::bounce::{Action, Kind, ProviderNotice, Recipient, Report};
+use daimon_domain::bounce::{Action, Kind};
 use daimon_domain::id::{BounceId, IncidentId, MailboxId, TenantId};
 use daimon_domain::reason::{Fault, Permanence, Reason};
 use daimon_domain::verdict::Verdict;
@@ -149,93 +149,6 @@ impl From<Bounce> for BounceWithEvidenceView {
     fn from(bounce: Bounce) -> Self {
         let evidence = BounceEvidenceView::of(&bounce.observation);
         Self { bounce: bounce.into(), evidence }
-    }
-}
-
-/// A message as it was understood. Nothing of it is kept.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Classified, example = json!({
-    "kind": "bounce", "reporting_mta": "mx.host.example", "provider_notice": null, "notes": [],
-    "recipients": [{"address": "nobody@other.example", "reason": "user_unknown", "status": "5.1.1", "reply": 550,
-        "action": "failed", "permanence": "permanent", "fault": "recipient", "diagnostic": "550 5.1.1 User unknown",
-        "remote_mta": "mx.other.example", "rule": "enhanced_status"}]
-}))]
-pub(crate) struct ClassifiedView {
-    /// What the message is.
-    #[schema(schema_with = crate::words::bounce_kind)]
-    kind: Kind,
-    /// Who wrote the report.
-    #[schema(required = true)]
-    reporting_mta: Option<String>,
-    /// The provider itself says that the account was throttled or blocked.
-    #[schema(value_type = Option<Object>, required = true)]
-    provider_notice: Option<ProviderNotice>,
-    /// What it says of each recipient.
-    recipients: Vec<ClassifiedRecipientView>,
-    /// What could not be read and was skipped.
-    notes: Vec<String>,
-}
-
-/// What it says of one recipient.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ClassifiedRecipient)]
-pub(crate) struct ClassifiedRecipientView {
-    /// The address that failed.
-    address: String,
-    /// Why.
-    #[schema(schema_with = crate::words::reason)]
-    reason: Reason,
-    /// The enhanced status code (RFC 3463).
-    #[schema(required = true)]
-    status: Option<String>,
-    /// The SMTP reply code.
-    #[schema(required = true)]
-    reply: Option<u16>,
-    /// What the reporting server did.
-    #[schema(schema_with = crate::words::action)]
-    action: Action,
-    /// Whether trying again can help.
-    #[schema(schema_with = crate::words::permanence)]
-    permanence: Permanence,
-    /// Whose matter it is.
-    #[schema(schema_with = crate::words::fault)]
-    fault: Fault,
-    /// The line that decided.
-    #[schema(required = true)]
-    diagnostic: Option<String>,
-    /// Who refused.
-    #[schema(required = true)]
-    remote_mta: Option<String>,
-    /// The rule that decided the reason.
-    rule: String,
-}
-
-impl From<Report> for ClassifiedView {
-    fn from(report: Report) -> Self {
-        Self {
-            kind: report.kind,
-            reporting_mta: report.reporting_mta,
-            provider_notice: report.provider_notice,
-            recipients: report.recipients.into_iter().map(ClassifiedRecipientView::from).collect(),
-            notes: report.notes,
-        }
-    }
-}
-
-impl From<Recipient> for ClassifiedRecipientView {
-    fn from(recipient: Recipient) -> Self {
-        Self {
-            address: recipient.address,
-            reason: recipient.reason,
-            status: recipient.status.map(|status| status.to_string()),
-            reply: recipient.reply,
-            action: recipient.action,
-            permanence: recipient.permanence,
-            fault: recipient.fault,
-            diagnostic: recipient.diagnostic,
-            remote_mta: recipient.remote_mta,
-            rule: recipient.rule,
-        }
     }
 }
 

@@ -1,0 +1,23 @@
+//! A message says the same to whoever asks: the API and the command line.
+
+use std::path::Path;
+
+use daimon_tests::program::Program;
+use daimon_tests::world::World;
+use serde_json::Value;
+
+#[tokio::test]
+async fn the_api_and_the_command_line_say_the_same_of_every_mail_that_we_have() {
+    let world = World::without_worker().await.unwrap();
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/bounce/corpus").display().to_string();
+    let output = Program::run("daimon-worker", &["classify", &corpus], &Vec::new()).await.unwrap();
+    let mut count = 0;
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        let mut said: Value = serde_json::from_str(line).unwrap();
+        let path = said.as_object_mut().unwrap().remove("path").unwrap();
+        let mail = std::fs::read(path.as_str().unwrap()).unwrap();
+        assert_eq!(world.client.classify(mail).await.unwrap(), said, "{path}");
+        count += 1;
+    }
+    assert!(count >= 30, "only {count} mails were read");
+}
