@@ -23,6 +23,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("yahoo.toml", include_str!("../rules/yahoo.toml")),
     ("networks.toml", include_str!("../rules/networks.toml")),
     ("services.toml", include_str!("../rules/services.toml")),
+    ("certain.toml", include_str!("../rules/certain.toml")),
     ("rate.toml", include_str!("../rules/rate.toml")),
     ("authentication.toml", include_str!("../rules/authentication.toml")),
     ("reputation.toml", include_str!("../rules/reputation.toml")),
