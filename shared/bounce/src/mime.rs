@@ -86,13 +86,17 @@ impl<'a> Reader<'a> {
         let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let media = if media.contains('/') { media } else { default.to_owned() };
         let mut children = Vec::new();
-        if media.starts_with("multipart/")
-            && depth < MAX_DEPTH
-            && let Some(boundary) =
-                parameter(&content_type, "boundary").or_else(|| self.likely_boundary(from + start, to))
-        {
+        if media.starts_with("multipart/") && depth < MAX_DEPTH {
             let default = if media == "multipart/digest" { "message/rfc822" } else { "text/plain" };
-            for (from, to) in self.pieces(from + start, to, boundary.as_bytes()) {
+            let named = parameter(&content_type, "boundary");
+            let mut pieces =
+                named.map(|boundary| self.pieces(from + start, to, boundary.as_bytes())).unwrap_or_default();
+            if pieces.is_empty()
+                && let Some(likely) = self.likely_boundary(from + start, to)
+            {
+                pieces = self.pieces(from + start, to, likely.as_bytes());
+            }
+            for (from, to) in pieces {
                 if self.parts >= MAX_PARTS {
                     break;
                 }
@@ -102,14 +106,14 @@ impl<'a> Reader<'a> {
         Part { fields, media, body, children }
     }
 
-    /// The first line that can be a boundary, where the header lost the name of it.
+    /// The first line that can be a boundary, where the header names none or one that is not there.
     fn likely_boundary(&mut self, from: usize, to: usize) -> Option<String> {
         let message = self.message;
         let dashed = self.dashed.get_or_insert_with(|| dashed_lines(message));
         let at = dashed.get(dashed.partition_point(|at| *at < from)).copied().filter(|at| *at < to)?;
         let (line, _) = first_line(message.get(at + 2..to)?);
         let line = std::str::from_utf8(line.trim_ascii_end()).ok()?;
-        let names = line.len() <= 70 && line.chars().any(|c| c.is_ascii_alphanumeric()) && !line.contains("  ");
+        let names = line.len() <= 70 && line.chars().any(|c| c.is_ascii_alphanumeric()) && !line.contains(' ');
         names.then(|| line.to_owned())
     }
 

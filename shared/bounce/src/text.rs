@@ -35,13 +35,25 @@ pub(crate) fn with_lf(bytes: &[u8], limit: usize) -> Cow<'_, [u8]> {
 pub(crate) fn decode_charset<'a>(bytes: &'a [u8], charset: Option<&str>) -> Cow<'a, str> {
     let is_iso_2022 = memchr::memchr_iter(0x1b, bytes).any(|at| bytes.get(at + 1) == Some(&b'$'));
     let named = charset.and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes()));
+    // What ASCII or ISO-2022-JP is called and has eight bits is something else.
+    let says_seven_bits = [encoding_rs::ISO_2022_JP, encoding_rs::WINDOWS_1252];
+    let named = named.filter(|encoding| is_iso_2022 || !says_seven_bits.contains(encoding) || bytes.is_ascii());
     let encoding = match named {
         _ if is_iso_2022 => encoding_rs::ISO_2022_JP,
         Some(encoding) => encoding,
         None if std::str::from_utf8(bytes).is_ok() => encoding_rs::UTF_8,
-        None => encoding_rs::WINDOWS_1252,
+        None => japanese(bytes).unwrap_or(encoding_rs::WINDOWS_1252),
     };
     encoding.decode_without_bom_handling(bytes).0
+}
+
+/// The Japanese charset that the bytes are without fault, if they hold kana.
+fn japanese(bytes: &[u8]) -> Option<&'static encoding_rs::Encoding> {
+    [encoding_rs::EUC_JP, encoding_rs::SHIFT_JIS].into_iter().find(|encoding| {
+        encoding
+            .decode_without_bom_handling_and_without_replacement(bytes)
+            .is_some_and(|text| text.contains(|c: char| ('\u{3041}'..='\u{30fe}').contains(&c)))
+    })
 }
 
 /// Decodes encoded words (RFC 2047); text without any stays as it is.
@@ -301,6 +313,21 @@ mod tests {
             addresses("<a@[192.0.2.1]>, b@[IPv6:2001:db8::1]: c@[x]"),
             ["a@[192.0.2.1]", "b@[ipv6:2001:db8::1]"]
         );
+    }
+
+    #[test]
+    fn japanese_is_read_whatever_it_is_called() {
+        for (encoding, charset) in [
+            (encoding_rs::EUC_JP, Some("us-ascii")),
+            (encoding_rs::SHIFT_JIS, None),
+            (encoding_rs::EUC_JP, Some("iso-2022-jp")),
+            (encoding_rs::ISO_2022_JP, None),
+            (encoding_rs::UTF_8, Some("us-ascii")),
+        ] {
+            let (bytes, _, _) = encoding.encode("宛先が見つかりません");
+            assert_eq!(decode_charset(&bytes, charset), "宛先が見つかりません", "{} {charset:?}", encoding.name());
+        }
+        assert_eq!(decode_charset(b"gr\xfc\xdfe", Some("iso-8859-1")), "grüße");
     }
 
     #[test]
