@@ -60,6 +60,8 @@ pub(crate) struct Judge<'a> {
     letter: &'a str,
     letter_words: Cow<'a, Hits>,
     letter_status: OnceCell<Option<EnhancedStatus>>,
+    /// What the subject says, where it is one that gives the reason.
+    subject_words: Option<&'a Hits>,
     reporting_mta: Option<&'a str>,
     default_action: Action,
     /// Only one recipient is reported, so that the whole letter is about it.
@@ -80,7 +82,22 @@ impl<'a> Judge<'a> {
         let start = text::cut(letter, MAX_TEXT_BYTES);
         let letter_words = if start.len() == letter.len() { Cow::Borrowed(words) } else { Cow::Owned(search(start)) };
         let letter_status = OnceCell::new();
-        Self { letter, letter_words, letter_status, reporting_mta, default_action, is_about_one, last: None }
+        let subject_words = None;
+        Self {
+            letter,
+            letter_words,
+            letter_status,
+            subject_words,
+            reporting_mta,
+            default_action,
+            is_about_one,
+            last: None,
+        }
+    }
+
+    /// Adds a subject that gives the reason.
+    pub(crate) fn with_subject(self, words: Option<&'a Hits>) -> Self {
+        Self { subject_words: words, ..self }
     }
 
     /// Decides the reason: the words about the recipient, then those of the whole letter, then the code.
@@ -137,6 +154,7 @@ impl<'a> Judge<'a> {
             .or_else(|| rules::by_words(&failure(&own_words)))
             .or_else(|| rules::by_words(&failure(beside_words)))
             .or_else(|| says_nothing.then(|| rules::by_words(&failure(&self.letter_words))).flatten())
+            .or_else(|| self.subject_words.filter(|_| says_nothing).and_then(|words| rules::by_words(&failure(words))))
             .or_else(|| rules::by_code(&failure(&own_words)));
         let delivered = matches!(action, Action::Delivered | Action::Relayed | Action::Expanded);
         let reason = rule.filter(|_| !delivered).map_or(Reason::Undetermined, |rule| rule.reason);

@@ -175,7 +175,10 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
         let default_action = if kind == Kind::Delay { Action::Delayed } else { Action::Failed };
         let found = std::mem::take(&mut status.recipients);
         let is_about_one = found.len().max(in_letter.len()) <= 1;
-        let judge = Judge::new(&folded, &words, status.reporting_mta.as_deref(), default_action, is_about_one);
+        // sendmail and Domino give the reason there; others repeat the original's subject.
+        let explains = ["returned mail:", "delivery failure:"].iter().any(|start| lower_subject.starts_with(start));
+        let judge = Judge::new(&folded, &words, status.reporting_mta.as_deref(), default_action, is_about_one)
+            .with_subject(Some(&subject_words).filter(|_| explains));
         recipients = judge_all(found, in_letter, &root.fields, &original, judge);
     }
 
