@@ -69,6 +69,8 @@ impl Names {
                 | At::End
                 | At::Taken
                 | At::Drop
+                | At::DropEnd
+                | At::HeloOnly
                 | At::Small
                 | At::NoTls
                 | At::BrokenTls

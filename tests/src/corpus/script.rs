@@ -112,6 +112,10 @@ pub enum At {
     Taken,
     /// Hung up on inside the content.
     Drop,
+    /// Hung up on after the content, without an answer.
+    DropEnd,
+    /// Refused at RCPT by a host that knows no EHLO.
+    HeloOnly,
     /// Taken only up to 1,000 bytes.
     Small,
     /// STARTTLS is wanted and not offered.
@@ -259,9 +263,14 @@ impl Answer {
     /// Whether what happens without a reply may be over tomorrow.
     pub fn is_passing(&self) -> bool {
         match self.at {
-            At::Drop | At::Refused | At::Silent | At::Unreachable | At::NameServerFails | At::BrokenTls | At::NoTls => {
-                true
-            }
+            At::Drop
+            | At::DropEnd
+            | At::Refused
+            | At::Silent
+            | At::Unreachable
+            | At::NameServerFails
+            | At::BrokenTls
+            | At::NoTls => true,
             At::Connect
             | At::Ehlo
             | At::Mail
@@ -274,6 +283,7 @@ impl Answer {
             | At::NullMx
             | At::NoAddress
             | At::Loop
+            | At::HeloOnly
             | At::Here => false,
         }
     }

@@ -105,6 +105,9 @@ impl Talk {
             let verb: String = text.chars().take_while(char::is_ascii_alphabetic).collect();
             let path = || text.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
             match verb.to_ascii_uppercase().as_str() {
+                "EHLO" if self.answers.iter().any(|answer| answer.at == At::HeloOnly) => {
+                    say(&mut stream, "502 Command not implemented")?;
+                }
                 "EHLO" | "HELO" => {
                     text.split_whitespace().nth(1).unwrap_or_default().clone_into(&mut self.helo);
                     let answer = self.to_all(At::Ehlo).unwrap_or_else(|| self.extensions());
@@ -131,7 +134,10 @@ impl Talk {
                 }
                 "RCPT" => {
                     let to = path();
-                    let refusal = self.answers.iter().find(|answer| answer.at == At::Rcpt && same(&answer.to, &to));
+                    let refusal = self
+                        .answers
+                        .iter()
+                        .find(|answer| matches!(answer.at, At::Rcpt | At::HeloOnly) && same(&answer.to, &to));
                     let reply = refusal.map(|answer| self.fill(answer));
                     if reply.is_none() {
                         self.recipients.push(to);
@@ -156,6 +162,9 @@ impl Talk {
                         return Ok(());
                     }
                     let body = content(&mut stream)?;
+                    if self.to_recipients(At::DropEnd).is_some() {
+                        return Ok(());
+                    }
                     if let Some(refusal) = self.to_recipients(At::End) {
                         say(&mut stream, &refusal)?;
                     } else {
