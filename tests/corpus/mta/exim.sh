@@ -51,6 +51,11 @@ aliases:
   domains = sato-dental.example
   local_parts = info
   data = m.sato@phone-carrier.example
+nouser:
+  driver = redirect
+  domains = +local_domains
+  allow_fail
+  data = :fail: Unknown user
 dnslookup:
   driver = dnslookup
   domains = ! +local_domains
