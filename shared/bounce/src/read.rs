@@ -285,6 +285,10 @@ fn judge_all(
     if all.is_empty() {
         all = written_to(original);
     }
+    if all.is_empty() {
+        let subject = fields.decoded("subject").unwrap_or_default();
+        all.extend(text::addresses(&subject).into_iter().map(|address| Found { address, ..Found::default() }));
+    }
     let names_one = letter.len() == 1;
     let beside: HashMap<String, Beside> =
         letter.into_iter().map(|found| (found.address, Beside::new(found.text, found.step))).collect();
