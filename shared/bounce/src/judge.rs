@@ -146,6 +146,8 @@ impl<'a> Judge<'a> {
         } else {
             status.is_none_or(is_vague)
         };
+        // Where a host has answered about this one, what the letter says of others is not said of it.
+        let asks_letter = says_nothing && (self.is_about_one || own.reply().is_none());
         let of_letter = Failure { is_letter: true, ..failure(&self.letter_words) };
         let rule = self
             .is_about_one
@@ -153,7 +155,7 @@ impl<'a> Judge<'a> {
             .flatten()
             .or_else(|| rules::by_words(&failure(&own_words)))
             .or_else(|| rules::by_words(&failure(beside_words)))
-            .or_else(|| says_nothing.then(|| rules::by_words(&failure(&self.letter_words))).flatten())
+            .or_else(|| asks_letter.then(|| rules::by_words(&failure(&self.letter_words))).flatten())
             .or_else(|| self.subject_words.filter(|_| says_nothing).and_then(|words| rules::by_words(&failure(words))))
             .or_else(|| rules::by_code(&failure(&own_words)));
         let delivered = matches!(action, Action::Delivered | Action::Relayed | Action::Expanded);
