@@ -199,6 +199,12 @@ pub(crate) struct Envelope {
     /// In-Reply-To and References, without angle brackets.
     #[schema(nullable = false)]
     references: Option<Vec<String>>,
+    /// In-Reply-To alone.
+    #[schema(nullable = false)]
+    in_reply_to: Option<Vec<String>>,
+    /// What receiving servers checked (RFC 8601), topmost first.
+    #[schema(nullable = false)]
+    checks: Option<Vec<Check>>,
     /// Its own date.
     #[schema(nullable = false)]
     date: Option<DateTime<Utc>>,
@@ -207,9 +213,19 @@ pub(crate) struct Envelope {
     received: Option<Vec<Hop>>,
 }
 
+/// One Authentication-Results field.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "see above")]
+pub(crate) struct Check {
+    /// How many Received lines stand above it.
+    below: usize,
+    /// The field, unfolded.
+    results: String,
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::Value;
     use utoipa::PartialSchema;
 
     use super::*;
@@ -230,43 +246,113 @@ mod tests {
         keys
     }
 
-    fn assert_alike<S: PartialSchema, T: serde::Serialize + serde::de::DeserializeOwned>(least: &Value, full: &Value) {
-        let written = |value: &Value| {
-            let read: T = serde_json::from_value(value.clone()).unwrap();
-            keys(&serde_json::to_value(&read).unwrap())
-        };
-        assert_eq!(names(&S::schema()), (written(full), written(least)));
+    fn assert_alike<S: PartialSchema>(least: &impl serde::Serialize, full: &impl serde::Serialize) {
+        let [least, full] = [serde_json::to_value(least), serde_json::to_value(full)].map(Result::unwrap);
+        assert_eq!(names(&S::schema()), (keys(&full), keys(&least)));
     }
 
     #[test]
     fn the_document_has_every_field_that_the_domain_writes_and_no_other() {
-        use daimon_domain::{bounce, origin};
-        let time = "2026-01-03T01:05:34Z";
-        let notice = json!({"id": "a", "kind": "mailbox_blocked", "strength": "hard"});
-        assert_alike::<ProviderNotice, bounce::ProviderNotice>(&notice, &notice);
-        let hop = json!({"authenticated": true, "local_submission": true});
-        let full_hop = json!({"helo": "a", "from_host": "a", "from_ip": "192.0.2.1", "by": "a", "with": "a",
-            "authenticated": true, "authenticated_as": "a", "local_submission": true, "at": time});
-        assert_alike::<Hop, origin::Hop>(&hop, &full_hop);
-        let origin = json!({"returned": true});
-        let full_origin = json!({"returned": true, "message_id": "a", "date": time, "from": "a", "envelope_from": "a",
-            "subject": "a", "received": [hop], "script": "a", "originating_ip": "192.0.2.1", "mailer": "a",
-            "dkim_domains": ["a"], "authentication_results": ["a"], "list": "a", "auto_submitted": "a"});
-        assert_alike::<Origin, origin::Origin>(&origin, &full_origin);
-        let envelope = json!({"null_return_path": true});
-        let full_envelope = json!({"message_id": "a", "from": "a", "null_return_path": true, "references": ["a"],
-            "date": time, "received": [hop]});
-        assert_alike::<Envelope, bounce::Envelope>(&envelope, &full_envelope);
-        let recipient = json!({"address": "a", "reason": "virus", "action": "failed", "permanence": "permanent",
-            "fault": "content", "rule": "a"});
-        let full_recipient = json!({"address": "a", "original_address": "a", "reason": "virus", "status": "5.1.1",
-            "reply": 550, "action": "failed", "permanence": "permanent", "fault": "content", "diagnostic": "a",
-            "remote_mta": "a", "will_retry_until": time, "rule": "a"});
-        assert_alike::<ClassifiedRecipient, bounce::Recipient>(&recipient, &full_recipient);
-        let report = json!({"kind": "bounce", "recipients": [], "origin": origin, "envelope": envelope});
-        let full_report = json!({"kind": "bounce", "reporting_mta": "a", "arrival_date": time, "received_from_mta": "a",
-            "original_envelope_id": "a", "feedback_type": "a", "provider_notice": notice, "recipients": [],
-            "origin": origin, "envelope": envelope, "notes": ["a"]});
-        assert_alike::<Classified, bounce::Report>(&report, &full_report);
+        use daimon_domain::{bounce, origin, reason};
+        let (text, texts) = (|| Some("a".to_owned()), || vec!["a".to_owned()]);
+        let (time, address) = (Some(DateTime::UNIX_EPOCH), "192.0.2.1".parse().ok());
+        // Every field by name, so that a new one does not compile before it is here and in the document.
+        let notice = bounce::ProviderNotice {
+            id: "a".to_owned(),
+            kind: bounce::NoticeKind::MailboxBlocked,
+            strength: bounce::NoticeStrength::Hard,
+        };
+        assert_alike::<ProviderNotice>(&notice, &notice);
+        let check = bounce::Check { below: 0, results: "a".to_owned() };
+        assert_alike::<Check>(&check, &check);
+        let hop = origin::Hop {
+            helo: text(),
+            from_host: text(),
+            from_ip: address,
+            by: text(),
+            with: text(),
+            authenticated: true,
+            authenticated_as: text(),
+            local_submission: true,
+            at: time,
+        };
+        assert_alike::<Hop>(&origin::Hop::default(), &hop);
+        let full_origin = origin::Origin {
+            returned: true,
+            message_id: text(),
+            date: time,
+            from: text(),
+            envelope_from: text(),
+            subject: text(),
+            received: vec![hop.clone()],
+            script: text(),
+            originating_ip: address,
+            mailer: text(),
+            dkim_domains: texts(),
+            authentication_results: texts(),
+            list: text(),
+            auto_submitted: text(),
+        };
+        assert_alike::<Origin>(&origin::Origin::default(), &full_origin);
+        let envelope = bounce::Envelope {
+            message_id: text(),
+            from: text(),
+            null_return_path: true,
+            references: texts(),
+            in_reply_to: texts(),
+            to: texts(),
+            checks: vec![check],
+            date: time,
+            received: vec![hop],
+        };
+        assert_alike::<Envelope>(&bounce::Envelope::default(), &envelope);
+        let least = bounce::Recipient {
+            address: "a".to_owned(),
+            original_address: None,
+            reason: reason::Reason::Virus,
+            status: None,
+            reply: None,
+            action: bounce::Action::Failed,
+            permanence: reason::Permanence::Permanent,
+            fault: reason::Fault::Content,
+            diagnostic: None,
+            remote_mta: None,
+            will_retry_until: None,
+            rule: "a".to_owned(),
+        };
+        let recipient = bounce::Recipient {
+            original_address: text(),
+            status: "5.1.1".parse().ok(),
+            reply: Some(550),
+            diagnostic: text(),
+            remote_mta: text(),
+            will_retry_until: time,
+            ..least.clone()
+        };
+        assert_alike::<ClassifiedRecipient>(&least, &recipient);
+        let least = bounce::Report {
+            kind: bounce::Kind::Bounce,
+            reporting_mta: None,
+            arrival_date: None,
+            received_from_mta: None,
+            original_envelope_id: None,
+            feedback_type: None,
+            provider_notice: None,
+            recipients: Vec::new(),
+            origin: origin::Origin::default(),
+            envelope: bounce::Envelope::default(),
+            notes: Vec::new(),
+        };
+        let report = bounce::Report {
+            reporting_mta: text(),
+            arrival_date: time,
+            received_from_mta: text(),
+            original_envelope_id: text(),
+            feedback_type: text(),
+            provider_notice: Some(notice),
+            notes: texts(),
+            ..least.clone()
+        };
+        assert_alike::<Classified>(&least, &report);
     }
 }
