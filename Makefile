@@ -1,5 +1,5 @@
 # Every target is one line that calls a program of the workspace. `make` alone says what there is.
-.PHONY: help deps demo up test bench bench-bounce sqlx openapi
+.PHONY: help deps demo up test bench bench-bounce fuzz sqlx openapi
 
 CARGO = SQLX_OFFLINE=true cargo
 
@@ -22,6 +22,9 @@ bench: bench-bounce ## Every bench, one after the other
 
 bench-bounce: ## How fast reports are read, next to mail-parser alone, and how hostile ones
 	@$(CARGO) bench --locked -p daimon-bounce --bench bounce
+
+fuzz: ## Try inputs that nobody thought of; MINUTES=5 for each target
+	@shared/bounce/fuzz/run $(or $(MINUTES),5)
 
 sqlx: deps ## Write .sqlx/ anew after a change of SQL or migrations
 	@$(CARGO) build --locked --workspace --bins && exec target/debug/with-servers sqlx

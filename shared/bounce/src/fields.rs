@@ -119,11 +119,18 @@ impl<'a> Field<'a> {
         let mut rest = self.lines.get(length..).unwrap_or_default();
         while !rest.is_empty() {
             let (line, length) = first_line(rest);
-            if line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t')) {
+            let line = if line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t')) {
+                trimmed(line)
+            } else {
+                Cow::Borrowed("")
+            };
+            if value.is_empty() {
+                value = line;
+            } else if !line.is_empty() {
                 let value = value.to_mut();
                 value.reserve(rest.len() + 1);
                 value.push(' ');
-                value.push_str(&trimmed(line));
+                value.push_str(&line);
             }
             rest = rest.get(length..).unwrap_or_default();
         }
@@ -166,6 +173,12 @@ mod tests {
             assert_eq!(fields.get("to").as_deref(), Some("x"));
             assert_eq!(header.get(body..), Some("body"));
         }
+    }
+
+    #[test]
+    fn an_empty_line_of_a_folded_field_adds_nothing() {
+        let (fields, _) = Fields::read(b"Subject:\n a\n \n b\n \nTo: x\n");
+        assert_eq!(fields.get("subject").as_deref(), Some("a b"));
     }
 
     #[test]

@@ -32,22 +32,41 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let mails = Mails::read()?;
+    let (usual, every) = (Mails::usual()?, Mails::all()?);
     let (machine, revision) = (machine(), revision());
-    writeln!(out, "Reading bounces on one core of {machine}, revision {revision}, seed {}", mails::SEED)?;
-    writeln!(out, "\n{} mails of {} bytes on average: {}", mails.all.len(), mails.average_bytes(), mails.source)?;
-
-    let [ours, theirs] = time_corpus(&mails.all);
-    let ratio = ours / theirs;
-    let [allocations, their_allocations] =
-        [reads_ours, reads_theirs].map(|reads: Reads| allocations(&mails.all, reads));
-    writeln!(out, "{:<16}{:>14}{:>12}{:>22}{:>20}", "", "mails/s", "µs/mail", "allocations/mail", "allocated bytes")?;
-    for (name, seconds, (count, bytes)) in
-        [("daimon-bounce", ours, allocations), ("mail-parser", theirs, their_allocations)]
-    {
-        writeln!(out, "{name:<16}{:>14.0}{:>12.1}{count:>22.1}{bytes:>20.0}", 1.0 / seconds, seconds * 1e6)?;
+    writeln!(
+        out,
+        "Reading bounces on one core of {machine}, revision {revision}; nothing is random, so there is no seed"
+    )?;
+    let (mut figures, mut is_fast) = (Vec::new(), true);
+    for mails in [&usual, &every] {
+        let bytes = mails.average_bytes();
+        writeln!(out, "\n{} mails of {bytes} bytes on average: {}", mails.all.len(), mails.source)?;
+        let [ours, theirs] = time_corpus(&mails.all);
+        let ratio = ours / theirs;
+        let [allocations, their_allocations] =
+            [reads_ours as Reads, reads_theirs].map(|reads| allocations(&mails.all, reads));
+        writeln!(
+            out,
+            "{:<16}{:>14}{:>12}{:>22}{:>20}",
+            "", "mails/s", "µs/mail", "allocations/mail", "allocated bytes"
+        )?;
+        for (name, seconds, (count, bytes)) in
+            [("daimon-bounce", ours, allocations), ("mail-parser", theirs, their_allocations)]
+        {
+            writeln!(out, "{name:<16}{:>14.0}{:>12.1}{count:>22.1}{bytes:>20.0}", 1.0 / seconds, seconds * 1e6)?;
+        }
+        writeln!(out, "time next to mail-parser: {ratio:.2}")?;
+        if figures.is_empty() {
+            is_fast = ratio <= MOST_OF_MAIL_PARSER && 1.0 / ours >= LEAST_MAILS_A_SECOND;
+        }
+        figures.push(json!({
+            "source": mails.source, "mails": mails.all.len(), "average_bytes": bytes,
+            "mails_per_second": (1.0 / ours).round(), "mail_parser_mails_per_second": (1.0 / theirs).round(),
+            "times_mail_parser": round(ratio), "allocations_per_mail": round(allocations.0),
+            "mail_parser_allocations_per_mail": round(their_allocations.0),
+        }));
     }
-    writeln!(out, "time next to mail-parser: {ratio:.2}")?;
 
     let shapes = shapes::shapes();
     writeln!(out, "\n{} shapes of large mails; the worst, and mail-parser on the same bytes", shapes.len())?;
@@ -68,21 +87,15 @@ fn main() -> io::Result<()> {
         worst_by_doubling = worst_by_doubling.max(factor);
     }
     let at_15_mb = worst_of_sizes.last().map_or(f64::INFINITY, |(seconds, _)| *seconds);
-    let reached = ratio <= MOST_OF_MAIL_PARSER
-        && 1.0 / ours >= LEAST_MAILS_A_SECOND
-        && at_15_mb <= MOST_SECONDS_FOR_15_MB
-        && worst_by_doubling <= MOST_BY_DOUBLING;
+    let reached = is_fast && at_15_mb <= MOST_SECONDS_FOR_15_MB && worst_by_doubling <= MOST_BY_DOUBLING;
     writeln!(
         out,
-        "\nwanted: at most {MOST_OF_MAIL_PARSER} × mail-parser, {LEAST_MAILS_A_SECOND} mails/s, 15 MB in {MOST_SECONDS_FOR_15_MB} s, at most {MOST_BY_DOUBLING} by doubling: {}",
+        "\nwanted of the first: at most {MOST_OF_MAIL_PARSER} × mail-parser, {LEAST_MAILS_A_SECOND} mails/s, 15 MB in {MOST_SECONDS_FOR_15_MB} s, at most {MOST_BY_DOUBLING} by doubling: {}",
         if reached { "reached" } else { "not reached" }
     )?;
     let line = json!({
-        "bench": "bounce", "reached": reached, "machine": machine, "revision": revision, "seed": mails::SEED,
-        "mails": mails.all.len(), "average_bytes": mails.average_bytes(), "source": mails.source,
-        "mails_per_second": (1.0 / ours).round(), "mail_parser_mails_per_second": (1.0 / theirs).round(),
-        "times_mail_parser": round(ratio), "allocations_per_mail": round(allocations.0),
-        "mail_parser_allocations_per_mail": round(their_allocations.0),
+        "bench": "bounce", "reached": reached, "machine": machine, "revision": revision, "seed": null,
+        "usual": figures.first(), "whole_corpus": figures.get(1),
         "worst_seconds": {"1_mb": worst_of_sizes.first(), "4_mb": worst_of_sizes.get(1), "15_mb": worst_of_sizes.get(2)},
         "worst_by_doubling": round(worst_by_doubling), "doubling_tolerated": MOST_BY_DOUBLING,
     });
