@@ -73,6 +73,8 @@ pub(crate) fn without_repeats(text: &str) -> Cow<'_, str> {
     });
     let Some((end, reply, status)) = first else { return Cow::Borrowed(text) };
     let (begin, rest) = text.split_at(end);
+    // Sendmail's transcript puts an arrow before each line.
+    let rest = rest.replace(&format!(" <<< {reply}"), &format!(" {reply}"));
     let rest = rest.replace(&format!(" {reply}-{status}"), "").replace(&format!(" {reply} {status}"), "");
     Cow::Owned(format!("{begin}{rest}"))
 }
@@ -88,6 +90,8 @@ mod tests {
             without_repeats(reply),
             "said: 550-5.7.1 low reputation of the sending domain. see https://b.example"
         );
+        let transcript = "<<< 550-5.7.1 this message is <<< 550-5.7.1 likely unsolicited <<< 550 5.7.1 mail";
+        assert_eq!(without_repeats(transcript), "<<< 550-5.7.1 this message is likely unsolicited mail");
         let single = "550 5.7.1 x 550 5.7.1 y-5.7.1";
         assert_eq!(without_repeats(single), single);
     }
