@@ -22,6 +22,7 @@ const SURELY_FAILS: &[&str] = &[
     "not a member of",
     "did not reach",
     "not reach",
+    "nicht erreichen",
     "recipient:",
     "recipient address",
     "the following recipient",

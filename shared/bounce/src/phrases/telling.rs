@@ -166,6 +166,7 @@ pub(super) const FAILING_WORDS: &[&str] = &[
     "failed permanently",
     "delivery to the following",
     "did not reach",
+    "nicht erreichen",
     "undeliverable",
     "undelivered",
     "has been returned",
