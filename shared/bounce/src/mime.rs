@@ -16,7 +16,7 @@ use crate::{
 const MAX_DEPTH: usize = 20;
 const MAX_PARTS: usize = 1000;
 /// More lines that begin as boundaries do are not looked at.
-const MAX_DASHED_LINES: usize = 100_000;
+const MAX_DASHED_LINES: usize = 20_000;
 
 /// One part, or the whole message.
 #[derive(Debug)]

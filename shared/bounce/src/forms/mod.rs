@@ -39,6 +39,9 @@ pub(crate) struct Found {
 /// The most recipients taken from running text.
 const MAX_RECIPIENTS: usize = 2_000;
 
+/// More lines than any report has.
+const MAX_LINES: usize = 20_000;
+
 /// A report's text, with the returned original cut off.
 #[derive(Debug)]
 pub(crate) struct Letter<'a> {
@@ -141,6 +144,9 @@ impl<'a> Letter<'a> {
                     .any(|name| line.starts_with(name));
             if starts_header && at > 0 && has_header(text.get(at..).unwrap_or_default(), 0) {
                 return Self { text: text.get(..at).unwrap_or_default(), lines, original: text.get(at..) };
+            }
+            if lines.len() == MAX_LINES {
+                return Self { text: text.get(..at).unwrap_or_default(), lines, original: None };
             }
             lines.push(line.trim_end_matches('\n'));
             at = next;
