@@ -1,6 +1,6 @@
 //! How the closed sets of words appear in the document. The domain knows nothing of `OpenAPI`, so it is told here.
 
-use daimon_domain::bounce::{Action, Kind, NoticeKind, NoticeStrength};
+use daimon_domain::bounce::{Action, Kind, NoticeKind, NoticePlace, NoticeStrength};
 use daimon_domain::delivery::{AttemptFault, DeliveryState};
 use daimon_domain::event::EventType;
 use daimon_domain::incident::IncidentState;
@@ -53,6 +53,7 @@ words_schemas! {
     bounce_kind: Kind = "What the message is.";
     notice_kind: NoticeKind = "What a provider says it did.";
     notice_strength: NoticeStrength = "How much the provider's notice proves.";
+    notice_place: NoticePlace = "Where a provider's words stand in a message, and so whose they are.";
     action: Action = "What the reporting server did (RFC 3464, 2.3.3).";
     reason: Reason = "Why the delivery failed.";
     permanence: Permanence = "Whether trying again can help.";

@@ -104,6 +104,12 @@ pub(crate) struct ProviderNotice {
     /// How much it proves.
     #[schema(schema_with = crate::words::notice_strength)]
     strength: (),
+    /// Where they stand, and so whose they are.
+    #[schema(schema_with = crate::words::notice_place)]
+    place: (),
+    /// The host whose answer the report quotes, where it names one.
+    #[schema(nullable = false)]
+    said_by: Option<String>,
 }
 
 /// What the returned original tells of where it came from.
@@ -261,8 +267,11 @@ mod tests {
             id: "a".to_owned(),
             kind: bounce::NoticeKind::MailboxBlocked,
             strength: bounce::NoticeStrength::Hard,
+            place: bounce::NoticePlace::Answer,
+            said_by: text(),
         };
-        assert_alike::<ProviderNotice>(&notice, &notice);
+        let least_notice = bounce::ProviderNotice { said_by: None, ..notice.clone() };
+        assert_alike::<ProviderNotice>(&least_notice, &notice);
         let check = bounce::Check { below: 0, results: "a".to_owned() };
         assert_alike::<Check>(&check, &check);
         let hop = origin::Hop {
@@ -302,6 +311,7 @@ mod tests {
             in_reply_to: texts(),
             to: texts(),
             checks: vec![check],
+            exchange_authenticated_as: texts(),
             date: time,
             received: vec![hop],
         };

@@ -2,14 +2,17 @@
 //!
 //! The patterns are data (`data/provider-notices.toml`): a provider's own words about
 //! its own customer are the strongest evidence there is, so each names where it was seen.
+//!
+//! A report also quotes what other hosts answered and what the returned mail was called, and a stranger may write there
+//! whatever he likes: so it is told whose words they are.
 
-use daimon_domain::bounce::{NoticeKind, NoticeStrength, ProviderNotice};
+use daimon_domain::bounce::{NoticeKind, NoticePlace, NoticeStrength, ProviderNotice, Recipient};
 use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::literal::Extractor;
 use serde::Deserialize;
 
 use crate::{
-    lexicon::lexicon,
+    lexicon::{self, lexicon},
     search::{Hits, Words},
     text,
 };
@@ -75,16 +78,108 @@ fn beginnings(pattern: &str) -> Option<Vec<String>> {
 /// More text than this is not searched.
 const MAX_BYTES: usize = 64 << 10;
 
+/// With these a report begins to quote another host, or the mail that it is about. In lower case.
+const QUOTING: &[&str] = &[
+    " said:",
+    " said ",
+    "remote server",
+    "remote host",
+    "remote mail server",
+    "remote system",
+    "remote mta",
+    "smtp error from",
+    "while talking to",
+    "connected to",
+    "<<< ",
+    ">>> ",
+    "response was",
+    "response from",
+    "responded",
+    "replied",
+    "answered",
+    "returned the following",
+    "reported error",
+    "reported the following",
+    "the recipient's server",
+    "recipient server",
+    "destination server",
+    "receiving server",
+    "antwortete",
+    "相手サーバ",
+    "相手先",
+    "リモート",
+    "宛先サーバ",
+    "受信サーバ",
+    "subject:",
+    "subject of the message",
+    "件名",
+];
+
+/// What a report tells, by who tells it.
+pub(crate) struct Told<'a> {
+    /// The subject, where it is the writer's own: that of a bounce repeats the original's.
+    pub(crate) subject: Option<(&'a str, &'a Hits)>,
+    /// The folded letter.
+    pub(crate) letter: (&'a str, &'a Hits),
+    /// What its fields say of each recipient.
+    pub(crate) diagnostics: &'a [Recipient],
+    /// What the returned mail was called.
+    pub(crate) quoted_subject: Option<&'a str>,
+}
+
+/// A provider's own words. What the writer of the report says comes before what it quotes.
+pub(crate) fn heard(told: &Told<'_>) -> Option<ProviderNotice> {
+    let (letter, words) = told.letter;
+    let by_writer = |place| move |entry| notice(entry, place, None);
+    let in_subject = told.subject.and_then(|(text, words)| find(text, words)).map(by_writer(NoticePlace::Subject));
+    if in_subject.is_some() {
+        return in_subject;
+    }
+    let mut in_diagnostic = None;
+    let mut in_answer = None;
+    for recipient in told.diagnostics.iter().take(5) {
+        let Some(text) = recipient.diagnostic.as_deref() else { continue };
+        let Some(entry) = find(text, &lexicon::search(text)) else { continue };
+        let is_quoted = own_words(&text::lower(text)).len() < text.len() || recipient.remote_mta.is_some();
+        let (found, place) = if is_quoted {
+            (&mut in_answer, NoticePlace::Answer)
+        } else {
+            (&mut in_diagnostic, NoticePlace::Diagnostic)
+        };
+        found.get_or_insert_with(|| notice(entry, place, recipient.remote_mta.clone()));
+    }
+    if in_diagnostic.is_some() {
+        return in_diagnostic;
+    }
+    let Some(entry) = find(letter, words) else { return in_answer };
+    // Programs that only hint at whom they quote repeat the answer in the fields.
+    let is_repeated = |entry: &Entry| in_answer.as_ref().is_some_and(|answer: &ProviderNotice| answer.id == entry.id);
+    let quoted = told.quoted_subject.map(text::fold).filter(|subject| !subject.is_empty());
+    let own = own_words(letter);
+    let own = quoted.map_or_else(|| own.to_owned(), |subject| own.replace(&subject, " "));
+    let in_letter = find(&own, words).filter(|entry| !is_repeated(entry)).map(by_writer(NoticePlace::Letter));
+    in_letter.or(in_answer).or_else(|| Some(notice(entry, NoticePlace::Answer, None)))
+}
+
+/// What stands before the first quotation. Nobody can tell where it ends: an answer has as many lines as its host likes.
+fn own_words(text: &str) -> &str {
+    let start = QUOTING.iter().filter_map(|words| text.find(words)).min();
+    start.and_then(|start| text.get(..start)).unwrap_or(text)
+}
+
+fn notice(entry: &Entry, place: NoticePlace, said_by: Option<String>) -> ProviderNotice {
+    ProviderNotice { id: entry.id.clone(), kind: entry.kind, strength: entry.strength, place, said_by }
+}
+
 /// The first notice found in the text, in which these words are; runs of spaces must be single ones.
-pub(crate) fn find(text: &str, words: &Hits) -> Option<ProviderNotice> {
+fn find(text: &str, words: &Hits) -> Option<&'static Entry> {
     let Notices { all, beginnings } = &lexicon().notices;
     if !words.meets(beginnings) {
         return None;
     }
     let text = text::cut(text, MAX_BYTES);
     let may_match = |notice: &&Notice| words.meets(&notice.beginnings);
-    let Notice { entry, .. } = all.iter().filter(may_match).find(|notice| notice.pattern.is_match(text))?;
-    Some(ProviderNotice { id: entry.id.clone(), kind: entry.kind, strength: entry.strength })
+    all.iter().filter(may_match).find(|notice| notice.pattern.is_match(text)).map(|notice| &notice.entry)
 }
 
 #[cfg(test)]
@@ -92,7 +187,7 @@ mod tests {
     use super::*;
     use crate::lexicon::search;
 
-    fn find(text: &str) -> Option<ProviderNotice> {
+    fn find(text: &str) -> Option<&'static Entry> {
         super::find(text, &search(text))
     }
 
@@ -108,6 +203,43 @@ mod tests {
 
     #[test]
     fn an_ordinary_bounce_is_no_notice() {
-        assert_eq!(find("550 5.1.1 User unknown"), None);
+        assert!(find("550 5.1.1 User unknown").is_none());
+    }
+
+    fn place(fields: &str, letter: &str, subject: &str) -> Option<(NoticePlace, Option<String>)> {
+        let mail = format!(
+            "Return-Path: <>\nFrom: MAILER-DAEMON@mail.host.example\nTo: sato@sakura.example\nSubject: {subject}\n\
+             MIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n\n\
+             {letter}\n\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mail.host.example\n\n\
+             Final-Recipient: rfc822; x@evil.example\nAction: failed\nStatus: 5.1.8\n{fields}\n\n--b\n\
+             Content-Type: message/rfc822\n\nFrom: sato@sakura.example\nSubject: Re: Warning: 9 non-existant E-Mails\n \
+             have just been sent by you\n\nAway.\n\n--b--\n"
+        );
+        crate::read(mail.as_bytes()).provider_notice.map(|notice| (notice.place, notice.said_by))
+    }
+
+    #[test]
+    fn it_is_told_whose_words_they_are() {
+        const SAID: &str = "550 5.1.8 Access denied, bad outbound sender";
+        let (own, quoted) = (format!("Diagnostic-Code: smtp; {SAID}"), "Undelivered Mail Returned to Sender");
+        let foreign = format!("Remote-MTA: dns; mx.evil.example\n{own}");
+        let answer = Some((NoticePlace::Answer, Some("mx.evil.example".to_owned())));
+        assert_eq!(place(&own, "Sorry.", quoted), Some((NoticePlace::Diagnostic, None)));
+        assert_eq!(place(&foreign, "Sorry.", quoted), answer);
+        let postfix = format!("<x@evil.example>: host mx.evil.example[192.0.2.1] said: 550\n    5.1.8 {SAID}");
+        assert_eq!(place(&foreign, &postfix, quoted), answer);
+        assert_eq!(place(&foreign, SAID, quoted), answer, "what the fields say it quotes, it quotes");
+        for letter in [&*postfix, &format!("Remote host said: {SAID}"), &format!("Remote Server returned '{SAID}'")] {
+            assert_eq!(place("", letter, quoted), Some((NoticePlace::Answer, None)), "{letter}");
+        }
+        assert_eq!(place("", SAID, quoted), Some((NoticePlace::Letter, None)));
+    }
+
+    #[test]
+    fn what_the_returned_mail_was_called_is_no_notice() {
+        let called = "Re: Warning: 9 non-existant E-Mails have just been sent by you";
+        assert_eq!(place("", "Sorry.", &format!("Undeliverable: {called}")), None);
+        let told = format!("Your message {called} could not be delivered.");
+        assert_eq!(place("", &told, "Undeliverable").map(|(place, _)| place), Some(NoticePlace::Answer));
     }
 }

@@ -77,6 +77,11 @@ pub(crate) fn envelope(fields: &Fields<'_>) -> Envelope {
         in_reply_to,
         to: to.flat_map(|list| text::addresses(&list)).collect(),
         checks: checks.map(|(below, results)| Check { below, results: results.into_owned() }).collect(),
+        exchange_authenticated_as: fields
+            .all("x-ms-exchange-organization-authas")
+            .take(MAX_LISTS)
+            .map(|value| value.trim().to_ascii_lowercase())
+            .collect(),
         date: fields.get("date").as_deref().and_then(text::date),
         received: fields.all("received").take(MAX_HOPS).map(|line| received::read(&line)).collect(),
     }

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use daimon_domain::{
-    bounce::{Action, Kind, ProviderNotice, Recipient, Report},
+    bounce::{Action, Kind, Recipient, Report},
     origin::Origin,
 };
 
@@ -170,6 +170,7 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     {
         status = found;
     }
+    let is_in_fields = !status.recipients.is_empty();
     let mut recipients = Vec::new();
     if matches!(kind, Kind::Bounce | Kind::Delay | Kind::Delivered) {
         let default_action = if kind == Kind::Delay { Action::Delayed } else { Action::Failed };
@@ -209,7 +210,12 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
             .map(|fields| fields.get("feedback-type").map_or_else(|| "abuse".to_owned(), |kind| kind.to_lowercase()))
             .or(feedback_type)
             .or_else(|| (kind == Kind::Feedback).then(|| "abuse".to_owned())),
-        provider_notice: find_notice((&subject, &subject_words), (&folded, &words), &recipients),
+        provider_notice: notice::heard(&notice::Told {
+            subject: Some((&*subject, &subject_words)).filter(|_| matches!(kind, Kind::NotBounce | Kind::AutoReply)),
+            letter: (&folded, &words),
+            diagnostics: if is_in_fields { &recipients } else { &[] },
+            quoted_subject: traces.subject.as_deref(),
+        }),
         recipients,
         origin: traces,
         envelope: origin::envelope(&root.fields),
@@ -331,12 +337,4 @@ fn written_to(original: &Fields<'_>) -> Vec<Found> {
         .iter()
         .find_map(|name| original.get(name).as_deref().map(text::addresses).filter(|found| !found.is_empty()));
     to.unwrap_or_default().into_iter().map(|address| Found { address, ..Found::default() }).collect()
-}
-
-/// A provider's own words, wherever they stand.
-fn find_notice(subject: (&str, &Hits), letter: (&str, &Hits), recipients: &[Recipient]) -> Option<ProviderNotice> {
-    let mut diagnostics = recipients.iter().take(5).filter_map(|recipient| recipient.diagnostic.as_deref());
-    notice::find(subject.0, subject.1)
-        .or_else(|| diagnostics.find_map(|text| notice::find(text, &lexicon::search(text))))
-        .or_else(|| notice::find(letter.0, letter.1))
 }

@@ -122,6 +122,25 @@ pub struct ProviderNotice {
     pub kind: NoticeKind,
     /// How much it proves.
     pub strength: NoticeStrength,
+    /// Where it stands.
+    pub place: NoticePlace,
+    /// The host whose answer the report quotes, where it names one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub said_by: Option<String>,
+}
+
+words! {
+    /// Where a provider's words stand in a message, and so whose they are.
+    NoticePlace {
+        /// In the subject: whoever wrote the message.
+        Subject = "subject",
+        /// In the text: whoever wrote the message.
+        Letter = "letter",
+        /// In what is said of a recipient, by the host that wrote the report.
+        Diagnostic = "diagnostic",
+        /// In what another host answered and the report only quotes. It may be anybody's host.
+        Answer = "answer",
+    }
 }
 
 words! {
@@ -176,6 +195,10 @@ pub struct Envelope {
     /// What receiving servers checked (RFC 8601), topmost first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub checks: Vec<Check>,
+    /// Each `X-MS-Exchange-Organization-AuthAs`, in lower case: what Exchange says of who handed it in, to its own
+    /// organisation alone. It is weighed and never written out.
+    #[serde(skip)]
+    pub exchange_authenticated_as: Vec<String>,
     /// Its own Date.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub date: Option<DateTime<Utc>>,

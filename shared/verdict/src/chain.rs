@@ -9,8 +9,9 @@ use daimon_domain::origin::Hop;
 use daimon_domain::reason::{Fault, Reason};
 
 use crate::Clue;
+use crate::cloud;
 use crate::hosts::organisation;
-use crate::known::{Known, Whose};
+use crate::known::{Known, Provider, Whose};
 
 /// Where the returned mail entered: one of the `origin` clues.
 pub fn origin(report: &Report, recipient: &Recipient, site: Clue, known: &Known) -> Clue {
@@ -21,6 +22,9 @@ pub fn origin(report: &Report, recipient: &Recipient, site: Clue, known: &Known)
     let is_local = is_at_own_provider(recipient, known);
     match entry(report, site, known) {
         Entry::SignedIn(hop) => signed_in(hop.authenticated_as.as_deref(), known),
+        // Exchange's own automatic answers are handed in the same way.
+        Entry::Exchange if returned.auto_submitted.is_some() => Clue::OriginAuto,
+        Entry::Exchange => Clue::OriginAuthenticated,
         Entry::HandedIn => Clue::OriginScript,
         Entry::Elsewhere => Clue::OriginForeign,
         // A mail host accepts strangers' mail for its own users only; to third parties it relays who has signed in.
@@ -42,7 +46,7 @@ pub fn origin(report: &Report, recipient: &Recipient, site: Clue, known: &Known)
 pub(crate) fn handed_in<'a>(report: &'a Report, site: Clue, known: &Known) -> Option<&'a Hop> {
     match entry(report, site, known) {
         Entry::SignedIn(hop) | Entry::Stranger(hop) | Entry::Doubtful(hop) => Some(hop),
-        Entry::HandedIn | Entry::Inside | Entry::Elsewhere | Entry::Untold => None,
+        Entry::Exchange | Entry::HandedIn | Entry::Inside | Entry::Elsewhere | Entry::Untold => None,
     }
 }
 
@@ -76,6 +80,8 @@ fn is_at_own_provider(recipient: &Recipient, known: &Known) -> bool {
 enum Entry<'a> {
     /// A host of ours took it from somebody who signed in.
     SignedIn(&'a Hop),
+    /// Handed in at Exchange by the mailbox itself: it speaks MAPI with nobody else.
+    Exchange,
     /// Handed in on the host itself.
     HandedIn,
     /// Began inside, nobody says with whom.
@@ -119,6 +125,9 @@ fn entry<'a>(report: &'a Report, site: Clue, known: &Known) -> Entry<'a> {
             passed_ours = true;
             if hop.authenticated {
                 return Entry::SignedIn(hop);
+            }
+            if site == Clue::SiteOwn && known.provider == Some(Provider::M365) && cloud::is_mapi(hop) {
+                return Entry::Exchange;
             }
             if hop.local_submission {
                 return Entry::HandedIn;

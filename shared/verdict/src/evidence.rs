@@ -4,7 +4,7 @@
 //! caller as [`Facts`]; what the caller can't tell stays `None` and weighs nothing.
 
 use chrono::{DateTime, Utc};
-use daimon_domain::bounce::{Action, Kind, Recipient, Report};
+use daimon_domain::bounce::{Action, Kind, ProviderNotice, Recipient, Report};
 use serde::{Deserialize, Serialize};
 
 use crate::clue::Clue;
@@ -130,7 +130,8 @@ fn reason_clue(report: &Report, recipient: &Recipient, site: Clue, known: &Known
     use daimon_domain::bounce::NoticeKind::{DomainThrottled, TenantThrottled};
     // A throttle of the whole domain or tenant stands on every mail of every mailbox: it is weighed once per window,
     // and says nothing of this one.
-    if report.provider_notice.as_ref().is_some_and(|notice| matches!(notice.kind, DomainThrottled | TenantThrottled)) {
+    let is_wide = |notice: &ProviderNotice| matches!(notice.kind, DomainThrottled | TenantThrottled);
+    if report.provider_notice.as_ref().is_some_and(is_wide) && site::is_providers_word(report, known) {
         return None;
     }
     let refused_inside = recipient.remote_mta.as_deref().is_none_or(|host| known.owns_host(host));

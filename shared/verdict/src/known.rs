@@ -7,6 +7,7 @@ use daimon_domain::words;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::cloud;
 use crate::hosts::{self, is_at_or_below};
 
 words! {
@@ -116,6 +117,9 @@ impl Known {
 
     pub(crate) fn client_of(&self, hop: &Hop) -> Whose {
         if hop.from_ip.is_some_and(|ip| is_internal(ip) || self.own_networks.iter().any(|net| net.contains(&ip))) {
+            return Whose::Ours;
+        }
+        if self.provider == Some(Provider::M365) && cloud::is_within_exchange(hop) {
             return Whose::Ours;
         }
         let name = hop.from_host.as_deref().or(hop.helo.as_deref());

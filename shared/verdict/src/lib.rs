@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+pub mod arrival;
 pub mod assessment;
 pub mod chain;
+mod cloud;
 pub mod clue;
 pub mod cluster;
 pub mod evidence;

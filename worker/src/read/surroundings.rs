@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 use chrono::{DateTime, Utc};
 use daimon_domain::bounce::Report;
 use daimon_domain::mailbox::Mailbox;
-use daimon_verdict::{Clue, Habits, Known, Observation, Provider, hosts, site, submission};
+use daimon_verdict::{Clue, Habits, Known, Observation, Provider, arrival, hosts, submission};
 use serde::{Deserialize, Serialize};
 
 /// More hosts than a provider needs mean that something is misread.
@@ -72,7 +72,7 @@ pub(crate) struct Own {
 impl Learned {
     /// Learns who delivered a message to the mailbox.
     pub(crate) fn delivered(&mut self, report: &Report) {
-        for by in site::delivered_by(&report.envelope.received).filter(|by| by.contains('.')) {
+        for by in arrival::delivered_by(&report.envelope.received).filter(|by| by.contains('.')) {
             if self.delivering.len() < MOST_HOSTS {
                 self.delivering.insert(hosts::provider(by));
             }
@@ -189,7 +189,7 @@ mod tests {
             provider_notice: None,
             recipients: Vec::new(),
             origin: Origin::default(),
-            envelope: Envelope { received: vec![hop], ..Envelope::default() },
+            envelope: Envelope { null_return_path: true, received: vec![hop], ..Envelope::default() },
             notes: Vec::new(),
         }
     }

@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use daimon_domain::bounce::{Kind, Report};
 use daimon_domain::origin::Origin;
-use daimon_verdict::{Known, Provider, hosts, site, submission, template};
+use daimon_verdict::{Known, Provider, arrival, hosts, submission, template};
 use mail_parser::{HeaderName, MessageParser};
 use serde::Deserialize;
 
@@ -201,7 +201,7 @@ impl Folders {
     fn receiving_hosts(&self) -> Vec<String> {
         let mut count: BTreeMap<String, usize> = BTreeMap::new();
         for mail in &self.received {
-            let by = site::delivered_by(&mail.report.envelope.received).filter(|host| host.contains('.'));
+            let by = arrival::delivered_by(&mail.report.envelope.received).filter(|host| host.contains('.'));
             let by: BTreeSet<String> = by.map(hosts::provider).collect();
             for host in by {
                 *count.entry(host).or_default() += 1;

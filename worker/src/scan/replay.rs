@@ -210,7 +210,7 @@ mod tests {
                 received: vec![signed_in],
                 ..Origin::default()
             },
-            envelope: Envelope { received: vec![own_line()], ..Envelope::default() },
+            envelope: Envelope { null_return_path: true, received: vec![own_line()], ..Envelope::default() },
             notes: Vec::new(),
         }
     }

@@ -1,23 +1,23 @@
-//! Bounces and notices in the provider's name, by the provider and by others.
+//! Bounces in the provider's name, by the provider and by others.
 
-use daimon_domain::bounce::{Check, NoticeKind, NoticeStrength, ProviderNotice};
 use daimon_domain::verdict::Verdict;
 
 use super::*;
-use crate::site::{delivered_by, site};
-use crate::{Clue, Signal, signals};
+use crate::Clue;
+use crate::arrival::delivered_by;
+use crate::site::site;
 
-fn came(received: Vec<Hop>) -> Report {
+pub(super) fn came(received: Vec<Hop>) -> Report {
     let mut report = own_bounce(1, Reason::UserUnknown, "Invoice");
     report.envelope.received = received;
     report
 }
 
-fn local() -> Hop {
+pub(super) fn local() -> Hop {
     Hop { by: Some("mail.host.example".to_owned()), ..Hop::default() }
 }
 
-fn from_outside() -> Hop {
+pub(super) fn from_outside() -> Hop {
     Hop { from_host: None, ..foreign_hop("mail.host.example", "mail.host.example", "192.0.2.99") }
 }
 
@@ -36,6 +36,7 @@ fn a_bounce_is_the_providers_only_if_it_began_inside() {
     let cases = [
         ("picked up on the host", vec![local()], Clue::SiteOwn),
         ("the same, delivered by LMTP", vec![lmtp(), local()], Clue::SiteOwn),
+        ("by web mail of any customer", vec![lmtp(), loopback()], Clue::SiteUnknown),
         ("by LMTPA, through a filter", vec![cyrus, loopback(), local()], Clue::SiteOwn),
         ("from a private address", vec![lmtp(), nat], Clue::SiteOwn),
         ("from the own network", vec![foreign_hop("mx.host.example", "x", "203.0.113.9")], Clue::SiteOwn),
@@ -51,6 +52,21 @@ fn a_bounce_is_the_providers_only_if_it_began_inside() {
     ];
     for (how, received, expected) in cases {
         assert_eq!(site(&came(received), &known()), expected, "{how}");
+    }
+}
+
+#[test]
+fn who_has_an_address_and_gets_answers_is_no_mail_system() {
+    let sent_by = |from: &str, null_return_path: bool| {
+        let mut report = came(vec![lmtp(), local()]);
+        report.envelope.from = Some(from.to_owned());
+        report.envelope.null_return_path = null_return_path;
+        site(&report, &known())
+    };
+    assert_eq!(sent_by("mailer-daemon@mail.host.example", false), Clue::SiteOwn);
+    assert_eq!(sent_by("mailer-daemon@evil.example", true), Clue::SiteOwn, "to nobody's address");
+    for forged in ["support@evil.example", "mailer-daemon@evil.example", "postmaster@sakura.example", "support"] {
+        assert_eq!(sent_by(forged, false), Clue::SiteUnknown, "{forged}");
     }
 }
 
@@ -117,53 +133,4 @@ fn the_hosts_that_deliver_are_read_from_their_own_lines_alone() {
     assert_eq!(by(vec![lmtp(), from_outside(), forged.clone()]), ["vm", "mail.host.example"]);
     assert_eq!(by(vec![lmtp(), Hop { local_submission: true, ..local() }, forged]), ["vm", "mail.host.example"]);
     assert_eq!(by(vec![loopback(), from_outside()]), ["mail.host.example"; 2]);
-}
-
-fn notice(received: Vec<Hop>, from: &str, null_return_path: bool) -> Report {
-    let mut report = came(received);
-    report.reporting_mta = None;
-    report.recipients = Vec::new();
-    report.envelope.from = Some(from.to_owned());
-    report.envelope.null_return_path = null_return_path;
-    report.provider_notice = Some(ProviderNotice {
-        id: "test".to_owned(),
-        kind: NoticeKind::MailboxBlocked,
-        strength: NoticeStrength::Hard,
-    });
-    report
-}
-
-#[test]
-fn a_notice_counts_when_a_mail_system_inside_wrote_it() {
-    let counts = |report: &Report| !signals(report, &known(), false).is_empty();
-    assert!(counts(&notice(vec![lmtp(), local()], "postmaster@mail.host.example", false)));
-    assert!(counts(&notice(vec![local()], "team@host.example", true)));
-    // The same words from a colleague, a phisher, a phisher who writes lines of ours, and nobody knows whom.
-    assert!(!counts(&notice(vec![lmtp(), local()], "tanaka@sakura.example", false)));
-    assert!(!counts(&notice(vec![lmtp(), from_outside()], "postmaster@mail.host.example", true)));
-    assert!(!counts(&notice(vec![from_outside(), local()], "postmaster@mail.host.example", true)));
-    assert!(!counts(&notice(vec![], "postmaster@mail.host.example", true)));
-    let signal = signals(&notice(vec![local()], "root@mail.host.example", false), &known(), false);
-    assert!(matches!(signal[..], [Signal::Notice { kind: NoticeKind::MailboxBlocked, .. }]));
-}
-
-#[test]
-fn a_notice_from_outside_counts_when_our_host_found_the_providers_signature() {
-    let checked = |below: usize, results: &str, from: &str| {
-        let mut report = notice(vec![lmtp(), from_outside(), local()], from, false);
-        report.envelope.checks = vec![Check { below, results: results.to_owned() }];
-        !signals(&report, &known(), false).is_empty()
-    };
-    let good = "mail.host.example; spf=pass smtp.mailfrom=x; dkim=pass (2048-bit) header.d=host.example header.s=a";
-    assert!(checked(1, good, "noreply@news.host.example"));
-    assert!(checked(1, "mail.host.example; dkim=pass header.i=@host.example", "noreply@host.example"));
-    // A field that came with the message, one by a stranger's server, another signer, a failure, a person, ourselves.
-    assert!(!checked(2, good, "noreply@host.example"));
-    assert!(!checked(1, "mx.evil.example; dkim=pass header.d=host.example", "noreply@host.example"));
-    assert!(!checked(1, "mail.host.example; dkim=pass header.d=evil.example", "noreply@host.example"));
-    assert!(!checked(1, "mail.host.example; dkim=fail header.d=host.example", "noreply@host.example"));
-    assert!(!checked(1, good, "sales.rep@host.example"));
-    assert!(!checked(1, "mail.host.example; dkim=pass header.d=evil.example", "noreply@evil.example"));
-    let own = "mail.host.example; dkim=pass header.d=sakura.example";
-    assert!(!checked(1, own, "noreply@sakura.example"));
 }

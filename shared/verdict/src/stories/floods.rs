@@ -235,6 +235,8 @@ fn a_throttled_tenant_does_not_convict_the_mailbox_whose_mail_it_stops() {
             id: "m365_tenant_threshold".to_owned(),
             kind: NoticeKind::TenantThrottled,
             strength: NoticeStrength::Hard,
+            place: daimon_domain::bounce::NoticePlace::Diagnostic,
+            said_by: None,
         });
         report
     };

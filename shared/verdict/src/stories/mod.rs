@@ -1,8 +1,10 @@
 //! Whole floods through the engine, told as sentences.
 
 mod arrival;
+mod clouds;
 mod containment;
 mod floods;
+mod notices;
 mod received;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -103,6 +105,8 @@ pub(crate) fn own_bounce(number: usize, reason: Reason, subject: &str) -> Report
             ..Origin::default()
         },
         envelope: Envelope {
+            from: Some("mailer-daemon@mail.host.example".to_owned()),
+            null_return_path: true,
             received: vec![Hop { by: Some("mail.host.example".to_owned()), ..Hop::default() }],
             ..Envelope::default()
         },
