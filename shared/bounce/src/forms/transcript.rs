@@ -14,6 +14,9 @@ const LISTS: &[&str] = &[
 const TRANSCRIPTS: &[&str] =
     &["transcript of session follows", "transcript of the session follows", "transcript of session"];
 
+/// What a host says of DATA when it has taken none of the addresses.
+const NONE_TAKEN: &[&str] = &["no valid recipients", "need rcpt", "rcpt first"];
+
 pub(super) fn read(lines: &[&str]) -> Vec<Found> {
     let is_marker = |line: &str, words: &[&str]| {
         let lower = text::lower(line);
@@ -57,6 +60,13 @@ fn add_conversation(lines: &[&str], found: &mut Vec<Found>, has_list: bool) {
     let (mut host, mut step, mut common_step) = (None, None::<Step>, None::<Step>);
     // The addresses that were taken before the content was refused.
     let mut taken: Vec<String> = Vec::new();
+    // Commands are sent without awaiting replies: where none was taken, a refusal below DATA answers RCPT.
+    let none_taken = lines.iter().take(2_000).any(|line| {
+        line.trim_start().starts_with("<<<") && {
+            let lower = line.to_lowercase();
+            NONE_TAKEN.iter().any(|words| lower.contains(words))
+        }
+    });
     for line in lines.iter().take(2_000) {
         let trimmed = line.trim();
         if trimmed.starts_with("-----") {
@@ -68,6 +78,7 @@ fn add_conversation(lines: &[&str], found: &mut Vec<Found>, has_list: bool) {
         }
         if let Some(command) = trimmed.strip_prefix(">>>").or_else(|| trimmed.strip_prefix("In:")) {
             step = lexicon::step(&lexicon::search(&format!(">>> {}", command.trim()))).or(step);
+            step = step.map(|step| if none_taken && step == Step::Data { Step::Rcpt } else { step });
             asked = text::addresses(command).into_iter().next().filter(|_| command.to_lowercase().contains("rcpt"));
             taken.extend(asked.clone().filter(|_| taken.len() < 200));
             continue;
@@ -114,6 +125,10 @@ fn add_conversation(lines: &[&str], found: &mut Vec<Found>, has_list: bool) {
         if recipient.text.trim().is_empty() || status::find_reply(&recipient.text).is_none() {
             recipient.text.push(' ');
             recipient.text.push_str(text::cut(&common, 2_000));
+            recipient.step = recipient.step.or(common_step);
+        } else if recipient.text.get(3..4) == Some("-") && common.trim_start().starts_with(recipient.text.trim()) {
+            // Of a reply of several lines only the first is given as the reason.
+            text::cut(&common, 2_000).clone_into(&mut recipient.text);
             recipient.step = recipient.step.or(common_step);
         }
     }
