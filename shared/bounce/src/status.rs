@@ -76,6 +76,8 @@ pub(crate) fn without_repeats(text: &str) -> Cow<'_, str> {
     // Sendmail's transcript puts an arrow before each line.
     let rest = rest.replace(&format!(" <<< {reply}"), &format!(" {reply}"));
     let rest = rest.replace(&format!(" {reply}-{status}"), "").replace(&format!(" {reply} {status}"), "");
+    // OpenSMTPD joins the lines without a space between, and without their codes.
+    let rest = rest.replace(&format!("{status} "), " ").replace("  ", " ");
     Cow::Owned(format!("{begin}{rest}"))
 }
 
@@ -92,6 +94,11 @@ mod tests {
         );
         let transcript = "<<< 550-5.7.1 this message is <<< 550-5.7.1 likely unsolicited <<< 550 5.7.1 mail";
         assert_eq!(without_repeats(transcript), "<<< 550-5.7.1 this message is likely unsolicited mail");
+        let joined = "421-4.7.28 rate of mail originating4.7.28 from your domain. go to4.7.28 https://b.example";
+        assert_eq!(
+            without_repeats(joined),
+            "421-4.7.28 rate of mail originating from your domain. go to https://b.example"
+        );
         let single = "550 5.7.1 x 550 5.7.1 y-5.7.1";
         assert_eq!(without_repeats(single), single);
     }
