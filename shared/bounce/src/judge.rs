@@ -48,6 +48,11 @@ impl Beside {
         *self.reply.get_or_init(|| status::find_reply(&self.text))
     }
 
+    /// Whether a host has answered.
+    pub(crate) fn has_reply(&self) -> bool {
+        self.reply().is_some()
+    }
+
     fn words(&self) -> &Hits {
         self.words.get_or_init(|| search(&status::without_repeats(without_label(&text::fold(&self.text)))))
     }
@@ -66,6 +71,8 @@ pub(crate) struct Judge<'a> {
     default_action: Action,
     /// Only one recipient is reported, so that the whole letter is about it.
     is_about_one: bool,
+    /// Something is said of each recipient, or of some: the letter has nothing for the others.
+    tells_apart: bool,
     /// The text judged last, for reports that give many recipients the same.
     last: Option<Beside>,
 }
@@ -91,6 +98,7 @@ impl<'a> Judge<'a> {
             reporting_mta,
             default_action,
             is_about_one,
+            tells_apart: false,
             last: None,
         }
     }
@@ -98,6 +106,11 @@ impl<'a> Judge<'a> {
     /// Adds a subject that gives the reason.
     pub(crate) fn with_subject(self, words: Option<&'a Hits>) -> Self {
         Self { subject_words: words, ..self }
+    }
+
+    /// Takes what the letter says to be said of those whom it is beside only.
+    pub(crate) fn telling_apart(self, tells_apart: bool) -> Self {
+        Self { tells_apart, ..self }
     }
 
     /// Decides the reason: the words about the recipient, then those of the whole letter, then the code.
@@ -147,7 +160,8 @@ impl<'a> Judge<'a> {
             status.is_none_or(is_vague)
         };
         // Where a host has answered about this one, what the letter says of others is not said of it.
-        let asks_letter = says_nothing && (self.is_about_one || own.reply().is_none());
+        let asks_letter =
+            says_nothing && (self.is_about_one || own.reply().is_none() && !(has_no_words && self.tells_apart));
         let of_letter = Failure { is_letter: true, ..failure(&self.letter_words) };
         let rule = self
             .is_about_one

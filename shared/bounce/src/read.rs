@@ -153,7 +153,11 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     }
     let from = root.fields.get("from").as_deref().and_then(text::first_address).filter(|_| signs.from_system);
     let host = from.as_deref().and_then(|from| from.rsplit_once('@')).map(|(_, host)| host);
-    let in_letter = if may_tell(&signs, &status) { forms::read(&letter, &words, &own, host) } else { Vec::new() };
+    let in_letter = if may_tell(&signs, &status) {
+        forms::read(&letter, &words, &own, host, &status.recipients)
+    } else {
+        Vec::new()
+    };
     if may_wrap && status.recipients.is_empty() && in_letter.is_empty() && signs.from_system && is_report(&original) {
         return Report { envelope: origin::envelope(&root.fields), ..read_wrapped(returned, false) };
     }
@@ -279,7 +283,7 @@ fn judge_all(
     letter: Vec<Found>,
     fields: &Fields<'_>,
     original: &Fields<'_>,
-    mut judge: Judge<'_>,
+    judge: Judge<'_>,
 ) -> Vec<Recipient> {
     // A Final-Recipient without a local part is no address; the letter may know better.
     if let ([only], [named]) = (machine.as_mut_slice(), letter.as_slice())
@@ -299,6 +303,7 @@ fn judge_all(
     let beside: HashMap<String, Beside> =
         letter.into_iter().map(|found| (found.address, Beside::new(found.text, found.step))).collect();
     let only = beside.values().next().filter(|_| names_one);
+    let mut judge = judge.telling_apart(beside.values().any(Beside::has_reply));
     let mut at: HashMap<String, usize> = HashMap::new();
     let mut judged: Vec<Recipient> = Vec::new();
     for found in all {

@@ -1,7 +1,7 @@
 //! An address at the head of a paragraph, the reason behind it or below it.
 //!
 //! Postfix and qmail write `<user@host>: reason`, Exim indents `user@host` and the reason below it, Exchange writes
-//! `user@host on DATE` or the address alone.
+//! `user@host on DATE` in the language of its system, or the address alone.
 
 use super::{Found, MAX_RECIPIENTS};
 use crate::text;
@@ -217,7 +217,7 @@ pub(super) fn head(line: &str) -> Option<(String, &str)> {
     let after = after.trim_start_matches("<mailto:").trim_start();
     let starts_reason = after.is_empty()
         || after.starts_with([':', ',', ';', '(', '-', '.', '<'])
-        || after.starts_with("on ")
+        || ["on ", "am ", "le "].iter().any(|word| after.starts_with(word))
         || after.starts_with("...")
         || token.contains("...")
         || after.starts_with(|c: char| c.is_ascii_digit())

@@ -178,15 +178,24 @@ fn has_header(text: &str, skip: usize) -> bool {
     false
 }
 
-/// Everything the letter says of its recipients; `words` was found in it, `own` are the addresses of the sender, `host` is where the report comes from.
-pub(crate) fn read(letter: &Letter<'_>, words: &Hits, own: &[String], host: Option<&str>) -> Vec<Found> {
+/// Everything the letter says of its recipients; `words` was found in it, `own` are the addresses of the sender, `host` is where the report comes from,
+/// `named` is what its machine-readable part names.
+pub(crate) fn read(
+    letter: &Letter<'_>,
+    words: &Hits,
+    own: &[String],
+    host: Option<&str>,
+    named: &[Found],
+) -> Vec<Found> {
     let transcribes = says(words, List::Transcripts);
     let mut only_own = None;
     let habits = [transcript::read, heads::read, sentence::read];
     for habit in habits.iter().skip(usize::from(!transcribes)) {
         let mut found = habit(&letter.lines);
         found.truncate(MAX_RECIPIENTS);
-        found.retain(|recipient| !is_helper(&recipient.address));
+        found.retain(|recipient| {
+            !is_helper(&recipient.address) || named.iter().any(|named| named.address == recipient.address)
+        });
         // The sender's own address is named in many reports, but it may also be the one that failed.
         if found.iter().any(|recipient| !own.contains(&recipient.address)) {
             found.retain(|recipient| !own.contains(&recipient.address));
