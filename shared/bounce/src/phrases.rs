@@ -197,6 +197,8 @@ const CHALLENGES: &[&str] = &[
     "releases your message",
     "asked to confirm",
     "human verification",
+    "sent by a person",
+    "to the list of approved senders",
 ];
 
 const TRANSCRIPTS: &[&str] = &[
