@@ -78,7 +78,9 @@ fn recipient(mta: &Mta, answer: &Answer, address: &str, action: &str, report: &s
         return recipient;
     }
     // A server that only says how long it waited tells of no other cause.
-    let reason = if answer.unsaid.contains(&mta.name) { Some(Reason::Expired) } else { answer.reason };
+    let instead = answer.instead.get(&format!("{} {action}", mta.name)).copied();
+    let unsaid = answer.unsaid.contains(&mta.name).then_some(Reason::Expired);
+    let reason = instead.or(unsaid).or(answer.reason);
     if let Some(reason) = reason {
         recipient["reason"] = json!(reason);
     }
@@ -92,7 +94,7 @@ fn recipient(mta: &Mta, answer: &Answer, address: &str, action: &str, report: &s
             && answer.status.is_none()
             && report.lines().any(|line| line.starts_with("Status: 4"));
     recipient["permanence"] = json!(if is_temporary { "temporary" } else { "permanent" });
-    if let Some(status) = &answer.status {
+    if let Some(status) = answer.status.as_ref().filter(|_status| instead.is_none()) {
         recipient["status"] = json!(status);
     }
     recipient

@@ -173,6 +173,10 @@ pub struct Answer {
     /// The mail servers that don't say what happened, only that they waited.
     #[serde(default)]
     pub unsaid: Vec<String>,
+    /// What a server's report says instead, where it leaves out what it was told; by server and action, such as
+    /// `"exim delayed"`.
+    #[serde(default)]
+    pub instead: BTreeMap<String, Reason>,
     /// The address that was written to, when ours forwards.
     pub alias: Option<String>,
 }
