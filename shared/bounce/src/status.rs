@@ -77,7 +77,8 @@ pub(crate) fn without_repeats(text: &str) -> Cow<'_, str> {
     let rest = rest.replace(&format!(" <<< {reply}"), &format!(" {reply}"));
     let rest = rest.replace(&format!(" {reply}-{status}"), "").replace(&format!(" {reply} {status}"), "");
     // OpenSMTPD joins the lines without a space between, and without their codes.
-    let rest = rest.replace(&format!("{status} "), " ").replace("  ", " ");
+    let joined = format!("{status} ");
+    let rest = if rest.contains(&joined) { rest.replace(&joined, " ").replace("  ", " ") } else { rest };
     Cow::Owned(format!("{begin}{rest}"))
 }
 

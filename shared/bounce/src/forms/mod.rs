@@ -194,7 +194,7 @@ pub(crate) fn read(
         let mut found = habit(&letter.lines);
         found.truncate(MAX_RECIPIENTS);
         found.retain(|recipient| {
-            !is_helper(&recipient.address) || named.iter().any(|named| named.address == recipient.address)
+            !is_helper(&recipient.address) || named.iter().take(50).any(|named| named.address == recipient.address)
         });
         // The sender's own address is named in many reports, but it may also be the one that failed.
         if found.iter().any(|recipient| !own.contains(&recipient.address)) {
