@@ -27,7 +27,7 @@ fuzz: ## Try inputs that nobody thought of; MINUTES=5 for each target
 	@shared/bounce/fuzz/run $(or $(MINUTES),5)
 
 sqlx: deps ## Write .sqlx/ anew after a change of SQL or migrations
-	@$(CARGO) build --locked --workspace --bins && exec target/debug/with-servers sqlx
+	@$(CARGO) run -q --locked -p daimon-tests --no-default-features --bin statements
 
 openapi: ## Write openapi/openapi.json anew after a change of the API
 	@$(CARGO) build --locked --workspace --bins && target/debug/daimon-api openapi > target/openapi.json && mv target/openapi.json openapi/openapi.json

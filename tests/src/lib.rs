@@ -18,5 +18,7 @@ pub mod redis_server;
 pub mod remote;
 pub mod servers;
 pub mod smtp;
+#[cfg(feature = "world")]
 pub mod stage;
+#[cfg(feature = "world")]
 pub mod world;
