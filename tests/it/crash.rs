@@ -5,7 +5,9 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use daimon_tests::life::{Person, letter, returned};
 use daimon_tests::world::World;
+use futures_util::FutureExt as _;
 use sqlx::{Connection, PgConnection};
+use tokio::net::TcpListener;
 
 /// A person with `count` bounces that nobody has read yet, and the mailbox's id.
 async fn unread(world: &World, name: &str, count: u32) -> (Person, String) {
@@ -41,15 +43,20 @@ async fn comes_to_the_commit(world: &World) {
     // the same table, but as another role.
     let waiting = "select count(*) from pg_stat_activity
         where datname = current_database() and usename = 'daimon_app' and wait_event_type = 'Lock'";
+    waits(world, waiting).await;
+}
+
+/// Returns when somebody waits for a lock.
+async fn waits(world: &World, counts: &'static str) {
     let mut has_come = false;
     for _ in 0..600 {
-        has_come = world.number(waiting).await.unwrap() > 0;
+        has_come = world.number(counts).await.unwrap() > 0;
         if has_come {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert!(has_come, "the worker never came to the commit:\n{}", world.worker().unwrap().output());
+    assert!(has_come, "nobody came to wait:\n{}", world.worker().unwrap().output());
 }
 
 async fn put_aside(world: &World) -> i64 {
@@ -80,10 +87,11 @@ async fn a_worker_killed_between_fetch_and_commit_loses_nothing_and_repeats_noth
 }
 
 #[tokio::test]
-async fn a_message_that_three_workers_died_of_is_put_aside_and_no_other() {
+async fn a_message_that_three_workers_died_of_alone_is_put_aside_and_no_other() {
     let mut world = World::without_worker().await.unwrap();
     let (_, mailbox) = unread(&world, "poison", 4).await;
-    for death in 1..=3 {
+    // The first death speaks against every message that was in hand.
+    for death in 1..=4 {
         let held = hold_commits(&world).await;
         world.start_worker().await.unwrap();
         comes_to_the_commit(&world).await;
@@ -100,6 +108,116 @@ async fn a_message_that_three_workers_died_of_is_put_aside_and_no_other() {
     assert_eq!((put_aside(&world).await, world.number(first).await.unwrap()), (1, 1));
     assert_eq!(world.client.bounces(&mailbox).await.unwrap().len(), 3);
     assert_eq!(in_hand(&world).await, 0);
+}
+
+#[tokio::test]
+async fn power_cuts_are_laid_to_no_message() {
+    let mut world = World::without_worker().await.unwrap();
+    let (_, one) = unread(&world, "innocent", 3).await;
+    let (_, other) = unread(&world, "bystander", 3).await;
+    for _ in 0..3 {
+        let held = hold_commits(&world).await;
+        world.start_worker().await.unwrap();
+        comes_to_the_commit(&world).await;
+        world.kill_worker().unwrap();
+        held.close().await.unwrap();
+        world.clock.advance(TimeDelta::seconds(61)).await.unwrap();
+    }
+
+    world.start_worker().await.unwrap();
+    world.pass(TimeDelta::seconds(61)).await.unwrap();
+
+    assert_eq!((put_aside(&world).await, in_hand(&world).await), (0, 0));
+    for mailbox in [one, other] {
+        assert_eq!(world.client.bounces(&mailbox).await.unwrap().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn what_was_put_aside_is_read_once_more_when_somebody_asks() {
+    let mut world = World::without_worker().await.unwrap();
+    let (_, mailbox) = unread(&world, "asked", 2).await;
+    world.start_worker().await.unwrap();
+    world.drain().await.unwrap();
+    // As if it had been the first message that workers died of, yesterday.
+    world.sql("delete from bounce where uid = 1").await.unwrap();
+    let aside =
+        "insert into quarantine (msp_id, tenant_id, mailbox_id, folder, uid_validity, uid, reason, quarantined_at)
+        select msp_id, tenant_id, mailbox_id, name, uid_validity, 1, 'crashed', updated_at - interval '1 day'
+        from folder where name = 'INBOX'";
+    world.sql(aside).await.unwrap();
+    world.pass(TimeDelta::minutes(20)).await.unwrap();
+    assert_eq!(world.client.bounces(&mailbox).await.unwrap().len(), 1);
+
+    world.client.poll_now(&mailbox).await.unwrap();
+    world.drain().await.unwrap();
+
+    assert_eq!(world.client.bounces(&mailbox).await.unwrap().len(), 2);
+    assert_eq!((put_aside(&world).await, in_hand(&world).await), (0, 0));
+    let last = "select last_uid from folder where name = 'INBOX'";
+    assert_eq!(world.number(last).await.unwrap(), 2, "reading goes on where it was");
+}
+
+#[tokio::test]
+async fn a_mailbox_that_three_workers_died_of_alone_is_not_read_until_somebody_asks() {
+    let mut world = World::without_worker().await.unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
+    let address = format!("deadly@{}.example", world.tag);
+    let host = "mail.sakura-dental.example";
+    let mailbox = world.client.create_mailbox(&tenant, &address, "secret", host, port).await.unwrap();
+    let (_, healthy) = unread(&world, "healthy", 2).await;
+    for _ in 0..4 {
+        world.start_worker().await.unwrap();
+        let connection = silent.accept().await.unwrap();
+        world.kill_worker().unwrap();
+        drop(connection);
+        world.clock.advance(TimeDelta::seconds(61)).await.unwrap();
+    }
+
+    world.start_worker().await.unwrap();
+    world.drain().await.unwrap();
+    world.pass(TimeDelta::days(2)).await.unwrap();
+
+    assert_eq!(fault(&world, &mailbox).await, "set_aside");
+    assert!(silent.accept().now_or_never().is_none(), "nobody has connected");
+    assert_eq!(world.client.bounces(&healthy).await.unwrap().len(), 2);
+
+    world.client.poll_now(&mailbox).await.unwrap();
+    drop(silent.accept().await.unwrap());
+    world.drain().await.unwrap();
+    assert_ne!(fault(&world, &mailbox).await, "set_aside");
+}
+
+async fn fault(world: &World, mailbox: &str) -> String {
+    let seen = world.client.mailbox(mailbox).await.unwrap();
+    seen.pointer("/connection/fault").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_commit_holds_the_mailbox_before_what_is_deleted_with_it() {
+    let mut world = World::without_worker().await.unwrap();
+    let (person, mailbox) = unread(&world, "order", 1).await;
+    world.start_worker().await.unwrap();
+    world.drain().await.unwrap();
+    let at = world.clock.now().await;
+    let sent = letter(&person.address, "another@friend.test", "Hello", "another@x.test", at, "Hello.\r\n");
+    let report = returned(&sent, &person.address, "another@friend.test", "mx.friend.test", at);
+    person.open(world.servers).await.unwrap().append("INBOX", report.as_bytes(), at).await.unwrap();
+    let mut holder = world.servers.postgres.look(&world.database).await.unwrap();
+    sqlx::raw_sql("begin; select from folder for update").execute(&mut holder).await.unwrap();
+    world.client.poll_now(&mailbox).await.unwrap();
+    comes_to_the_commit(&world).await;
+
+    let mut other = world.servers.postgres.look(&world.database).await.unwrap();
+    let refused = sqlx::raw_sql("select from mailbox for update nowait").execute(&mut other).await.unwrap_err();
+    let code = refused.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
+    assert_eq!(code, "55P03", "whoever deletes the mailbox waits there, and holds nothing that we wait for");
+
+    holder.close().await.unwrap();
+    world.drain().await.unwrap();
+    assert_eq!(world.client.bounces(&mailbox).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -142,10 +260,23 @@ async fn a_lease_that_was_lost_is_laid_to_no_message() {
             world.clock.advance(TimeDelta::seconds(61)).await.unwrap();
         }
         comes_to_the_commit(&world).await;
-        // What a worker finds that slept past its lease: somebody else had it since.
-        let taken_over = "update mailbox set lease_token = gen_random_uuid(), lease_until = next_poll_at,
-            next_poll_at = next_poll_at + interval '1 minute'";
-        world.sql(taken_over).await.unwrap();
+        // What a worker finds that slept past its lease: somebody else had it since, and the commit came to nothing.
+        let mut taker = world.servers.postgres.look(&world.database).await.unwrap();
+        let taken_over = tokio::spawn(async move {
+            let sql = "update mailbox set lease_token = gen_random_uuid(), lease_until = next_poll_at,
+                next_poll_at = next_poll_at + interval '1 minute'";
+            sqlx::raw_sql(sql).execute(&mut taker).await
+        });
+        waits(
+            &world,
+            "select count(*) from pg_stat_activity where datname = current_database()
+            and usename <> 'daimon_app' and wait_event_type = 'Lock' and query like 'update mailbox%'",
+        )
+        .await;
+        let cut = "select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and usename = 'daimon_app' and wait_event_type = 'Lock'";
+        world.sql(cut).await.unwrap();
+        taken_over.await.unwrap().unwrap();
         held.close().await.unwrap();
         world.drain().await.unwrap();
         assert_eq!((in_hand(&world).await, put_aside(&world).await), (0, 0));
@@ -155,6 +286,30 @@ async fn a_lease_that_was_lost_is_laid_to_no_message() {
 
     assert_eq!(put_aside(&world).await, 0);
     assert_eq!(world.client.bounces(&mailbox).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_webhook_that_has_arrived_while_the_database_was_away_is_not_sent_again() {
+    let mut world = World::without_worker().await.unwrap();
+    let catcher = world.catcher().await.unwrap();
+    world.client.create_endpoint(&catcher.url()).await.unwrap();
+    unread(&world, "arrived", 1).await;
+    let mut holder = world.servers.postgres.look(&world.database).await.unwrap();
+    sqlx::raw_sql("begin; lock table attempt in share mode").execute(&mut holder).await.unwrap();
+    world.start_worker().await.unwrap();
+    catcher.wait_for_more_than(0).await;
+    comes_to_the_commit(&world).await;
+    world.database_goes_away().await.unwrap();
+    holder.close().await.unwrap();
+    world.database_comes_back().await.unwrap();
+    world.drain().await.unwrap();
+
+    world.pass(TimeDelta::minutes(2)).await.unwrap();
+
+    let ids: Vec<_> = catcher.caught().iter().map(|caught| caught.header("webhook-id").to_owned()).collect();
+    let once: std::collections::BTreeSet<_> = ids.iter().collect();
+    assert_eq!(ids.len(), once.len(), "{ids:?}");
+    assert_eq!(world.number("select count(*) from attempt where fault = 'interrupted'").await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -144,3 +144,39 @@ async fn a_mailbox_without_sent_mail_is_never_said_to_be_forged_only() {
     assert_eq!(verdicts, ["undetermined"]);
     assert_eq!(text(incidents.first().unwrap(), "severity"), "high");
 }
+
+#[tokio::test]
+async fn a_mailbox_is_read_every_minute_while_an_incident_is_open_and_no_longer() {
+    let world = World::start().await.unwrap();
+    let servers = world.servers;
+    let sato = Person::with_account(servers, &format!("closed@{}.example", world.tag), "secret").unwrap();
+    let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
+    let (host, port) = ("mail.sakura-dental.example", servers.dovecot.imaps);
+    world.client.create_mailbox(&tenant, &sato.address, "secret", host, port).await.unwrap();
+    world.drain().await.unwrap();
+    let open =
+        "insert into incident (msp_id, tenant_id, incident_id, mailbox_id, verdict, tier, severity, state, score_db,
+            bounces, unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at,
+            last_bounce_at)
+        select msp_id, tenant_id, gen_random_uuid(), mailbox_id, 'account_takeover', 'probable', 'critical', 'open', 50,
+            9, 9, '[]', 'key', 1, created_at, created_at, created_at, created_at
+        from mailbox";
+    world.sql(open).await.unwrap();
+    // The next regular turn hears of it.
+    world.pass(TimeDelta::minutes(20)).await.unwrap();
+    let watched = sessions_in_ten_minutes(&world).await;
+    world.sql("update incident set state = 'closed'").await.unwrap();
+    world.pass(TimeDelta::seconds(61)).await.unwrap();
+    let afterwards = sessions_in_ten_minutes(&world).await;
+
+    assert!(watched >= 9, "{watched}");
+    assert!(afterwards <= 3, "{afterwards}");
+}
+
+async fn sessions_in_ten_minutes(world: &World) -> u64 {
+    let mut ended = 0;
+    for _ in 0..10 {
+        ended += world.pass(TimeDelta::minutes(1)).await.unwrap();
+    }
+    ended
+}

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::deliver::Deliverer;
 use crate::pool::{Jobs, announce, answer_drains, consume};
-use crate::read::{Left, Reader};
+use crate::read::{Left, Reader, Room};
 use crate::upkeep::upkeep;
 
 /// Jobs may go on this long after the signal before their work is given back.
@@ -77,6 +77,7 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
         entropy: SystemEntropy,
         lease,
         left: Left::default(),
+        room: Room::default(),
         stop: stop.clone(),
         hurry: hurry.clone(),
     };

@@ -73,4 +73,6 @@ pub struct Incident {
     pub first_bounce_at: DateTime<Utc>,
     /// The newest bounce of it.
     pub last_bounce_at: DateTime<Utc>,
+    /// When the way in was shut, for as long as it has not been opened again.
+    pub contained_at: Option<DateTime<Utc>>,
 }

@@ -219,7 +219,7 @@ pub enum Connection {
 }
 
 words! {
-    /// Why a mailbox is not read: the seven public codes, and no more, so that a test of a mailbox is no port scanner.
+    /// Why a mailbox is not read: the eight public codes, and no more, so that a test of a mailbox is no port scanner.
     ConnectionFault {
         /// The name does not resolve, or to an address that is not allowed.
         HostNotFound = "host_not_found",
@@ -235,6 +235,8 @@ words! {
         ProtocolError = "protocol_error",
         /// A folder numbers its messages anew each time it is opened, so nothing that was read can be known again.
         UnstableUids = "unstable_uids",
+        /// Reading it ended our own program three times, so it is not read until somebody asks for it.
+        SetAside = "set_aside",
     }
 }
 
@@ -254,6 +256,9 @@ impl ConnectionFault {
                 "Nothing is to be done: it is tried again by itself. If it stays so, ask the mail host for its limits."
             }
             Self::ProtocolError => "Check that host and port are those of an IMAP server, and that IMAP is enabled.",
+            Self::SetAside => {
+                "Reading this mailbox ended our program three times, so it is not read any more. Tell the operator. After an update, or when the mail host has changed something, read it now: it gets one more chance."
+            }
             Self::UnstableUids => {
                 "Ask the mail host to repair the index of the mailbox: its folders get another UIDVALIDITY each time they are opened. Reading resumes by itself when they keep it."
             }

@@ -156,12 +156,20 @@ const LONGEST_TEXT: usize = 2_000;
 /// How much of a domain is kept: as much as DNS allows.
 const LONGEST_DOMAIN: usize = 253;
 
+/// So many are sent in one statement.
+const A_STATEMENT: usize = 500;
+
 /// Stores what is new of these and says which: only those are to be judged.
 #[tracing::instrument(name = "store.bounce.insert_many", skip_all, fields(bounces = bounces.len()))]
 pub async fn insert_many(tx: &mut MspTx, bounces: &[Bounce]) -> Result<HashSet<BounceId>, StoreError> {
-    if bounces.is_empty() {
-        return Ok(HashSet::new());
+    let mut new = HashSet::with_capacity(bounces.len());
+    for some in bounces.chunks(A_STATEMENT) {
+        new.extend(insert_some(tx, some).await?);
     }
+    Ok(new)
+}
+
+async fn insert_some(tx: &mut MspTx, bounces: &[Bounce]) -> Result<Vec<BounceId>, StoreError> {
     let msp = tx.msp().as_uuid();
     let texts =
         |of: fn(&Bounce) -> &str| bounces.iter().map(|bounce| row::clean(of(bounce), LONGEST_TEXT)).collect::<Vec<_>>();

@@ -12,17 +12,31 @@ use daimon_domain::mailbox::Checkpoint;
 use crate::folder::LONGEST_NAME;
 use crate::{MspTx, StoreError, row};
 
-/// Messages of one folder, from one UID to another.
+/// Messages of one folder, from one UID to another; or a folder, or the mailbox, with no message yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InHand {
-    /// In which folder.
+    /// In which folder; empty when none is open.
     pub folder: String,
     /// Under which UIDVALIDITY.
     pub uid_validity: u32,
-    /// The first of them.
+    /// The first of them; 0 when there is no message in hand.
     pub first_uid: u32,
     /// The last of them.
     pub last_uid: u32,
+    /// Whether nothing else was being read in that process.
+    pub alone: bool,
+}
+
+impl InHand {
+    /// No message: a folder that is being opened, or with an empty name the mailbox itself.
+    pub fn nothing_of(folder: &str, alone: bool) -> Self {
+        Self { folder: folder.to_owned(), uid_validity: 0, first_uid: 0, last_uid: 0, alone }
+    }
+
+    /// Whether no message was in hand.
+    pub const fn is_nothing(&self) -> bool {
+        self.last_uid == 0
+    }
 }
 
 /// Writes down what the holder of `lease` is about to read, instead of what it had in hand before. Whether the lease still
@@ -38,11 +52,11 @@ pub async fn take(
     let msp = tx.msp().as_uuid();
     sqlx::query!(
         "insert into in_hand
-            (msp_id, tenant_id, mailbox_id, lease_token, folder, uid_validity, first_uid, last_uid, taken_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            (msp_id, tenant_id, mailbox_id, lease_token, folder, uid_validity, first_uid, last_uid, alone, taken_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         on conflict on constraint in_hand_pk do update
         set folder = excluded.folder, uid_validity = excluded.uid_validity, first_uid = excluded.first_uid,
-            last_uid = excluded.last_uid, taken_at = excluded.taken_at",
+            last_uid = excluded.last_uid, alone = excluded.alone, taken_at = excluded.taken_at",
         msp,
         tenant.as_uuid(),
         mailbox.as_uuid(),
@@ -51,6 +65,7 @@ pub async fn take(
         i64::from(messages.uid_validity),
         i64::from(messages.first_uid),
         i64::from(messages.last_uid),
+        messages.alone,
         now
     )
     .execute(tx.conn())
@@ -85,16 +100,33 @@ pub async fn passed(
     Ok(())
 }
 
+/// Forgets one death of those that speak against the mailbox itself, if the last is older than `before`: it may be read once
+/// more.
+pub(crate) async fn pardon(tx: &mut MspTx, mailbox: MailboxId, before: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!(
+        "delete from in_hand where mailbox_id = $1 and lease_token = (
+            select last.lease_token from in_hand last join mailbox using (mailbox_id)
+            where last.mailbox_id = $1 and last.alone and last.last_uid = 0
+                and last.lease_token is distinct from mailbox.lease_token
+            order by last.taken_at desc limit 1) and taken_at <= $2",
+        mailbox.as_uuid(),
+        before
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Takes out everything: the mailbox was read to its end.
 pub async fn forget(tx: &mut MspTx, mailbox: MailboxId) -> Result<(), StoreError> {
     sqlx::query!("delete from in_hand where mailbox_id = $1", mailbox.as_uuid()).execute(tx.conn()).await?;
     Ok(())
 }
 
-/// What was in the hands of sessions before this one that have not put it down: a row for each of them.
+/// What was in the hands of sessions before this one that have not put it down: a row for each of them, oldest first.
 pub async fn left(tx: &mut MspTx, mailbox: MailboxId, lease: &Lease) -> Result<Vec<InHand>, StoreError> {
     let rows = sqlx::query!(
-        "select folder, uid_validity, first_uid, last_uid from in_hand
+        "select folder, uid_validity, first_uid, last_uid, alone from in_hand
         where mailbox_id = $1 and lease_token <> $2 order by taken_at",
         mailbox.as_uuid(),
         lease.token
@@ -108,6 +140,7 @@ pub async fn left(tx: &mut MspTx, mailbox: MailboxId, lease: &Lease) -> Result<V
                 uid_validity: row::number("in_hand", row.uid_validity)?,
                 first_uid: row::number("in_hand", row.first_uid)?,
                 last_uid: row::number("in_hand", row.last_uid)?,
+                alone: row.alone,
             })
         })
         .collect()

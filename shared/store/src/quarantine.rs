@@ -19,7 +19,12 @@ pub struct Quarantined {
     pub reason: String,
     /// Since when.
     pub at: DateTime<Utc>,
+    /// Whether somebody asked for it to be read once more.
+    pub again: bool,
 }
+
+/// Why a message is set aside that processes died of.
+pub const CRASHED: &str = "crashed";
 
 /// Sets a message aside. The second time it keeps the first reason.
 pub async fn insert(
@@ -46,10 +51,65 @@ pub async fn insert(
     Ok(())
 }
 
+/// Lets those that processes died of be read once more, if they were put aside before `before`.
+pub(crate) async fn ask_again(tx: &mut MspTx, mailbox: MailboxId, before: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update quarantine set again = true where mailbox_id = $1 and reason = $2 and quarantined_at <= $3",
+        mailbox.as_uuid(),
+        CRASHED,
+        before
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Those that may be read once more.
+pub async fn asked_again(tx: &mut MspTx, mailbox: MailboxId) -> Result<Vec<Quarantined>, StoreError> {
+    let mut all = list(tx, mailbox).await?;
+    all.retain(|aside| aside.again);
+    Ok(all)
+}
+
+/// One of them is being read: should it end the process again, it is put aside since `now`, and without another question.
+pub async fn try_again(
+    tx: &mut MspTx,
+    mailbox: MailboxId,
+    message: &Quarantined,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update quarantine set again = false, quarantined_at = $5
+        where mailbox_id = $1 and folder = $2 and uid_validity = $3 and uid = $4",
+        mailbox.as_uuid(),
+        row::clean(&message.folder, LONGEST_NAME),
+        i64::from(message.uid_validity),
+        i64::from(message.uid),
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// It was read after all.
+pub async fn remove(tx: &mut MspTx, mailbox: MailboxId, message: &Quarantined) -> Result<(), StoreError> {
+    sqlx::query!(
+        "delete from quarantine where mailbox_id = $1 and folder = $2 and uid_validity = $3 and uid = $4",
+        mailbox.as_uuid(),
+        row::clean(&message.folder, LONGEST_NAME),
+        i64::from(message.uid_validity),
+        i64::from(message.uid)
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// What was set aside of a mailbox, by folder and UID.
 pub async fn list(tx: &mut MspTx, mailbox: MailboxId) -> Result<Vec<Quarantined>, StoreError> {
     let rows = sqlx::query!(
-        "select folder, uid_validity, uid, reason, quarantined_at from quarantine
+        "select folder, uid_validity, uid, reason, quarantined_at, again from quarantine
         where mailbox_id = $1 order by folder, uid_validity, uid limit 1000",
         mailbox.as_uuid()
     )
@@ -63,6 +123,7 @@ pub async fn list(tx: &mut MspTx, mailbox: MailboxId) -> Result<Vec<Quarantined>
                 uid: row::number("quarantine", row.uid)?,
                 reason: row.reason,
                 at: row.quarantined_at,
+                again: row.again,
             })
         })
         .collect()

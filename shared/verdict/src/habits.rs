@@ -11,9 +11,6 @@ use serde::{Deserialize, Serialize};
 use crate::submission::Submission;
 use crate::template::{fingerprint, fnv};
 
-/// The form of the stored habits. Of another version they are learnt anew.
-pub const VERSION: u8 = 1;
-
 /// Most of one sort that are kept.
 const KEPT: usize = 32;
 /// What is younger is no habit.
@@ -24,27 +21,14 @@ const LEAST_WRITTEN: u32 = 10;
 const LEAST_SUBMITTED: u32 = 3;
 
 /// What was learnt, as hashes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Habits {
-    version: u8,
     written: Sort,
     networks: Sort,
     greetings: Sort,
     /// The provider's lines say who signed in.
     shows_sign_ins: bool,
-}
-
-impl Default for Habits {
-    fn default() -> Self {
-        Self {
-            version: VERSION,
-            written: Sort::default(),
-            networks: Sort::default(),
-            greetings: Sort::default(),
-            shows_sign_ins: false,
-        }
-    }
 }
 
 /// Things of one sort: hash, first and last time seen in seconds; how many mails they were learnt from, and how often it
@@ -85,11 +69,8 @@ impl Sort {
 }
 
 impl Habits {
-    /// What was stored, if it has this form.
-    #[must_use]
-    pub fn current(self) -> Self {
-        if self.version == VERSION { self } else { Self::default() }
-    }
+    /// The form in which they are stored; whoever stores them stores this with them.
+    pub const VERSION: u32 = 1;
 
     /// Whether nothing was learnt that would tell the owner from a thief.
     pub fn is_empty(&self) -> bool {
@@ -208,12 +189,10 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_are_kept_and_another_version_is_none() {
+    fn only_so_many_are_kept() {
         let mut habits = Habits::default();
         (0..1000).for_each(|n| habits.submitted(&from(&format!("10.{}.{}.1", n / 250, n % 250), "x"), day(n)));
         assert_eq!(habits.networks.seen.len(), KEPT);
         assert!(!habits.is_empty());
-        let other = Habits { version: VERSION + 1, ..habits.clone() };
-        assert!(other.current().is_empty() && !habits.current().is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! What the engine remembers of a mailbox between two bounces, and what it thinks of it.
 //!
-//! The state is small (some tens of kilobytes at worst), serialisable and versioned; it holds hashes, counts and
+//! The state is small (some tens of kilobytes at worst), serialisable, and its form has a number; it holds hashes, counts and
 //! decibans. The same bounces in the same order give the same bytes.
 
 mod explain;
@@ -19,9 +19,6 @@ use crate::matrix::{HALF_LIFE_H, Matrix, decay};
 use crate::submission::Submissions;
 use crate::window::{Signal, Window};
 
-/// The form of the stored state. A state of another version is read as a fresh one.
-pub const VERSION: u8 = 1;
-
 /// Below this a takeover may be excluded no more.
 const EXCLUDED_DB: f64 = 20.0;
 /// A score below this, for [`CALM`], steps down.
@@ -36,7 +33,6 @@ const TAIL: TimeDelta = TimeDelta::days(10);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
-    version: u8,
     updated_at: Option<DateTime<Utc>>,
     matrix: Matrix,
     window: Window,
@@ -70,7 +66,6 @@ const CALM_VERDICT: Held = Held { verdict: Verdict::Legit, tier: Tier::None };
 impl Default for State {
     fn default() -> Self {
         Self {
-            version: VERSION,
             updated_at: None,
             matrix: Matrix::default(),
             window: Window::default(),
@@ -94,15 +89,8 @@ impl Default for State {
 }
 
 impl State {
-    /// Reads a stored state; anything unreadable or of another version is a fresh start.
-    pub fn from_bytes(bytes: &[u8]) -> Self {
-        serde_json::from_slice::<Self>(bytes).ok().filter(|state| state.version == VERSION).unwrap_or_default()
-    }
-
-    /// The state to store.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
-    }
+    /// The form in which it is stored; whoever stores it stores this with it.
+    pub const VERSION: u32 = 1;
 
     /// The password was changed and every session ended at that time: older mail is trailing from now on.
     pub fn contained(&mut self, at: DateTime<Utc>) {

@@ -5,7 +5,7 @@
 //! attempt and makes the delivery wait, but takes no step of the schedule away, which counts requests with an outcome.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::clock::{Clock, Entropy};
@@ -31,6 +31,10 @@ const KEY_MISSING_WAIT: TimeDelta = TimeDelta::minutes(5);
 
 /// What a lease leaves beyond the request, to record its outcome.
 const TO_RECORD: TimeDelta = TimeDelta::seconds(10);
+
+/// How soon recording is tried again, and how much later it becomes at most.
+const RECORD_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_RECORD_WAIT: Duration = Duration::from_secs(2);
 
 /// Why a delivery could not even be recorded. Its lease runs out and somebody tries again.
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +122,34 @@ async fn attempt_one(ctx: &Deliverer, msp: MspId, id: DeliveryId) -> Result<JobE
         latency_ms: u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX),
         excerpt: result.as_ref().ok().map(|answer| request.redact(&answer.excerpt)),
     };
-    record(ctx, &wall, &leased, &endpoint, &attempt, outcome).await
+    recorded(ctx, &wall, &leased, &endpoint, &attempt, outcome).await
+}
+
+/// Records, and while the database is away tries again for as long as the lease holds: what has arrived and is not recorded
+/// is sent a second time.
+async fn recorded(
+    ctx: &Deliverer,
+    wall: &Wall,
+    leased: &Leased,
+    endpoint: &Endpoint,
+    attempt: &Attempt,
+    outcome: Outcome,
+) -> Result<JobEnd, StoreError> {
+    let began = Instant::now();
+    let mut wait = RECORD_WAIT;
+    loop {
+        let error = match record(ctx, wall, leased, endpoint, attempt, outcome).await {
+            Err(error @ StoreError::Unavailable(_)) => error,
+            done => return done,
+        };
+        let lasts = TimeDelta::from_std(began.elapsed() + wait).unwrap_or(ctx.lease);
+        if ctx.clock.now() >= leased.lease.until || lasts >= ctx.lease {
+            return Err(error);
+        }
+        tracing::debug!(delivery.id = %leased.delivery.id, error = %error, "an attempt is recorded later");
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_RECORD_WAIT);
+    }
 }
 
 /// When to come back should this lease, too, end without a word: the distances are those of the schedule. `None`: that was

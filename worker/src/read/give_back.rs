@@ -79,9 +79,8 @@ impl Reader {
     }
 
     async fn try_to_give_back(&self, held: &Held) -> Result<(), StoreError> {
-        let mut tx = self.db.begin(&held.wall).await?;
-        mailbox::give_back(&mut tx, held.id, &held.lease, self.time.now() + held.wait).await?;
-        tx.commit().await
+        let tx = self.db.begin(&held.wall).await?;
+        mailbox::give_back(tx, held.id, &held.lease, self.time.now() + held.wait).await.map(|_is_ours| ())
     }
 
     /// Gives back what could not be given back before; goes on until `stop`.

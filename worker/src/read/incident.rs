@@ -85,6 +85,7 @@ fn open(subject: Subject<'_>, assessment: &Assessment, now: DateTime<Utc>, entro
         updated_at: now,
         first_bounce_at: assessment.first_bounce_at.unwrap_or(now),
         last_bounce_at: assessment.last_bounce_at.unwrap_or(now),
+        contained_at: None,
     }
 }
 

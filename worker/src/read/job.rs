@@ -13,13 +13,15 @@ use daimon_domain::scope::Wall;
 use daimon_egress::{DialError, Egress};
 use daimon_queue::{Kind, Queue};
 use daimon_seal::{MasterKey, SystemEntropy};
+use daimon_store::in_hand::{self, InHand};
 use daimon_store::{Db, StoreError, mailbox};
 use tokio_util::sync::CancellationToken;
 
+use super::alone::Room;
 use super::give_back::Left;
 use super::outcome;
 use super::session;
-use super::work::Work;
+use super::work::{Taken, Work};
 use crate::poll::SessionError;
 
 /// What every session needs.
@@ -40,6 +42,8 @@ pub struct Reader {
     pub lease: TimeDelta,
     /// Leases that could not be given back yet.
     pub left: Left,
+    /// Where all sessions run.
+    pub room: Room,
     /// Finish the batch at hand and stop.
     pub stop: CancellationToken,
     /// Stop now.
@@ -67,6 +71,8 @@ pub(super) enum PollError {
     Renumbered,
     #[error("the password can't be opened")]
     Sealed,
+    #[error("processes have died of the mailbox")]
+    SetAside,
 }
 
 impl PollError {
@@ -77,6 +83,7 @@ impl PollError {
             Self::Session(error) => Some(error.code()),
             Self::Stalled => Some(ConnectionFault::Unreachable),
             Self::Renumbered => Some(ConnectionFault::UnstableUids),
+            Self::SetAside => Some(ConnectionFault::SetAside),
             Self::Store(_) | Self::FencedOff | Self::Stopped | Self::Unfinished | Self::Sealed => None,
         }
     }
@@ -104,10 +111,12 @@ pub async fn poll(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<JobE
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of lateness")]
     metrics::histogram!("daimon_poll_lateness_seconds").record(lateness_ms as f64 / 1_000.0);
     let (wall, lease) = (work.wall.clone(), work.lease);
+    let mark = work.seat.mark();
     let ended = match work.credentials(&ctx.master) {
+        _ if work.hands.is_mailbox_culprit() => Err(PollError::SetAside),
         None => Err(PollError::Sealed),
         Some(credentials) => tokio::select! {
-            ended = Box::pin(session::read(ctx, &mut work, &credentials)) => ended,
+            ended = Box::pin(ctx.room.run(mark, session::read(ctx, &mut work, &credentials))) => ended,
             lost = keep(ctx, &wall, id, &lease) => Err(lost),
             () = ctx.hurry.cancelled() => Err(PollError::Stopped),
         },
@@ -119,23 +128,40 @@ pub async fn poll(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<JobE
         Err(PollError::Unfinished) => "unfinished",
         Err(PollError::Sealed) => "sealed",
         Err(PollError::Store(_)) => "database",
-        Err(error @ (PollError::Dial(_) | PollError::Session(_) | PollError::Stalled | PollError::Renumbered)) => {
-            error.fault().map_or("failed", ConnectionFault::as_str)
-        }
+        Err(
+            error @ (PollError::Dial(_)
+            | PollError::Session(_)
+            | PollError::Stalled
+            | PollError::Renumbered
+            | PollError::SetAside),
+        ) => error.fault().map_or("failed", ConnectionFault::as_str),
     };
     metrics::counter!("daimon_polls_total", "outcome" => outcome).increment(1);
     metrics::histogram!("daimon_poll_seconds").record(began.elapsed().as_secs_f64());
     Box::pin(outcome::record(ctx, work, ended)).await.map(Some)
 }
 
-/// Leases the mailbox and reads what is known of it.
+/// How soon a worker that may know more is given another chance.
+const NEWER_WAIT: TimeDelta = TimeDelta::seconds(10);
+
+/// Leases the mailbox, reads what is known of it, and writes down that a session has it in hand.
 async fn take(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<Work>, StoreError> {
     let now = ctx.time.now();
     let mut tx = ctx.db.begin(&Wall::whole(msp)).await?;
     let Some((mailbox, lease)) = mailbox::lease(&mut tx, id, now, now + ctx.lease).await? else { return Ok(None) };
-    let work = Work::read(&mut tx, mailbox, lease, &ctx.master).await?;
-    tx.commit().await?;
-    Ok(work)
+    match Work::read(&mut tx, mailbox, lease, &ctx.master).await? {
+        Taken::Work(work) => {
+            in_hand::take(&mut tx, work.tenant.id, id, &lease, &InHand::nothing_of("", false), now).await?;
+            tx.commit().await?;
+            Ok(Some(*work))
+        }
+        Taken::Gone => Ok(None),
+        Taken::Newer(newer) => {
+            tracing::warn!(mailbox.id = %id, error = %newer, "mailbox {id} is left to a newer worker");
+            mailbox::give_back(tx, id, &lease, now + NEWER_WAIT).await?;
+            Ok(None)
+        }
+    }
 }
 
 /// Renews the lease for as long as the work goes on; ends when it is lost.

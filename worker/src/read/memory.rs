@@ -1,4 +1,8 @@
 //! What is remembered of a mailbox between two sessions, as one value that is stored with the checkpoint.
+//!
+//! Old and new workers run side by side during an upgrade, and each reads what the other wrote. So each part has a version of
+//! its own: one that can't be read is a fresh start of that part only, and one that is newer than we know is not touched,
+//! because to write it back would be to forget it.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -6,20 +10,34 @@ use chrono::{DateTime, Utc};
 use daimon_domain::id::IncidentId;
 use daimon_domain::incident::{Incident, IncidentState};
 use daimon_store::mailbox::DetectorState;
-use daimon_verdict::State;
-use serde::{Deserialize, Serialize};
+use daimon_verdict::{Habits, State};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::surroundings::Learned;
 
-/// The layout of [`Memory`]. One of another layout is a fresh start: the checkpoint keeps old mail from being read anew.
-const VERSION: i32 = 1;
+/// The layout: a field for each thing, and `versions` for the parts. What has no version there is of the first.
+const LAYOUT: i32 = 1;
+
+/// The parts and the form in which we know each.
+const PARTS: [(&str, u32); 5] =
+    [("state", State::VERSION), ("learned", 1), ("habits", Habits::VERSION), ("told", 1), ("incidents", 1)];
 
 /// How many messages that tell something beside bounces are known again.
 const TOLD: usize = 256;
 
+/// A newer program has written it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{part} is stored in form {found}, and only {known} is known here")]
+pub(crate) struct Newer {
+    part: String,
+    found: u64,
+    known: u32,
+}
+
 /// What is remembered of a mailbox.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Memory {
     /// The detector's own state.
     pub(crate) state: State,
@@ -33,25 +51,81 @@ pub(crate) struct Memory {
     pub(crate) told_watched: bool,
     /// The incidents that were live last time.
     live: BTreeSet<IncidentId>,
-    /// The incident whose containment the detector knows of.
-    contained: Option<IncidentId>,
+    /// The incident whose containment the detector knows of, and since when it is contained.
+    contained_since: Option<(IncidentId, DateTime<Utc>)>,
     /// Beginnings of the header hashes of notices and answers that counted, oldest first.
     told: VecDeque<u64>,
 }
 
+/// Refuses what is newer, and takes out what is older than we can read.
+fn current(fields: &mut Map<String, Value>) -> Result<(), Newer> {
+    let versions = fields.remove("versions").unwrap_or_default();
+    let newer = |part: &str, found, known| Err(Newer { part: part.to_owned(), found, known });
+    for (part, found) in versions.as_object().into_iter().flatten() {
+        if !PARTS.iter().any(|(known, _)| known == part) {
+            return newer(part, found.as_u64().unwrap_or(u64::MAX), 0);
+        }
+    }
+    for (part, known) in PARTS {
+        let within = match part {
+            "state" => fields.get("state"),
+            "habits" => fields.get("learned").and_then(|learned| learned.get("habits")),
+            _ => None,
+        };
+        let within = within.and_then(|value| value.get("version"));
+        let found = versions.get(part).or(within).and_then(Value::as_u64).unwrap_or(1);
+        if found > u64::from(known) {
+            return newer(part, found, known);
+        }
+        if found < u64::from(known) {
+            match part {
+                "habits" => fields.get_mut("learned").and_then(Value::as_object_mut).and_then(|all| all.remove(part)),
+                _ => fields.remove(part),
+            };
+        }
+    }
+    Ok(())
+}
+
+/// One field; one that can't be read is a fresh start of it.
+fn field<T: DeserializeOwned + Default>(fields: &mut Map<String, Value>, name: &str) -> T {
+    let Some(value) = fields.remove(name) else { return T::default() };
+    serde_json::from_value(value).unwrap_or_else(|error| {
+        tracing::error!(name, error = %error, "what was remembered as {name} can't be read and begins anew");
+        T::default()
+    })
+}
+
 impl Memory {
-    /// Reads what was stored; nothing, or another layout, is a fresh start.
-    pub(crate) fn read(stored: Option<&DetectorState>) -> Self {
-        stored
-            .filter(|stored| stored.version == VERSION)
-            .and_then(|stored| serde_json::from_slice(&stored.bytes).ok())
-            .map(|stored: Self| Self { learned: stored.learned.current(), ..stored })
-            .unwrap_or_default()
+    /// Reads what was stored; nothing is a fresh start.
+    pub(crate) fn read(stored: Option<&DetectorState>) -> Result<Self, Newer> {
+        let Some(stored) = stored else { return Ok(Self::default()) };
+        if stored.version > LAYOUT {
+            let found = u64::try_from(stored.version).unwrap_or_default();
+            return Err(Newer { part: "all".to_owned(), found, known: LAYOUT.unsigned_abs() });
+        }
+        let mut fields: Map<String, Value> = serde_json::from_slice(&stored.bytes).unwrap_or_default();
+        current(&mut fields)?;
+        Ok(Self {
+            state: field(&mut fields, "state"),
+            learned: field(&mut fields, "learned"),
+            told_connected: field(&mut fields, "told_connected"),
+            told_unreachable: field(&mut fields, "told_unreachable"),
+            told_watched: field(&mut fields, "told_watched"),
+            live: field(&mut fields, "live"),
+            contained_since: field(&mut fields, "contained_since"),
+            told: field(&mut fields, "told"),
+        })
     }
 
     /// What to store.
     pub(crate) fn write(&self) -> DetectorState {
-        DetectorState { version: VERSION, bytes: serde_json::to_vec(self).unwrap_or_default() }
+        let mut stored = serde_json::to_value(self).unwrap_or_default();
+        if let Some(fields) = stored.as_object_mut() {
+            let versions = PARTS.into_iter().map(|(part, version)| (part.to_owned(), version.into()));
+            fields.insert("versions".to_owned(), Value::Object(versions.collect()));
+        }
+        DetectorState { version: LAYOUT, bytes: serde_json::to_vec(&stored).unwrap_or_default() }
     }
 
     /// Tells the detector what people did with the incidents since last time.
@@ -67,14 +141,11 @@ impl Memory {
         let contained = live.iter().find(|incident| {
             matches!(incident.state, IncidentState::Contained | IncidentState::Monitoring | IncidentState::Recovered)
         });
-        match contained {
-            Some(incident) if self.contained != Some(incident.id) => {
-                self.contained = Some(incident.id);
-                self.state.contained(incident.updated_at);
-            }
-            Some(_) => {}
-            None => self.contained = None,
+        let since = contained.and_then(|incident| Some((incident.id, incident.contained_at?)));
+        if let Some((_, at)) = since.filter(|_| since != self.contained_since) {
+            self.state.contained(at);
         }
+        self.contained_since = since;
     }
 
     /// Whether what a message tells beside bounces has counted: nothing of it is stored that would know it again after
@@ -110,13 +181,100 @@ fn beginning(hash: &[u8; 32]) -> u64 {
 mod tests {
     use super::*;
 
+    fn read(stored: &DetectorState) -> Memory {
+        Memory::read(Some(stored)).unwrap()
+    }
+
+    /// What another program would have written.
+    fn changed(memory: &Memory, change: impl FnOnce(&mut Map<String, Value>)) -> DetectorState {
+        let stored = memory.write();
+        let mut fields: Map<String, Value> = serde_json::from_slice(&stored.bytes).unwrap();
+        change(&mut fields);
+        DetectorState { bytes: serde_json::to_vec(&fields).unwrap(), ..stored }
+    }
+
+    /// A memory with something in each part.
+    fn full() -> Memory {
+        let at = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+        let mut memory = Memory { told_connected: true, ..Memory::default() };
+        memory.state.signal(daimon_verdict::Signal::CredentialRefused, at);
+        memory.learned.answered(&[1; 32], true, Some(at));
+        memory.opened(IncidentId::from_uuid(uuid::Uuid::from_u128(1)));
+        memory.tells(&[2; 32]);
+        memory
+    }
+
     #[test]
-    fn what_is_written_reads_back_and_what_is_not_is_a_fresh_start() {
-        let memory = Memory { told_connected: true, ..Memory::default() };
-        assert!(Memory::read(Some(&memory.write())).told_connected);
-        let other = DetectorState { version: VERSION + 1, ..memory.write() };
-        assert!(!Memory::read(Some(&other)).told_connected);
-        assert!(!Memory::read(None).told_connected);
+    fn what_is_written_reads_back() {
+        let memory = full();
+        let again = read(&memory.write());
+        assert_eq!((&again.state, &again.learned, &again.live), (&memory.state, &memory.learned, &memory.live));
+        assert!(again.told_connected && again.has_told(&[2; 32]));
+        assert!(!Memory::read(None).unwrap().told_connected);
+    }
+
+    #[test]
+    fn what_a_newer_worker_wrote_is_not_touched_whichever_part_it_is() {
+        for (part, known) in PARTS {
+            let newer = changed(&full(), |fields| fields["versions"][part] = (known + 1).into());
+            let refused = Memory::read(Some(&newer)).unwrap_err();
+            assert_eq!(refused, Newer { part: part.to_owned(), found: u64::from(known) + 1, known });
+        }
+        let added = changed(&full(), |fields| fields["versions"]["senses"] = 1.into());
+        assert!(Memory::read(Some(&added)).is_err());
+        let layout = DetectorState { version: LAYOUT + 1, ..full().write() };
+        assert!(Memory::read(Some(&layout)).is_err());
+    }
+
+    #[test]
+    fn what_an_older_worker_wrote_is_read() {
+        // It wrote no versions but those inside.
+        let older = changed(&full(), |fields| {
+            fields.remove("versions");
+            fields["state"]["version"] = 1.into();
+            fields.insert("contained".to_owned(), Value::Null);
+        });
+        let memory = read(&older);
+        assert_eq!((&memory.state, &memory.learned), (&full().state, &full().learned));
+        assert!(memory.told_connected);
+        let newer = changed(&full(), |fields| {
+            fields.remove("versions");
+            fields["learned"]["habits"]["version"] = (Habits::VERSION + 1).into();
+        });
+        assert!(Memory::read(Some(&newer)).is_err());
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_read_costs_only_itself() {
+        let odd = changed(&full(), |fields| fields["state"]["held"]["verdict"] = "a word of tomorrow".into());
+        let memory = read(&odd);
+        assert_eq!((&memory.state, &memory.learned), (&State::default(), &full().learned));
+        assert!(memory.told_connected && memory.has_told(&[2; 32]) && !memory.live.is_empty());
+        let older = changed(&full(), |fields| fields["versions"]["state"] = 0.into());
+        assert_eq!((&read(&older).state, read(&older).told_connected), (&State::default(), true));
+    }
+
+    #[test]
+    fn an_incident_counts_as_contained_since_it_was_and_a_closed_one_not_at_all() {
+        let at = |minute: i64| DateTime::from_timestamp(1_700_000_000 + minute * 60, 0).unwrap();
+        let mut incident = crate::read::tell::tests::an_incident();
+        incident.state = IncidentState::Contained;
+        (incident.contained_at, incident.updated_at) = (Some(at(0)), at(50));
+        let mut heard = Memory::default();
+        heard.hear_of(std::slice::from_ref(&incident));
+        let mut expected = State::default();
+        expected.contained(at(0));
+        assert_eq!(heard.state, expected);
+        assert!(heard.wants_watching(at(1)));
+
+        // The same incident, contained a second time.
+        incident.contained_at = Some(at(30));
+        heard.hear_of(std::slice::from_ref(&incident));
+        expected.contained(at(30));
+        assert_eq!(heard.state, expected);
+
+        heard.hear_of(&[]);
+        assert!(!heard.wants_watching(at(31)));
     }
 
     #[test]
@@ -126,7 +284,7 @@ mod tests {
         let mut memory = Memory::default();
         assert!(!memory.has_told(&hash(0)));
         memory.tells(&hash(0));
-        assert!(Memory::read(Some(&memory.write())).has_told(&hash(0)));
+        assert!(read(&memory.write()).has_told(&hash(0)));
         (1..=TOLD).for_each(|n| memory.tells(&hash(n)));
         assert!(!memory.has_told(&hash(0)) && memory.has_told(&hash(1)));
         assert_eq!(memory.told.len(), TOLD);

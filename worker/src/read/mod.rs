@@ -1,5 +1,6 @@
 #![doc = include_str!("README.md")]
 
+mod alone;
 mod commit;
 mod diagnostic;
 mod give_back;
@@ -12,7 +13,9 @@ mod outcome;
 mod session;
 mod surroundings;
 mod tell;
+mod weigh;
 mod work;
 
+pub use alone::Room;
 pub use give_back::Left;
 pub use job::{Reader, poll};

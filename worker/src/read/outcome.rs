@@ -7,7 +7,7 @@ use daimon_domain::id::MailboxId;
 use daimon_domain::job::JobEnd;
 use daimon_domain::mailbox::{Connection, ConnectionFault};
 use daimon_store::mailbox::MailboxEnd;
-use daimon_store::{StoreError, in_hand, incident, mailbox};
+use daimon_store::{StoreError, incident, mailbox};
 use daimon_verdict::Signal;
 use serde_json::json;
 
@@ -23,6 +23,8 @@ const TOLD_FAILURES: u32 = 5;
 const REFUSED_WAIT: TimeDelta = TimeDelta::minutes(10);
 /// A password that can't be opened waits for its key.
 const KEY_MISSING_WAIT: TimeDelta = TimeDelta::minutes(5);
+/// A mailbox that processes died of is looked at again, but not read.
+const SET_ASIDE_WAIT: TimeDelta = TimeDelta::days(1);
 /// A mailbox with an incident, or one that is watched, is read this often.
 const WATCHED_INTERVAL_S: u32 = 60;
 
@@ -77,10 +79,16 @@ async fn recorded(ctx: &Reader, mut work: Work, ended: Result<(), PollError>) ->
             let connection = work.mailbox.connection.clone();
             finish(ctx, work, connection, now + KEY_MISSING_WAIT, None, None).await
         }
-        Err(error @ (PollError::Dial(_) | PollError::Session(_) | PollError::Stalled | PollError::Renumbered)) => {
+        Err(
+            error @ (PollError::Dial(_)
+            | PollError::Session(_)
+            | PollError::Stalled
+            | PollError::Renumbered
+            | PollError::SetAside),
+        ) => {
             let code = error.fault().unwrap_or(ConnectionFault::ProtocolError);
             tracing::info!(mailbox.id = %id, code = %code, error = %chain(&error), "mailbox {id} was not read");
-            failed(ctx, work, code, now).await
+            Box::pin(failed(ctx, work, code, now)).await
         }
     }
 }
@@ -96,10 +104,13 @@ async fn failed(
     let (event, wait) = match &connection {
         Connection::CredentialRefused { .. } => (Some(EventType::MailboxCredentialRefused), TimeDelta::zero()),
         Connection::Unreachable { failures, .. } => {
-            let is_told = *failures >= TOLD_FAILURES && !work.memory.told_unreachable;
+            let is_worth_it = *failures >= TOLD_FAILURES || code == ConnectionFault::SetAside;
+            let is_told = is_worth_it && !work.memory.told_unreachable;
             let wait = Connection::cool_down(*failures, jitter(&ctx.entropy));
             let at_least = if code == ConnectionFault::CredentialRefused {
                 REFUSED_WAIT
+            } else if code == ConnectionFault::SetAside {
+                SET_ASIDE_WAIT
             } else if code == ConnectionFault::UnstableUids {
                 // The other folders were read, and come again in their turn.
                 TimeDelta::seconds(work.mailbox.poll_interval_s.into())
@@ -124,15 +135,21 @@ async fn finish(
     event: Option<EventType>,
 ) -> Result<Option<JobEnd>, StoreError> {
     let now = ctx.time.now();
-    let mut tx = ctx.db.begin(&work.wall).await?;
+    let tx = ctx.db.begin(&work.wall).await?;
+    let Some(mut ending) = mailbox::end(tx, work.id(), work.lease).await? else {
+        let id = work.id();
+        tracing::warn!(mailbox.id = %id, "mailbox {id} was taken over before its session was recorded");
+        return Ok(None);
+    };
+    let tx = ending.tx();
     let mut deliveries = Vec::new();
     // Hosts lock mailboxes that send spam: a password that is refused twice is evidence.
     if let Connection::Unreachable { code: ConnectionFault::CredentialRefused, failures: 2, .. } = connection {
-        let live = incident::live_for_mailbox(&mut tx, work.id()).await?;
+        let live = incident::live_for_mailbox(tx, work.id()).await?;
         let mut memory = work.memory.clone();
         memory.hear_of(&live);
         memory.state.signal(Signal::CredentialRefused, now);
-        deliveries.extend(move_on(&mut tx, work.subject(), &mut memory, &live, now, &ctx.entropy).await?.deliveries);
+        deliveries.extend(move_on(tx, work.subject(), &mut memory, &live, now, &ctx.entropy).await?.deliveries);
         work.memory = memory;
     }
     work.mailbox.connection = connection.clone();
@@ -144,18 +161,10 @@ async fn finish(
         };
         let advice = code.map(ConnectionFault::advice);
         let data = of_mailbox(work.subject(), &[("code", json!(code)), ("advice", json!(advice))]);
-        deliveries.extend(tell::tell(&mut tx, work.subject(), kind, None, &data, now, &ctx.entropy).await?);
+        deliveries.extend(tell::tell(tx, work.subject(), kind, None, &data, now, &ctx.entropy).await?);
     }
     let end = MailboxEnd { connection, next_poll_at, last_polled_at, state: Some(work.memory.write()) };
-    if !mailbox::finish(&mut tx, work.id(), &work.lease, &end).await? {
-        let id = work.id();
-        tracing::warn!(mailbox.id = %id, "mailbox {id} was taken over before its session was recorded");
-        return Ok(None);
-    }
-    if last_polled_at.is_some() {
-        in_hand::forget(&mut tx, work.id()).await?;
-    }
-    tx.commit().await?;
+    ending.finish(&end).await?;
     ctx.hint_deliveries(&work, &deliveries).await;
     Ok(Some(JobEnd::Retry { after: next_poll_at }))
 }

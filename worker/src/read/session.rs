@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use daimon_domain::clock::Clock;
-use daimon_domain::mailbox::TlsMode;
+use daimon_domain::mailbox::{Checkpoint, TlsMode};
+use daimon_store::quarantine::Quarantined;
 
 use super::commit::{Found, commit, commit_numbering, commit_put_aside, commit_sent};
 use super::hands;
 use super::job::{PollError, Reader};
-use super::mail;
+use super::mail::read_part;
 use super::work::Work;
 use crate::poll::{Ahead, Credentials, Folder, Limits, Role, Selected, Session};
 
@@ -39,8 +40,13 @@ fn judged(ended: Result<(), PollError>, has_progressed: bool) -> Result<(), Poll
 }
 
 async fn read_all(ctx: &Reader, work: &mut Work, credentials: &Credentials) -> Result<(), PollError> {
-    let mut session = sign_in(ctx, work, credentials, Limits::default()).await?;
-    let mut folders = session.folders().await?;
+    hands::apart(ctx, work, "").await?;
+    let opening = async {
+        let mut session = sign_in(ctx, work, credentials, Limits::default()).await?;
+        let folders = session.folders().await?;
+        Ok::<_, PollError>((session, folders))
+    };
+    let (mut session, mut folders) = hands::within(work, opening).await?;
     folders.truncate(MOST_FOLDERS);
     // What was sent comes first: bounces are weighed by it.
     folders.sort_by_key(|folder| folder.role != Role::Sent);
@@ -76,14 +82,16 @@ async fn sign_in(ctx: &Reader, work: &Work, credentials: &Credentials, limits: L
 
 async fn read_folder(ctx: &Reader, work: &mut Work, session: &mut Session, folder: &Folder) -> Result<(), PollError> {
     let known = work.folders.get(&folder.name).copied();
-    let selected = session.examine(folder, known).await?;
+    hands::apart(ctx, work, &folder.name).await?;
+    let selected = hands::within(work, session.examine(folder, known)).await?;
     if commit_numbering(ctx, work, &folder.name, selected.checkpoint(0)).await? >= MOST_RENUMBERINGS {
         return Err(PollError::Renumbered);
     }
     // After a change of UIDVALIDITY that was noted and then not read.
     let is_unread = work.renumbered.contains_key(&folder.name) && known.is_some_and(|known| known.last_uid == 0);
     let mut next = if known.is_none() || selected.starts_over(known) || is_unread {
-        let first = session.first_uid_since(selected, ctx.time.now() - FIRST_VISIT).await?;
+        let since = session.first_uid_since(selected, ctx.time.now() - FIRST_VISIT);
+        let first = hands::within(work, since).await?;
         if first >= selected.uid_next {
             remember_start(ctx, work, folder, selected).await?;
         }
@@ -91,10 +99,14 @@ async fn read_folder(ctx: &Reader, work: &mut Work, session: &mut Session, folde
     } else {
         selected.first_new_uid(known)
     };
+    if let Some(known) = known.filter(|known| known.uid_validity == selected.uid_validity) {
+        read_again(ctx, work, session, folder, selected, known).await?;
+    }
     while let Some(first) = next {
         may_go_on(ctx.stop.is_cancelled(), session.time_left())?;
-        let most = work.hands.most(&folder.name, selected, first);
-        let ahead = session.ahead(selected, first, most).await?;
+        hands::apart(ctx, work, &folder.name).await?;
+        let most = work.hands.most(&folder.name, selected, first, &work.mailbox.connection);
+        let ahead = hands::within(work, session.ahead(selected, first, most)).await?;
         next = if let Some(uid) = work.hands.culprit(&folder.name, selected, &ahead) {
             let checkpoint = selected.checkpoint(ahead.through_uid);
             commit_put_aside(ctx, work, folder.name.clone(), checkpoint, uid).await?;
@@ -104,9 +116,31 @@ async fn read_folder(ctx: &Reader, work: &mut Work, session: &mut Session, folde
             if folder.role == Role::Sent {
                 read_sent(ctx, work, session, folder, selected, &ahead).await?
             } else {
-                read_reports(ctx, work, session, folder, selected, &ahead).await?
+                read_reports(ctx, work, session, folder, selected, &ahead, None).await?
             }
         };
+        work.seat.among_others();
+    }
+    hands::among_others(ctx, work).await
+}
+
+/// Reads what was put aside and somebody asks for.
+async fn read_again(
+    ctx: &Reader,
+    work: &mut Work,
+    session: &mut Session,
+    folder: &Folder,
+    selected: Selected,
+    known: Checkpoint,
+) -> Result<(), PollError> {
+    let is_here = |one: &Quarantined| one.folder == folder.name && one.uid_validity == selected.uid_validity;
+    let messages: Vec<_> = work.asked_again.extract_if(.., |one| is_here(one)).collect();
+    for message in messages {
+        let uid = message.uid;
+        let ahead = Ahead { first_uid: uid, uids: vec![uid], through_uid: uid, next_uid: None };
+        hands::take_again(ctx, work, &message).await?;
+        read_reports(ctx, work, session, folder, selected, &ahead, Some((message, known))).await?;
+        work.seat.among_others();
     }
     Ok(())
 }
@@ -134,7 +168,7 @@ async fn read_sent(
     selected: Selected,
     ahead: &Ahead,
 ) -> Result<Option<u32>, PollError> {
-    let batch = session.sent(ahead).await?;
+    let batch = hands::within(work, session.sent(ahead)).await?;
     let checkpoint = selected.checkpoint(batch.through_uid);
     commit_sent(ctx, work, folder.name.clone(), checkpoint, &batch.items).await?;
     batch.fault.map_or(Ok(batch.next_uid), |fault| Err(fault.into()))
@@ -147,15 +181,39 @@ async fn read_reports(
     folder: &Folder,
     selected: Selected,
     ahead: &Ahead,
+    again: Option<(Quarantined, Checkpoint)>,
 ) -> Result<Option<u32>, PollError> {
-    let mut batch = session.reports(ahead).await?;
+    let mut batch = hands::within(work, session.reports(ahead)).await?;
     let mut put_aside: Vec<_> = batch.put_aside.iter().map(|aside| (aside.uid, aside.because.as_str())).collect();
-    let read = mail::read(std::mem::take(&mut batch.items), work.hash.clone()).await;
-    let read = read.map_err(|_ended| PollError::Stopped)?;
-    put_aside.extend(read.crashed.iter().map(|uid| (*uid, "unreadable")));
-    let checkpoint = selected.checkpoint(batch.through_uid);
-    let quoted = std::mem::take(&mut batch.quoted);
-    commit(ctx, work, Found { folder: folder.name.clone(), checkpoint, mails: read.mails, quoted, put_aside }).await?;
+    let mut quoted = std::mem::take(&mut batch.quoted);
+    let mut unread = std::mem::take(&mut batch.items).into_iter();
+    let (again, stays) = again.unzip();
+    loop {
+        let hash = work.hash.clone();
+        let reading = move || {
+            let part = read_part(&mut unread, &hash);
+            (part, unread)
+        };
+        let (part, rest) = ctx.room.blocking(work.seat.is_alone(), reading).await?;
+        unread = rest;
+        let is_rest = unread.len() == 0;
+        let through = if is_rest { batch.through_uid } else { part.through_uid };
+        put_aside.extend(part.crashed.iter().map(|uid| (*uid, "unreadable")));
+        let found = Found {
+            folder: folder.name.clone(),
+            checkpoint: stays.unwrap_or(selected.checkpoint(through)),
+            mails: part.mails,
+            quoted: std::mem::take(&mut quoted),
+            put_aside: put_aside.extract_if(.., |(uid, _)| *uid <= through).collect(),
+            again: again.clone(),
+            is_rest,
+        };
+        commit(ctx, work, found).await?;
+        if is_rest {
+            break;
+        }
+        may_go_on(ctx.stop.is_cancelled(), session.time_left())?;
+    }
     batch.fault.map_or(Ok(batch.next_uid), |fault| Err(fault.into()))
 }
 

@@ -118,11 +118,6 @@ impl Learned {
         &mut self.habits
     }
 
-    /// What was stored, without what has another form now.
-    pub(crate) fn current(self) -> Self {
-        Self { habits: self.habits.current(), ..self }
-    }
-
     /// Which share of the mailbox's mail is in Sent.
     fn coverage(&self, provider: Provider) -> Option<f64> {
         match provider {

@@ -119,7 +119,7 @@ pub(crate) async fn tell(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
 
     use daimon_domain::id::{IncidentId, MailboxId, TenantId};
@@ -130,6 +130,37 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+
+    pub(in crate::read) fn an_incident() -> Incident {
+        let at = DateTime::UNIX_EPOCH;
+        let line = EvidenceLine {
+            item: "gen_site".to_owned(),
+            value: "own_provider".to_owned(),
+            db: 12.0,
+            count: 9,
+            against: Some(Verdict::Legit),
+        };
+        Incident {
+            id: IncidentId::from_uuid(Uuid::from_u128(3)),
+            tenant: TenantId::from_uuid(Uuid::from_u128(1)),
+            mailbox: MailboxId::from_uuid(Uuid::from_u128(2)),
+            verdict: Verdict::AccountTakeover,
+            tier: Tier::Probable,
+            severity: Severity::Critical,
+            state: IncidentState::Open,
+            score_db: 52.5,
+            bounces: 40,
+            unexpected_recipients: 38,
+            evidence: vec![line; 100],
+            dedup_key: "key".to_owned(),
+            sequence: 4,
+            opened_at: at,
+            updated_at: at,
+            first_bounce_at: at,
+            last_bounce_at: at,
+            contained_at: None,
+        }
+    }
 
     #[test]
     fn an_incident_with_much_evidence_fits_into_20_kb_and_names_its_tenant_everywhere() {
@@ -157,32 +188,7 @@ mod tests {
             created_at: at,
             version: 1,
         };
-        let line = EvidenceLine {
-            item: "gen_site".to_owned(),
-            value: "own_provider".to_owned(),
-            db: 12.0,
-            count: 9,
-            against: Some(Verdict::Legit),
-        };
-        let incident = Incident {
-            id: IncidentId::from_uuid(Uuid::from_u128(3)),
-            tenant: tenant.id,
-            mailbox: mailbox.id,
-            verdict: Verdict::AccountTakeover,
-            tier: Tier::Probable,
-            severity: Severity::Critical,
-            state: IncidentState::Open,
-            score_db: 52.5,
-            bounces: 40,
-            unexpected_recipients: 38,
-            evidence: vec![line; 100],
-            dedup_key: "key".to_owned(),
-            sequence: 4,
-            opened_at: at,
-            updated_at: at,
-            first_bounce_at: at,
-            last_bounce_at: at,
-        };
+        let incident = an_incident();
         let data = of_incident(Subject { tenant: &tenant, mailbox: &mailbox }, &incident);
         assert!(data.to_string().len() < 20_000, "{}", data.to_string().len());
         assert_eq!(data["tenant"]["external_refs"].as_object().unwrap().len(), 20);

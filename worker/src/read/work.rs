@@ -8,12 +8,16 @@ use daimon_domain::mailbox::{Checkpoint, Mailbox};
 use daimon_domain::scope::Wall;
 use daimon_domain::tenant::Tenant;
 use daimon_seal::{Aad, KeyedHash, MasterKey};
-use daimon_store::{MspTx, Sealed, StoreError, correspondent, folder, in_hand, mailbox, sent, tenant};
+use daimon_store::quarantine::{self, Quarantined};
+use daimon_store::{MspTx, Sealed, StoreError, correspondent, folder, in_hand, incident, mailbox, sent, tenant};
 use secrecy::SecretString;
 
+use super::alone::Seat;
 use super::hands::Hands;
-use super::memory::Memory;
+use super::memory::{Memory, Newer};
+use super::surroundings::Own;
 use super::tell::Subject;
+use super::weigh::Ground;
 use crate::poll::Credentials;
 
 /// A leased mailbox and everything that is known of it.
@@ -28,6 +32,10 @@ pub(super) struct Work {
     pub(super) renumbered: BTreeMap<String, u32>,
     /// What sessions that died had in hand.
     pub(super) hands: Hands,
+    /// What was put aside and is to be read once more.
+    pub(super) asked_again: Vec<Quarantined>,
+    /// Where it runs: among other sessions, or alone.
+    pub(super) seat: Seat,
     /// Whether this session has come further in any folder.
     pub(super) has_progressed: bool,
     /// Whether anything is known of what the mailbox sent, and to whom.
@@ -38,22 +46,35 @@ pub(super) struct Work {
     sealed_secret: Sealed,
 }
 
+/// What came of it.
+pub(super) enum Taken {
+    Work(Box<Work>),
+    /// The tenant or the mailbox has gone.
+    Gone,
+    /// A newer program has written what is remembered of it, and is to read it.
+    Newer(Newer),
+}
+
 impl Work {
-    /// Reads it in the transaction of the lease. `None`: the tenant or the mailbox has gone.
+    /// Reads it in the transaction of the lease.
     pub(super) async fn read(
         tx: &mut MspTx,
         mailbox: Mailbox,
         lease: Lease,
         master: &MasterKey,
-    ) -> Result<Option<Self>, StoreError> {
+    ) -> Result<Taken, StoreError> {
         let (id, tenant_id) = (mailbox.id, mailbox.tenant);
-        let Some(tenant) = tenant::find(tx, tenant_id).await? else { return Ok(None) };
-        let Some(sealed_key) = tenant::data_key(tx, tenant_id).await? else { return Ok(None) };
-        let Some(sealed_secret) = mailbox::sealed_secret(tx, id).await? else { return Ok(None) };
+        let Some(tenant) = tenant::find(tx, tenant_id).await? else { return Ok(Taken::Gone) };
+        let Some(sealed_key) = tenant::data_key(tx, tenant_id).await? else { return Ok(Taken::Gone) };
+        let Some(sealed_secret) = mailbox::sealed_secret(tx, id).await? else { return Ok(Taken::Gone) };
         let folders = folder::list(tx, id).await?;
         let renumbered = folders.iter().filter(|one| one.renumbered > 0);
-        let memory = Memory::read(mailbox::detector_state(tx, id).await?.as_ref());
-        Ok(Some(Self {
+        let mut memory = match Memory::read(mailbox::detector_state(tx, id).await?.as_ref()) {
+            Ok(memory) => memory,
+            Err(newer) => return Ok(Taken::Newer(newer)),
+        };
+        memory.hear_of(&incident::live_for_mailbox(tx, id).await?);
+        Ok(Taken::Work(Box::new(Self {
             wall: Wall::whole(tx.msp()),
             tenant,
             lease,
@@ -61,6 +82,8 @@ impl Work {
             renumbered: renumbered.map(|one| (one.name.clone(), one.renumbered)).collect(),
             folders: folders.into_iter().map(|one| (one.name, one.checkpoint)).collect(),
             hands: Hands(in_hand::left(tx, id, &lease).await?),
+            asked_again: quarantine::asked_again(tx, id).await?,
+            seat: Seat::default(),
             has_progressed: false,
             has_sent: sent::count(tx, id).await? > 0,
             has_correspondents: correspondent::count(tx, id).await? > 0,
@@ -68,7 +91,7 @@ impl Work {
             sealed_key,
             sealed_secret,
             mailbox,
-        }))
+        })))
     }
 
     pub(super) const fn id(&self) -> MailboxId {
@@ -100,13 +123,13 @@ impl Work {
         self.folders.insert(folder, checkpoint);
     }
 
-    /// A keyed hash of a Message-ID of this mailbox.
-    pub(super) fn sent_hash(&self, message_id: &str) -> [u8; 32] {
-        self.hash.hash(&[b"message-id", self.id().as_uuid().as_bytes(), message_id.as_bytes()])
-    }
-
-    /// A keyed hash of somebody this mailbox writes with.
-    pub(super) fn correspondent_hash(&self, address: &str) -> [u8; 32] {
-        self.hash.hash(&[b"correspondent", self.id().as_uuid().as_bytes(), address.as_bytes()])
+    /// What weighing its mail needs of it.
+    pub(super) fn ground(&self) -> Ground {
+        Ground {
+            mailbox: self.mailbox.clone(),
+            tenant: self.tenant.id,
+            hash: self.hash.clone(),
+            own: Own { has_sent: self.has_sent, has_correspondents: self.has_correspondents },
+        }
     }
 }

@@ -31,6 +31,7 @@ struct Row {
     updated_at: DateTime<Utc>,
     first_bounce_at: DateTime<Utc>,
     last_bounce_at: DateTime<Utc>,
+    contained_at: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<Row> for Incident {
@@ -56,6 +57,7 @@ impl TryFrom<Row> for Incident {
             updated_at: row.updated_at,
             first_bounce_at: row.first_bounce_at,
             last_bounce_at: row.last_bounce_at,
+            contained_at: row.contained_at,
         })
     }
 }
@@ -80,7 +82,8 @@ pub async fn live_for_mailbox(tx: &mut MspTx, mailbox: MailboxId) -> Result<Vec<
     let rows = sqlx::query_as!(
         Row,
         "select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
-            unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at
+            unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at,
+            contained_at
         from incident
         where mailbox_id = $1 and state in ('open', 'contained', 'monitoring', 'recovered', 'reopened')
         order by incident_id for update",
@@ -97,8 +100,8 @@ pub async fn insert(tx: &mut MspTx, incident: &Incident) -> Result<(), StoreErro
     sqlx::query!(
         "insert into incident (msp_id, tenant_id, incident_id, mailbox_id, verdict, tier, severity, state, score_db,
             bounces, unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at,
-            last_bounce_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+            last_bounce_at, contained_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
         msp,
         incident.tenant.as_uuid(),
         incident.id.as_uuid(),
@@ -116,7 +119,8 @@ pub async fn insert(tx: &mut MspTx, incident: &Incident) -> Result<(), StoreErro
         incident.opened_at,
         incident.updated_at,
         incident.first_bounce_at,
-        incident.last_bounce_at
+        incident.last_bounce_at,
+        incident.contained_at
     )
     .execute(tx.conn())
     .await?;
@@ -125,12 +129,18 @@ pub async fn insert(tx: &mut MspTx, incident: &Incident) -> Result<(), StoreErro
 
 /// Writes an incident that moved on. `false`: the stored one is as new or newer, or it is gone.
 ///
-/// `incident.sequence` must have grown: two who read the same state can't both write.
+/// `incident.sequence` must have grown: two who read the same state can't both write. When it became contained is written by
+/// the change to that state, and not moved by those after it.
 pub async fn update(tx: &mut MspTx, incident: &Incident) -> Result<bool, StoreError> {
     let done = sqlx::query!(
         "update incident set verdict = $3, tier = $4, severity = $5, state = $6, score_db = $7, bounces = $8,
             unexpected_recipients = $9, evidence = $10, dedup_key = $11, sequence = $2, updated_at = $12,
-            first_bounce_at = $13, last_bounce_at = $14
+            first_bounce_at = $13, last_bounce_at = $14,
+            contained_at = case
+                when $6 in ('open', 'reopened') then null
+                when $6 in ('contained', 'monitoring', 'recovered') then coalesce(contained_at, $12)
+                else contained_at
+            end
         where incident_id = $1 and sequence < $2",
         incident.id.as_uuid(),
         incident.sequence,
@@ -157,7 +167,8 @@ pub async fn find(tx: &mut MspTx, id: IncidentId) -> Result<Option<Incident>, St
     let row = sqlx::query_as!(
         Row,
         "select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
-            unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at
+            unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at,
+            contained_at
         from incident where incident_id = $1",
         id.as_uuid()
     )
@@ -183,7 +194,8 @@ pub async fn list(
     let rows = sqlx::query_as!(
         Row,
         "select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
-            unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at
+            unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at,
+            contained_at
         from incident
         where ($1::uuid is null or tenant_id = $1) and ($2::uuid is null or mailbox_id = $2)
             and ($3::text is null or verdict = $3) and ($4::text is null or state = $4)

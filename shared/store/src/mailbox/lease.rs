@@ -28,7 +28,7 @@ pub struct MailboxEnd {
     pub connection: Connection,
     /// When to read again, unless somebody asked for it sooner.
     pub next_poll_at: DateTime<Utc>,
-    /// When it was read to the end; `None` keeps the last time.
+    /// When it was read to the end, so that nothing speaks against it any more; `None` keeps the last time.
     pub last_polled_at: Option<DateTime<Utc>>,
     /// What the detector remembers now; `None` keeps what it remembered.
     pub state: Option<DetectorState>,
@@ -97,38 +97,81 @@ pub async fn progress(
     Ok(done.rows_affected() == 1)
 }
 
-/// Gives a mailbox back, and puts down what was in hand, in the transaction of what the session found. `false`: it is ours no more, roll back.
-#[tracing::instrument(name = "store.mailbox.finish", skip_all, fields(mailbox.id = %id))]
-pub async fn finish(tx: &mut MspTx, id: MailboxId, lease: &Lease, end: &MailboxEnd) -> Result<bool, StoreError> {
-    let connection = Columns::from(&end.connection);
-    let done = sqlx::query!(
-        "update mailbox set connection = $3, connection_since = $4, connection_fault = $5, connection_failures = $6,
-            next_poll_at = least($7, poll_requested_at), last_polled_at = coalesce($8, last_polled_at),
-            detector_state = coalesce($9, detector_state), detector_version = coalesce($10, detector_version),
-            lease_token = null, lease_until = null, attempt = 0, poll_requested_at = null
-        where mailbox_id = $1 and lease_token = $2",
-        id.as_uuid(),
-        lease.token,
-        connection.connection,
-        connection.since,
-        connection.fault,
-        connection.failures,
-        end.next_poll_at,
-        end.last_polled_at,
-        end.state.as_ref().map(|state| state.bytes.as_slice()),
-        end.state.as_ref().map(|state| state.version)
-    )
-    .execute(tx.conn())
-    .await?;
-    in_hand::put_down(tx, id, lease).await?;
-    Ok(done.rows_affected() == 1)
+/// The end of a session: a transaction that holds the mailbox, so that nobody can take it over before it is committed.
+#[derive(Debug)]
+pub struct Ending {
+    tx: MspTx,
+    id: MailboxId,
+    lease: Lease,
 }
 
-/// Gives a mailbox back as it was, to be read at `next_poll_at` or when somebody asked for it: our own trouble is none of
-/// the mailbox. `false`: it was ours no more; what was in hand is put down all the same, so commit.
+/// Begins the end of a session, before anything else in `tx`. `None`: the mailbox is ours no more. What was in hand has been put
+/// down then, and that is committed: whoever gets this far lives.
+pub async fn end(mut tx: MspTx, id: MailboxId, lease: Lease) -> Result<Option<Ending>, StoreError> {
+    let is_ours = hold(&mut tx, id, &lease).await?;
+    in_hand::put_down(&mut tx, id, &lease).await?;
+    if is_ours {
+        return Ok(Some(Ending { tx, id, lease }));
+    }
+    tx.commit().await?;
+    Ok(None)
+}
+
+/// Holds a mailbox until the transaction ends. `false`: it is ours no more, stop.
+///
+/// The mailbox comes before everything that is deleted with it: two who lock in one order don't wait for each other.
+pub async fn hold(tx: &mut MspTx, id: MailboxId, lease: &Lease) -> Result<bool, StoreError> {
+    let held = sqlx::query_scalar!(
+        "select mailbox_id from mailbox where mailbox_id = $1 and lease_token = $2 for no key update",
+        id.as_uuid(),
+        lease.token
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(held.is_some())
+}
+
+impl Ending {
+    /// For what belongs to the end of the session.
+    pub const fn tx(&mut self) -> &mut MspTx {
+        &mut self.tx
+    }
+
+    /// Gives the mailbox back and commits.
+    #[tracing::instrument(name = "store.mailbox.finish", skip_all, fields(mailbox.id = %self.id))]
+    pub async fn finish(mut self, end: &MailboxEnd) -> Result<(), StoreError> {
+        let connection = Columns::from(&end.connection);
+        sqlx::query!(
+            "update mailbox set connection = $3, connection_since = $4, connection_fault = $5, connection_failures = $6,
+                next_poll_at = least($7, poll_requested_at), last_polled_at = coalesce($8, last_polled_at),
+                detector_state = coalesce($9, detector_state), detector_version = coalesce($10, detector_version),
+                lease_token = null, lease_until = null, attempt = 0, poll_requested_at = null
+            where mailbox_id = $1 and lease_token = $2",
+            self.id.as_uuid(),
+            self.lease.token,
+            connection.connection,
+            connection.since,
+            connection.fault,
+            connection.failures,
+            end.next_poll_at,
+            end.last_polled_at,
+            end.state.as_ref().map(|state| state.bytes.as_slice()),
+            end.state.as_ref().map(|state| state.version)
+        )
+        .execute(self.tx.conn())
+        .await?;
+        if end.last_polled_at.is_some() {
+            in_hand::forget(&mut self.tx, self.id).await?;
+        }
+        self.tx.commit().await
+    }
+}
+
+/// Gives a mailbox back as it was and commits, to be read at `next_poll_at` or when somebody asked for it: our own trouble is
+/// none of the mailbox. `false`: it was ours no more; what was in hand is put down all the same.
 #[tracing::instrument(name = "store.mailbox.give_back", skip_all, fields(mailbox.id = %id))]
 pub async fn give_back(
-    tx: &mut MspTx,
+    mut tx: MspTx,
     id: MailboxId,
     lease: &Lease,
     next_poll_at: DateTime<Utc>,
@@ -143,7 +186,8 @@ pub async fn give_back(
     )
     .execute(tx.conn())
     .await?;
-    in_hand::put_down(tx, id, lease).await?;
+    in_hand::put_down(&mut tx, id, lease).await?;
+    tx.commit().await?;
     Ok(done.rows_affected() == 1)
 }
 

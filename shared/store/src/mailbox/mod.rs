@@ -2,14 +2,14 @@
 
 mod lease;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::id::{MailboxId, TenantId};
 use daimon_domain::mailbox::{Connection, ImapServer, Mailbox, Polling};
 use uuid::Uuid;
 
-pub use lease::{DetectorState, MailboxEnd, detector_state, finish, give_back, lease, progress, renew};
+pub use lease::{DetectorState, Ending, MailboxEnd, detector_state, end, give_back, hold, lease, progress, renew};
 
-use crate::{Listed, MspTx, Page, Sealed, StoreError, row};
+use crate::{Listed, MspTx, Page, Sealed, StoreError, in_hand, quarantine, row};
 
 struct Row {
     mailbox_id: Uuid,
@@ -180,8 +180,8 @@ pub async fn list(
 /// Writes address, server, username and interval if the stored version is still `mailbox.version`, and answers the new
 /// version. `None`: somebody else was faster, or it is gone.
 ///
-/// Another server or username begins anew: the connection is new, a session that still runs is fenced off, and the
-/// mailbox is due at `now`.
+/// Another server or username begins anew: the connection is new, a session that still runs is fenced off, the mailbox is
+/// due at `now`, and nothing speaks against it.
 pub async fn update(tx: &mut MspTx, mailbox: &Mailbox, now: DateTime<Utc>) -> Result<Option<i64>, StoreError> {
     let version = sqlx::query_scalar!(
         "update mailbox set address = $3, poll_interval_s = $4, version = version + 1
@@ -194,7 +194,7 @@ pub async fn update(tx: &mut MspTx, mailbox: &Mailbox, now: DateTime<Utc>) -> Re
     .fetch_optional(tx.conn())
     .await?;
     if version.is_some() {
-        sqlx::query!(
+        let moved = sqlx::query!(
             "update mailbox set host = $2, port = $3, tls = $4, username = $5, connection = 'new',
                 connection_since = null, connection_fault = null, connection_failures = 0, attempt = 0,
                 lease_token = null, lease_until = null, next_poll_at = $6, poll_requested_at = null
@@ -208,6 +208,9 @@ pub async fn update(tx: &mut MspTx, mailbox: &Mailbox, now: DateTime<Utc>) -> Re
         )
         .execute(tx.conn())
         .await?;
+        if moved.rows_affected() > 0 {
+            in_hand::forget(tx, mailbox.id).await?;
+        }
     }
     Ok(version)
 }
@@ -249,7 +252,12 @@ pub async fn resume(tx: &mut MspTx, id: MailboxId, now: DateTime<Utc>) -> Result
     Ok(done.rows_affected() == 1)
 }
 
+/// What was put aside may be asked for this long after.
+const ASKED_AGAIN_AFTER: TimeDelta = TimeDelta::hours(1);
+
 /// Makes a mailbox due at `now`, also after a session that runs at the moment; `false` when there is no such mailbox.
+///
+/// What processes died of may be read once more: a message, or the mailbox itself. Once an hour, because that may end another.
 pub async fn poll_now(tx: &mut MspTx, id: MailboxId, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let done = sqlx::query!(
         "update mailbox set next_poll_at = least(next_poll_at, $2), poll_requested_at = $2 where mailbox_id = $1",
@@ -258,6 +266,8 @@ pub async fn poll_now(tx: &mut MspTx, id: MailboxId, now: DateTime<Utc>) -> Resu
     )
     .execute(tx.conn())
     .await?;
+    quarantine::ask_again(tx, id, now - ASKED_AGAIN_AFTER).await?;
+    in_hand::pardon(tx, id, now - ASKED_AGAIN_AFTER).await?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -72,3 +72,27 @@ async fn an_incident_remembers_what_was_done_about_it(pool: PgPool) {
     let by = incident::acknowledged(&mut tx, incident.id).await.unwrap();
     assert_eq!(by, Some((at(7), "key_1".to_owned())));
 }
+
+#[sqlx::test(migrator = "daimon_store::MIGRATOR")]
+async fn when_an_incident_was_contained_is_written_once(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut moved = world.incident(world.ours);
+    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    incident::insert(&mut tx, &moved).await.unwrap();
+    let mut since = Vec::new();
+    for (second, state) in [
+        (10, IncidentState::Open),
+        (20, IncidentState::Contained),
+        (30, IncidentState::Contained),
+        (40, IncidentState::Recovered),
+        (50, IncidentState::Reopened),
+        (60, IncidentState::Contained),
+        (70, IncidentState::Closed),
+    ] {
+        moved = Incident { state, sequence: moved.sequence + 1, updated_at: at(second), ..moved };
+        assert!(incident::update(&mut tx, &moved).await.unwrap());
+        since.push(incident::find(&mut tx, moved.id).await.unwrap().unwrap().contained_at);
+    }
+    let (first, second) = (Some(at(20)), Some(at(60)));
+    assert_eq!(since, [None, first, first, first, None, second, second]);
+}

@@ -30,10 +30,10 @@ async fn lease(world: &World, second: i64) -> Option<Lease> {
 }
 
 async fn finish(world: &World, lease: &Lease) -> bool {
-    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
-    let done = mailbox::finish(&mut tx, world.ours.mailbox, lease, &read_to_the_end()).await.unwrap();
-    tx.commit().await.unwrap();
-    done
+    let tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    let Some(ending) = mailbox::end(tx, world.ours.mailbox, *lease).await.unwrap() else { return false };
+    ending.finish(&read_to_the_end()).await.unwrap();
+    true
 }
 
 #[sqlx::test(migrator = "daimon_store::MIGRATOR")]
@@ -144,10 +144,9 @@ async fn a_paused_mailbox_and_a_refused_password_are_not_leased(pool: PgPool) {
     assert!(mailbox::resume(&mut tx, world.ours.mailbox, at(30)).await.unwrap());
     tx.commit().await.unwrap();
     let running = lease(&world, 30).await.unwrap();
-    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    let tx = world.db.begin(&world.ours.wall()).await.unwrap();
     let refused = MailboxEnd { connection: Connection::CredentialRefused { since: at(31) }, ..read_to_the_end() };
-    assert!(mailbox::finish(&mut tx, world.ours.mailbox, &running, &refused).await.unwrap());
-    tx.commit().await.unwrap();
+    mailbox::end(tx, world.ours.mailbox, running).await.unwrap().unwrap().finish(&refused).await.unwrap();
     assert!(lease(&world, 900).await.is_none());
     let due = world.fleet.due_mailboxes(at(900), 9).await.unwrap();
     assert_eq!(due.len(), 1, "only the other MSP's");

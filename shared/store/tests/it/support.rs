@@ -154,6 +154,7 @@ impl World {
             updated_at: at(5),
             first_bounce_at: at(1),
             last_bounce_at: at(4),
+            contained_at: None,
         }
     }
 }

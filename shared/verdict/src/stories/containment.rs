@@ -73,6 +73,7 @@ fn incident(mailbox: MailboxId, verdict: Verdict, assessment: &Assessment) -> In
         updated_at: at(0),
         first_bounce_at: at(0),
         last_bounce_at: at(0),
+        contained_at: None,
     }
 }
 
