@@ -88,3 +88,16 @@ fn libraries_do_not_reach_the_programs() {
         }
     }
 }
+
+#[test]
+fn what_describes_the_statements_is_built_without_them() {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "-p", "daimon-tests", "--no-default-features", "-e", "normal"])
+        .args(["--prefix", "none"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .unwrap();
+    let tree = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && tree.contains("sqlx "), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!tree.contains("daimon-store"), "a new statement would keep `make sqlx` from being built");
+}
