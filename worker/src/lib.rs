@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod classify;
+mod coverage;
 pub mod deliver;
 pub mod mail_files;
 pub mod poll;

@@ -199,7 +199,7 @@ mod tests {
             fs::write(folder.path().join(format!("sent/{number}.eml")), own).unwrap();
             let reply = format!(
                 "Received: from mx.shop.example (mx.shop.example [192.0.2.7]) by mail.host.example (Postfix)\n\
-                 \twith ESMTP id B{number}; Sun, 23 Aug 2026 09:{number:02}:00 +0900\n\
+                 \twith ESMTP id B{number}; Mon, 3 Aug 2026 09:{number:02}:00 +0900\n\
                  From: friend{number}@shop.example\nTo: sato@sakura.example\nSubject: Re: Hello\n\
                  In-Reply-To: <own{number}@sakura.example>\nMessage-ID: <r{number}@shop.example>\n\nHi\n"
             );

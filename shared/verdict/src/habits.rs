@@ -2,7 +2,8 @@
 //!
 //! Programs are learnt from Sent, networks and greetings from bounces of mail that is in Sent: the owner's mistyped
 //! addresses. A habit is what was first seen two days ago; where everything submitted is filed in Sent, a thief's mail
-//! is there too. That a mail was sent as always is no alibi, so only what is new is told.
+//! is there too. So what is younger waits, and is forgotten when the mailbox falls under suspicion meanwhile. That a mail
+//! was sent as always is no alibi, so only what is new is told.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::origin::Origin;
@@ -13,6 +14,8 @@ use crate::template::{fingerprint, fnv};
 
 /// Most of one sort that are kept.
 const KEPT: usize = 32;
+/// Most of one sort that wait to be learnt.
+const WAITING: usize = 128;
 /// What is younger is no habit.
 const SETTLED: TimeDelta = TimeDelta::days(2);
 /// Fewer sent mails say nothing of how the mailbox writes.
@@ -31,31 +34,62 @@ pub struct Habits {
     shows_sign_ins: bool,
 }
 
-/// Things of one sort: hash, first and last time seen in seconds; how many mails they were learnt from, and how often it
-/// was something new.
+/// Things of one sort: how many mails they were learnt from, and how often it was something new.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 struct Sort {
     mails: u32,
     novel: u32,
-    seen: Vec<(u64, i64, i64)>,
+    seen: Vec<Seen>,
+    /// Too young to be a habit. Nothing above changes before it is one: a thief must not push out what the owner does.
+    waiting: Vec<Seen>,
+}
+
+/// One thing: its hash, first and last time seen in seconds, and in how many mails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Seen {
+    what: u64,
+    first: i64,
+    last: i64,
+    mails: u32,
 }
 
 impl Sort {
-    fn learn(&mut self, what: &str, at: DateTime<Utc>) {
+    fn hear(&mut self, what: &str, at: DateTime<Utc>) {
         let (what, at) = (fnv(what.as_bytes()), at.timestamp());
-        self.mails = self.mails.saturating_add(1);
-        if let Some((_, first, last)) = self.seen.iter_mut().find(|(known, ..)| *known == what) {
-            (*first, *last) = ((*first).min(at), (*last).max(at));
+        if let Some(known) = self.waiting.iter_mut().find(|known| known.what == what) {
+            (known.first, known.last) = (known.first.min(at), known.last.max(at));
+            known.mails = known.mails.saturating_add(1);
+        } else if self.waiting.len() < WAITING {
+            self.waiting.push(Seen { what, first: at, last: at, mails: 1 });
+        }
+    }
+
+    fn settle(&mut self, now: DateTime<Utc>) {
+        let settled = (now - SETTLED).timestamp();
+        let is_settled = |one: &Seen| one.first <= settled;
+        let learnt: Vec<Seen> = self.waiting.iter().copied().filter(is_settled).collect();
+        self.waiting.retain(|one| !is_settled(one));
+        for one in learnt {
+            self.learn(one);
+        }
+    }
+
+    fn learn(&mut self, one: Seen) {
+        self.mails = self.mails.saturating_add(one.mails);
+        if let Some(known) = self.seen.iter_mut().find(|known| known.what == one.what) {
+            (known.first, known.last) = (known.first.min(one.first), known.last.max(one.last));
+            known.mails = known.mails.saturating_add(one.mails);
             return;
         }
         if self.seen.len() >= KEPT {
-            let oldest = self.seen.iter().enumerate().min_by_key(|(_, (_, _, last))| *last).map(|(place, _)| place);
+            let oldest = self.seen.iter().enumerate().min_by_key(|(_, known)| known.last).map(|(place, _)| place);
             if let Some(place) = oldest {
                 self.seen.remove(place);
             }
         }
         self.novel = self.novel.saturating_add(1);
-        self.seen.push((what, at, at));
+        self.seen.push(one);
     }
 
     /// Whether it is no habit; `false` also when too little is known.
@@ -63,34 +97,44 @@ impl Sort {
         let (what, settled) = (fnv(what.as_bytes()), (at - SETTLED).timestamp());
         // Who is always somewhere else, or writes ids without a shape, has no habit.
         let is_steady = self.novel.saturating_mul(3) <= self.mails;
-        let has_habits = self.mails >= least && is_steady && self.seen.iter().any(|(_, first, _)| *first <= settled);
-        has_habits && !self.seen.iter().any(|(known, first, _)| *known == what && *first <= settled)
+        let has_habits = self.mails >= least && is_steady && self.seen.iter().any(|known| known.first <= settled);
+        has_habits && !self.seen.iter().any(|known| known.what == what && known.first <= settled)
     }
 }
 
 impl Habits {
     /// The form in which they are stored; whoever stores them stores this with them.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     /// Whether nothing was learnt that would tell the owner from a thief.
     pub fn is_empty(&self) -> bool {
         !self.shows_sign_ins && self.written.seen.is_empty() && self.networks.seen.is_empty()
     }
 
-    /// Learns from a mail in Sent.
+    /// Hears of a mail in Sent.
     pub fn wrote(&mut self, sent: &Origin, at: DateTime<Utc>) {
         if let Some(written) = fingerprint(sent) {
-            self.written.learn(&written, at);
+            self.written.hear(&written, at);
         }
     }
 
-    /// Learns from the bounce of a mail that is in Sent.
+    /// Hears of the bounce of a mail that is in Sent.
     pub fn submitted(&mut self, seen: &Submission, at: DateTime<Utc>) {
         if let Some(network) = seen.network() {
-            self.networks.learn(&network.to_string(), at);
+            self.networks.hear(&network.to_string(), at);
         }
         if let Some(helo) = &seen.helo {
-            self.greetings.learn(&greeting(helo), at);
+            self.greetings.hear(&greeting(helo), at);
+        }
+    }
+
+    /// Learns what has waited for two days; forgets what waits if the mailbox is under suspicion.
+    pub fn settle(&mut self, now: DateTime<Utc>, is_suspected: bool) {
+        for sort in [&mut self.written, &mut self.networks, &mut self.greetings] {
+            if is_suspected {
+                sort.waiting.clear();
+            }
+            sort.settle(now);
         }
     }
 
@@ -136,6 +180,11 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::days(day)
     }
 
+    fn settled(mut habits: Habits) -> Habits {
+        habits.settle(day(19), false);
+        habits
+    }
+
     fn mail(mailer: &str) -> Origin {
         Origin {
             message_id: Some("12.ab@sakura.example".to_owned()),
@@ -154,6 +203,7 @@ mod tests {
         (0..9).for_each(|n| habits.wrote(&mail("Mail 16.0"), day(n)));
         assert_eq!(habits.fingerprint_seen(&mail("MassSender 4.1"), None, day(20)), None, "too little is known");
         habits.wrote(&mail("Mail 16.1"), day(9));
+        let habits = settled(habits);
         assert_eq!(habits.fingerprint_seen(&mail("MassSender 4.1"), None, day(20)), Some(false));
         assert_eq!(habits.fingerprint_seen(&mail("Mail 17"), None, day(20)), None, "and an old one is no alibi");
         let list = Origin { list: Some("news".to_owned()), ..mail("Newsletter") };
@@ -164,9 +214,24 @@ mod tests {
     fn what_a_thief_leaves_in_sent_is_no_habit_of_the_owner() {
         let mut habits = Habits::default();
         (0..10).for_each(|n| habits.wrote(&mail("Mail 16.0"), day(n)));
+        habits.settle(day(19), false);
+        let before = habits.clone();
+        for n in 0..500 {
+            let tool: String = format!("{n}").chars().map(|c| char::from(b'a' + c as u8 - b'0')).collect();
+            habits.wrote(&mail(&tool), day(20));
+        }
         habits.wrote(&mail("MassSender 4.1"), day(20));
+        habits.settle(day(21), false);
+        let counts = |habits: &Habits| (habits.written.mails, habits.written.novel, habits.written.seen.clone());
+        assert_eq!(counts(&habits), counts(&before), "not even many of them");
         assert_eq!(habits.fingerprint_seen(&mail("MassSender 4.1"), None, day(21)), Some(false));
-        assert_eq!(habits.fingerprint_seen(&mail("MassSender 4.1"), None, day(22)), None);
+        // Two days later it would be a habit, but the mailbox was suspected meanwhile.
+        habits.settle(day(22), true);
+        habits.settle(day(23), false);
+        assert_eq!(counts(&habits), counts(&before));
+        habits.wrote(&mail("MassSender 4.1"), day(30));
+        habits.settle(day(32), false);
+        assert_eq!(habits.fingerprint_seen(&mail("MassSender 4.1"), None, day(32)), None);
     }
 
     #[test]
@@ -174,6 +239,7 @@ mod tests {
         let mut habits = Habits::default();
         let office = from("192.0.2.7", "desktop-7");
         (0..3).for_each(|n| habits.submitted(&office, day(n)));
+        let habits = settled(habits);
         let seen = |by: &Submission| habits.fingerprint_seen(&Origin::default(), Some(by), day(20));
         assert_eq!(seen(&from("203.0.113.66", "masssender")), Some(false));
         assert_eq!(seen(&from("192.0.2.99", "masssender")), None, "the same network");
@@ -185,13 +251,21 @@ mod tests {
     fn who_is_always_somewhere_else_has_no_habit() {
         let mut habits = Habits::default();
         (0..12).for_each(|n| habits.submitted(&from(&format!("10.0.{n}.1"), &format!("{n:?}x{n}y")), day(n)));
+        let habits = settled(habits);
         assert_eq!(habits.fingerprint_seen(&Origin::default(), Some(&from("203.0.113.66", "x")), day(20)), None);
     }
 
     #[test]
     fn only_so_many_are_kept() {
         let mut habits = Habits::default();
-        (0..1000).for_each(|n| habits.submitted(&from(&format!("10.{}.{}.1", n / 250, n % 250), "x"), day(n)));
+        for n in 0..1000 {
+            habits.submitted(&from(&format!("10.{}.{}.1", n / 250, n % 250), "x"), day(n));
+            assert!(habits.networks.waiting.len() <= WAITING);
+            if n % 200 == 0 {
+                habits.settle(day(n), false);
+            }
+        }
+        habits.settle(day(2000), false);
         assert_eq!(habits.networks.seen.len(), KEPT);
         assert!(!habits.is_empty());
     }

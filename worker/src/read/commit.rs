@@ -104,12 +104,13 @@ pub(super) async fn commit_sent(
     let (mut ids, mut recipients, mut memory) = (Vec::new(), Vec::new(), work.memory.clone());
     let ground = work.ground();
     for mail in mails {
-        let at = mail.date.or(mail.internal_date).unwrap_or(now).min(now);
+        let at = sent_at(mail, work.mailbox.last_polled_at, now);
         ids.extend(mail.message_id.as_deref().map(|id| (ground.sent_hash(id), at)));
         let written = Origin { message_id: mail.message_id.clone(), mailer: mail.mailer.clone(), ..Origin::default() };
         memory.learned.habits_mut().wrote(&written, at);
         recipients.extend(mail.recipients.iter().map(|address| (ground.correspondent_hash(address), at)));
     }
+    memory.settle(now);
     let mut tx = begin(ctx, work).await?;
     if !ids.is_empty() {
         sent::insert_many(&mut tx, work.tenant.id, work.id(), &ids).await?;
@@ -127,6 +128,13 @@ pub(super) async fn commit_sent(
     work.has_correspondents |= !recipients.is_empty();
     work.passed(name, checkpoint);
     Ok(())
+}
+
+/// When a mail came into Sent. Its Date is whatever a thief wrote, and so is INTERNALDATE if he files it himself; but what
+/// was not there the last time came after it.
+fn sent_at(mail: &SentMail, last_polled_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> DateTime<Utc> {
+    let at = mail.internal_date.or(mail.date).unwrap_or(now);
+    last_polled_at.map_or(at, |last| at.max(last)).min(now)
 }
 
 /// Puts a message aside that was not even fetched, and goes on behind it.
@@ -210,4 +218,27 @@ async fn put_aside(
     tracing::warn!(mailbox.id = %id, uid, reason, "a message of mailbox {id} was put aside");
     metrics::counter!("daimon_quarantined_total", "reason" => reason.to_owned()).increment(1);
     quarantine::insert(tx, work.tenant.id, id, &aside).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_in_sent_is_no_older_than_the_last_look_whatever_it_says() {
+        let day = |day: i64| DateTime::from_timestamp(day * 86_400, 0).unwrap();
+        let mail = |internal_date, date| SentMail {
+            uid: 1,
+            internal_date,
+            message_id: None,
+            date,
+            mailer: None,
+            recipients: Vec::new(),
+        };
+        let backdated = mail(Some(day(20)), Some(day(1)));
+        assert_eq!(sent_at(&backdated, None, day(30)), day(20));
+        assert_eq!(sent_at(&backdated, Some(day(29)), day(30)), day(29));
+        assert_eq!(sent_at(&mail(None, Some(day(1))), Some(day(29)), day(30)), day(29));
+        assert_eq!(sent_at(&mail(Some(day(40)), None), Some(day(29)), day(30)), day(30));
+    }
 }

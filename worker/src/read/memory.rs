@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 use chrono::{DateTime, Utc};
 use daimon_domain::id::IncidentId;
 use daimon_domain::incident::{Incident, IncidentState};
+use daimon_domain::verdict::{Tier, Verdict};
 use daimon_store::mailbox::DetectorState;
 use daimon_verdict::{Habits, State};
 use serde::Serialize;
@@ -148,6 +149,12 @@ impl Memory {
         self.contained_since = since;
     }
 
+    /// Learns how the mailbox is used from what is old enough by then, unless it is under suspicion.
+    pub(crate) fn settle(&mut self, now: DateTime<Utc>) {
+        let is_suspected = !self.live.is_empty() || self.state.standing(now) != (Verdict::Legit, Tier::None);
+        self.learned.settle(now, is_suspected);
+    }
+
     /// Whether what a message tells beside bounces has counted: nothing of it is stored that would know it again after
     /// a change of UIDVALIDITY or in another folder, and a notice that counts anew reopens what people have closed.
     pub(crate) fn has_told(&self, header_hash: &[u8; 32]) -> bool {
@@ -198,7 +205,7 @@ mod tests {
         let at = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
         let mut memory = Memory { told_connected: true, ..Memory::default() };
         memory.state.signal(daimon_verdict::Signal::CredentialRefused, at);
-        memory.learned.answered(&[1; 32], true, Some(at));
+        memory.learned.answered(&[1; 32], true, at);
         memory.opened(IncidentId::from_uuid(uuid::Uuid::from_u128(1)));
         memory.tells(&[2; 32]);
         memory

@@ -3,7 +3,7 @@
 //! Its IMAP host and its domain are known. The rest is read from the topmost Received lines of mail that lies in the
 //! mailbox: the servers that delivered it wrote those last, so nobody outside can have.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use daimon_domain::bounce::Report;
@@ -11,14 +11,10 @@ use daimon_domain::mailbox::Mailbox;
 use daimon_verdict::{Clue, Habits, Known, Observation, Provider, arrival, hosts, submission};
 use serde::{Deserialize, Serialize};
 
+use crate::coverage::{Answered, Coverage};
+
 /// More hosts than a provider needs mean that something is misread.
 const MOST_HOSTS: usize = 8;
-/// A share of fewer answered messages says nothing.
-const LEAST_ANSWERED: u32 = 10;
-/// Beyond so many answered messages, old ones fade, so that a change of mail program shows within a few hundred.
-const MOST_ANSWERED: u32 = 400;
-/// How many answered messages are known again.
-const KNOWN_AGAIN: usize = 1024;
 
 /// What was learnt so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,38 +22,8 @@ const KNOWN_AGAIN: usize = 1024;
 pub(crate) struct Learned {
     /// Servers that deliver to the mailbox, and those beside them where that is safe.
     delivering: BTreeSet<String>,
-    /// Own messages that others answered.
-    answered: u32,
-    /// Those of them that are in Sent.
-    answered_and_sent: u32,
-    answers: Answers,
+    coverage: Coverage,
     habits: Habits,
-}
-
-/// The newest own messages of which an answer was counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Answers {
-    /// A keyed hash of each, and when the answer came, in seconds.
-    counted: VecDeque<(u64, i64)>,
-    /// Some that came until then are not known again.
-    forgotten_until: Option<i64>,
-}
-
-impl Answers {
-    /// Whether it is the first answer to that message; `false` also when that can't be told any more.
-    fn is_first(&mut self, message: u64, at: i64) -> bool {
-        let may_be_forgotten = self.forgotten_until.is_some_and(|until| at <= until);
-        if may_be_forgotten || self.counted.iter().any(|(known, _)| *known == message) {
-            return false;
-        }
-        if self.counted.len() >= KNOWN_AGAIN
-            && let Some((_, forgotten)) = self.counted.pop_front()
-        {
-            self.forgotten_until = self.forgotten_until.max(Some(forgotten));
-        }
-        self.counted.push_back((message, at));
-        true
-    }
 }
 
 /// What there is of a mailbox's own mail.
@@ -86,19 +52,16 @@ impl Learned {
         }
     }
 
-    /// Learns how complete Sent is: an own message that somebody answers is there, or not. Each counts once, however
-    /// often it is answered and the answer is read. `message`: a keyed hash of its Message-ID.
-    pub(crate) fn answered(&mut self, message: &[u8; 32], is_in_sent: bool, at: Option<DateTime<Utc>>) {
+    /// Hears of an answer to an own message. `message`: a keyed hash of its Message-ID.
+    pub(crate) fn answered(&mut self, message: &[u8; 32], is_in_sent: bool, at: DateTime<Utc>) {
         let message = message.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        if !self.answers.is_first(message, at.unwrap_or_default().timestamp()) {
-            return;
-        }
-        self.answered += 1;
-        self.answered_and_sent += u32::from(is_in_sent);
-        if self.answered > MOST_ANSWERED {
-            self.answered /= 2;
-            self.answered_and_sent /= 2;
-        }
+        self.coverage.hear(Answered { message, is_in_sent, at: at.timestamp() });
+    }
+
+    /// Learns what is old enough by then, unless the mailbox is under suspicion.
+    pub(crate) fn settle(&mut self, now: DateTime<Utc>, is_suspected: bool) {
+        self.coverage.settle(now, is_suspected);
+        self.habits.settle(now, is_suspected);
     }
 
     /// Learns from a bounce of the owner's own mail how the mailbox sends.
@@ -119,13 +82,10 @@ impl Learned {
     }
 
     /// Which share of the mailbox's mail is in Sent.
-    fn coverage(&self, provider: Provider) -> Option<f64> {
-        match provider {
-            _ if self.answered >= LEAST_ANSWERED => Some(f64::from(self.answered_and_sent) / f64::from(self.answered)),
-            // They file what is submitted by themselves.
-            Provider::Gmail | Provider::M365 => Some(0.9),
-            Provider::ImapHost | Provider::PopOnly => None,
-        }
+    pub(crate) fn coverage(&self, provider: Option<Provider>) -> Option<f64> {
+        // They file what is submitted by themselves.
+        let files_all = matches!(provider, Some(Provider::Gmail | Provider::M365));
+        self.coverage.share().or_else(|| files_all.then_some(0.9))
     }
 }
 
@@ -146,7 +106,7 @@ pub(crate) fn known(mailbox: &Mailbox, learned: &Learned, own: Own) -> Known {
         login_names: vec![mailbox.username.to_lowercase()],
         own_domains: vec![domain.to_owned()],
         own_hosts: own_hosts.into_iter().collect(),
-        sent_coverage: learned.coverage(provider),
+        sent_coverage: learned.coverage(Some(provider)),
         // It may well be read over IMAP by us and fetched by POP by its owner.
         has_no_history: provider == Provider::ImapHost
             && !own.has_sent
@@ -267,29 +227,8 @@ mod tests {
     }
 
     #[test]
-    fn how_complete_sent_is_shows_after_ten_answered_messages() {
-        let mut learned = Learned::default();
-        (0..9).for_each(|n| learned.answered(&[n; 32], true, None));
-        // The same message answered twice, and each answer read again.
-        (0..9).for_each(|n| learned.answered(&[n; 32], true, None));
-        assert_eq!(learned.coverage(Provider::ImapHost), None);
-        learned.answered(&[9; 32], false, None);
-        assert_eq!(learned.coverage(Provider::ImapHost), Some(0.9));
-        assert_eq!(Learned::default().coverage(Provider::Gmail), Some(0.9));
-    }
-
-    #[test]
-    fn an_answer_counts_once_however_long_the_mailbox_that_is_read_again() {
-        let mut learned = Learned::default();
-        let mut read = || {
-            for n in 0..3_000_u64 {
-                let hash = n.to_le_bytes().repeat(4).try_into().unwrap();
-                learned.answered(&hash, n % 2 == 0, DateTime::from_timestamp(i64::try_from(n).unwrap(), 0));
-            }
-            (learned.answered, learned.answered_and_sent, learned.answers.counted.len())
-        };
-        let first = read();
-        assert_eq!(read(), first);
-        assert_eq!(first.2, KNOWN_AGAIN);
+    fn who_files_all_that_is_submitted_needs_no_measure() {
+        assert_eq!(Learned::default().coverage(Some(Provider::Gmail)), Some(0.9));
+        assert_eq!(Learned::default().coverage(Some(Provider::ImapHost)), None);
     }
 }

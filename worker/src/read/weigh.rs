@@ -17,6 +17,7 @@ use super::diagnostic;
 use super::mail::ReadMail;
 use super::memory::Memory;
 use super::surroundings::{Own, known};
+use crate::coverage::answered;
 
 /// Of which mailbox it is, and what is there of its own mail.
 #[derive(Clone)]
@@ -67,7 +68,7 @@ impl Ground {
 
 impl Asked {
     pub(super) fn of(work: &Ground, found: &Found) -> Self {
-        let mut sent: Vec<_> = answered(&work.mailbox.address, found).map(|(id, _)| work.sent_hash(id)).collect();
+        let mut sent: Vec<_> = answers_to(&work.mailbox.address, found).map(|(id, _)| work.sent_hash(id)).collect();
         let (mut correspondents, mut bounces) = (Vec::new(), Vec::new());
         for mail in &found.mails {
             sent.extend(mail.report.origin.message_id.as_deref().map(|id| work.sent_hash(id)));
@@ -87,12 +88,16 @@ pub(super) fn weigh(
     mut memory: Memory,
     now: DateTime<Utc>,
 ) -> Weighed {
+    let mut answers: Vec<(&str, DateTime<Utc>)> = Vec::new();
     if work.own.has_sent {
-        for (id, at) in answered(&work.mailbox.address, found) {
-            let hash = work.sent_hash(id);
-            memory.learned.answered(&hash, history.sent.contains(&hash), at);
-        }
+        answers.extend(answers_to(&work.mailbox.address, found).map(|(id, at)| (id, at.unwrap_or(now).min(now))));
+        answers.sort_by_key(|(_, at)| *at);
     }
+    let mut answers = answers.into_iter().peekable();
+    let hear = |memory: &mut Memory, (id, at): (&str, DateTime<Utc>)| {
+        let hash = work.sent_hash(id);
+        memory.learned.answered(&hash, history.sent.contains(&hash), at);
+    };
     for mail in &found.mails {
         memory.learned.delivered(&mail.report);
     }
@@ -100,12 +105,19 @@ pub(super) fn weigh(
     for mail in &found.mails {
         memory.learned.shown(&mail.report, &before);
     }
-    let known = known(&work.mailbox, &memory.learned, work.own);
+    let mut known = known(&work.mailbox, &memory.learned, work.own);
 
     let mut bounces = Vec::new();
     let mut ids = HashSet::new();
     let mut is_news = false;
     for mail in &found.mails {
+        // Judged by what was known before, whatever else this batch brings.
+        let at = mail.received_at.min(now);
+        while let Some(answer) = answers.next_if(|(_, answered_at)| *answered_at <= at) {
+            hear(&mut memory, answer);
+        }
+        memory.settle(at);
+        known.sent_coverage = memory.learned.coverage(known.provider);
         let rows = rows(work, found, mail, &known, history, memory.learned.habits(), now);
         let is_seen_before = !rows.is_empty() && rows.iter().all(|(bounce, _)| history.stored.contains(&bounce.id));
         let own = own_ids(work, mail);
@@ -137,22 +149,24 @@ pub(super) fn weigh(
             }
         }
     }
+    for answer in answers {
+        hear(&mut memory, answer);
+    }
+    memory.settle(now);
     Weighed { memory, bounces, is_news }
 }
 
-/// The mailbox's own messages that mail to it answers directly, and when the answer came. Further up in a thread stand
-/// messages of others, and mail that is not to the mailbox answers somebody else.
-fn answered<'a>(own: &'a Address, found: &'a Found) -> impl Iterator<Item = (&'a str, Option<DateTime<Utc>>)> {
-    let is_ours = move |to: &[String]| to.iter().any(|to| to.eq_ignore_ascii_case(own.as_str()));
-    let ordinary = found.quoted.iter().map(|answer| (&answer.to, &answer.ids, answer.at));
-    let machines = found.mails.iter().filter(|mail| matches!(mail.report.kind, Kind::AutoReply | Kind::NotBounce));
-    let machines = machines.map(|mail| {
+/// The mailbox's own messages that people answer, and when the answer came.
+fn answers_to<'a>(own: &'a Address, found: &'a Found) -> impl Iterator<Item = (&'a str, Option<DateTime<Utc>>)> {
+    let ordinary = found.quoted.iter().map(|answer| (Kind::NotBounce, &answer.to, &answer.ids, answer.at));
+    let whole = found.mails.iter().map(|mail| {
         let envelope = &mail.report.envelope;
-        (&envelope.to, &envelope.in_reply_to, Some(mail.received_at))
+        (mail.report.kind, &envelope.to, &envelope.in_reply_to, Some(mail.received_at))
     });
-    let to_us = ordinary.chain(machines).filter(move |(to, ..)| is_ours(to));
-    let ids = to_us.flat_map(|(_, ids, at)| ids.iter().map(move |id| (id.as_str(), at)));
-    ids.filter(|(id, _)| is_of_domain(own, id))
+    ordinary.chain(whole).flat_map(move |(kind, to, ids, at)| {
+        let is_ours = |to: &str| to.eq_ignore_ascii_case(own.as_str());
+        answered(kind, to, ids, is_ours, |id| is_of_domain(own, id)).map(move |id| (id, at))
+    })
 }
 
 /// Which of the mailbox's own messages it answers. Bounces answer nothing.
@@ -275,6 +289,6 @@ mod tests {
             again: None,
             is_rest: true,
         };
-        assert_eq!(answered(&own, &found).map(|(id, _)| id).collect::<Vec<_>>(), ["ours@sakura.example"]);
+        assert_eq!(answers_to(&own, &found).map(|(id, _)| id).collect::<Vec<_>>(), ["ours@sakura.example"]);
     }
 }

@@ -5,17 +5,16 @@ use std::{
     path::PathBuf,
 };
 
-use chrono::{DateTime, Utc};
-use daimon_domain::bounce::{Kind, Report};
+use chrono::{DateTime, TimeDelta, Utc};
+use daimon_domain::bounce::Report;
 use daimon_domain::origin::Origin;
 use daimon_verdict::{Known, Provider, arrival, hosts, submission, template};
 use mail_parser::{HeaderName, MessageParser};
 use serde::Deserialize;
 
+use crate::coverage::{self, Answered, Coverage};
 use crate::mail_files;
 
-/// Fewer answered messages say nothing of how complete Sent is.
-const LEAST_ANSWERS: usize = 10;
 /// Fewer sent mails say nothing of how the mailbox sends or to whom.
 const LEAST_SENT: usize = 10;
 
@@ -29,6 +28,11 @@ pub(super) struct Context {
     pub(super) contained_at: Option<DateTime<Utc>>,
     #[serde(default)]
     campaigns: Vec<Campaign>,
+    /// How complete Sent is has to be measured on the way; where it can't be, this is taken for it.
+    #[serde(skip)]
+    pub(super) is_coverage_measured: bool,
+    #[serde(skip)]
+    pub(super) usual_coverage: Option<f64>,
 }
 
 /// A campaign that its owner declared: a part of its subject or its List-Id, or both and a time.
@@ -176,25 +180,32 @@ impl Folders {
         (self.sent >= LEAST_SENT && !self.fingerprints.contains(&fingerprint)).then_some(false)
     }
 
-    /// Of the own messages that mail to the mailbox answers directly, the share that is in Sent. Further up in a thread
-    /// stand messages of others.
+    /// The own messages that a mail answers, as the measure of Sent hears of them.
+    pub(super) fn answers<'a>(
+        &'a self,
+        mail: &'a Received,
+        known: &'a Known,
+        at: DateTime<Utc>,
+    ) -> impl Iterator<Item = Answered> + 'a {
+        let envelope = &mail.report.envelope;
+        let is_ours = |to: &str| to == known.address || known.aliases.iter().any(|alias| alias == to);
+        let is_own = |id: &str| is_own_id(id, &known.own_domains);
+        let ids = coverage::answered(mail.report.kind, &envelope.to, &envelope.in_reply_to, is_ours, is_own);
+        ids.filter(|_| self.has_sent).map(move |id| Answered {
+            message: template::fnv(id.as_bytes()),
+            is_in_sent: self.sent_ids.contains(id),
+            at: at.timestamp(),
+        })
+    }
+
+    /// How complete Sent is in the end.
     fn coverage(&self, known: &Known) -> Option<f64> {
-        if !self.has_sent {
-            return None;
+        let mut coverage = Coverage::default();
+        for mail in &self.received {
+            self.answers(mail, known, DateTime::UNIX_EPOCH).for_each(|answered| coverage.hear(answered));
+            coverage.settle(DateTime::UNIX_EPOCH + TimeDelta::days(3), false);
         }
-        let is_ours = |to: &String| *to == known.address || known.aliases.contains(to);
-        let answered: BTreeSet<&String> = self
-            .received
-            .iter()
-            .map(|mail| &mail.report)
-            .filter(|report| report.kind == Kind::NotBounce && report.envelope.to.iter().any(is_ours))
-            .flat_map(|report| &report.envelope.in_reply_to)
-            .filter(|id| is_own_id(id, &known.own_domains) || self.sent_ids.contains(*id))
-            .collect();
-        let found = answered.iter().filter(|id| self.sent_ids.contains(**id)).count();
-        #[expect(clippy::cast_precision_loss, reason = "counts of mails")]
-        let share = found as f64 / answered.len().max(1) as f64;
-        (answered.len() >= LEAST_ANSWERS).then_some(share)
+        coverage.share()
     }
 
     /// The hosts by which at least a fifth of the mail was delivered: only the own provider's are.
@@ -265,11 +276,13 @@ pub(super) fn complete(given: Option<Context>, address: Option<&str>, folders: &
         learned.knows_no_host = known.own_hosts.is_empty();
     }
     if known.provider != Some(Provider::PopOnly) && known.sent_coverage.is_none() {
+        context.is_coverage_measured = true;
         known.sent_coverage = folders.coverage(known);
         // These two file a copy of whatever is submitted, unless somebody switched it off.
-        if known.sent_coverage.is_none() && folders.sent >= LEAST_SENT {
-            known.sent_coverage =
+        if folders.sent >= LEAST_SENT {
+            context.usual_coverage =
                 known.provider.filter(|host| matches!(host, Provider::Gmail | Provider::M365)).map(|_| 0.9);
+            known.sent_coverage = known.sent_coverage.or(context.usual_coverage);
         }
     }
     let keeps_all = matches!(known.provider, Some(Provider::Gmail | Provider::M365));

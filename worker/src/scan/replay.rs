@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use daimon_domain::bounce::Kind;
 use daimon_domain::verdict::{Severity, Tier, Verdict};
-use daimon_verdict::{Assessment, Facts, State, observe, signals};
+use daimon_verdict::{Assessment, Facts, Known, State, observe, signals};
 
 use super::context::{Context, Folders, Received, is_own_id};
 use super::{Moved, Summary};
+use crate::coverage::Coverage;
 
 /// What came out.
 pub(super) struct Replayed {
@@ -32,6 +33,9 @@ struct Replay<'a> {
     unexpected: HashSet<u64>,
     first_at: Option<DateTime<Utc>>,
     is_contained: bool,
+    /// What is known, with Sent as complete as it was shown to be by then.
+    known: Known,
+    coverage: Coverage,
 }
 
 /// Replays a mailbox.
@@ -49,6 +53,8 @@ pub(super) fn replay(folders: &Folders, context: &Context) -> Replayed {
         unexpected: HashSet::new(),
         first_at: None,
         is_contained: false,
+        known: context.known.clone(),
+        coverage: Coverage::default(),
         state,
     };
     // Undated mail sorts first; it is taken to have come with the oldest that has a date.
@@ -71,7 +77,8 @@ impl Replay<'_> {
             self.is_contained = true;
         }
         self.follow(at);
-        let (report, known) = (&mail.report, &self.context.known);
+        self.measure(mail, at);
+        let (report, known) = (&mail.report, &self.known.clone());
         let is_reply = matches!(report.kind, Kind::AutoReply | Kind::NotBounce);
         let own_ids = || report.envelope.references.iter().filter(|id| is_own_id(id, &known.own_domains));
         let replies_to_unsent =
@@ -104,6 +111,16 @@ impl Replay<'_> {
         if was_bounce || report.provider_notice.is_some() {
             self.follow(at);
         }
+    }
+
+    /// Learns how complete Sent is, as the pool does.
+    fn measure(&mut self, mail: &Received, at: DateTime<Utc>) {
+        if !self.context.is_coverage_measured {
+            return;
+        }
+        self.coverage.settle(at, self.state.standing(at) != (Verdict::Legit, Tier::None));
+        self.known.sent_coverage = self.coverage.share().or(self.context.usual_coverage);
+        self.folders.answers(mail, &self.context.known, at).for_each(|answered| self.coverage.hear(answered));
     }
 
     /// Notes a change of the standing verdict.
@@ -225,7 +242,7 @@ mod tests {
             report.envelope.in_reply_to = vec![format!("own{number}@sakura.example")];
             report.envelope.references.clone_from(&report.envelope.in_reply_to);
             report.envelope.to = vec!["sato@sakura.example".to_owned()];
-            folders.received.push(Received { at: Some(at(i64::from(number) - 1000)), report });
+            folders.received.push(Received { at: Some(at(i64::from(number) - 9000)), report });
         }
         folders
     }
