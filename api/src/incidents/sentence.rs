@@ -21,6 +21,12 @@ const SIGHTS: &[(&str, &str, &str, &str)] = &[
         "このメールボックスとして認証して送信された",
     ),
     ("origin", "own_no_auth_info", "It was sent through the own provider", "契約先のメールサーバーから送信された"),
+    (
+        "origin",
+        "own_shared_host",
+        "It was sent through a mail server that strangers share, and it isn't said by whom",
+        "他社と共用のメールサーバーから送信され、誰が送信したか分からない",
+    ),
     ("origin", "local_script", "It was sent on the web server itself", "ウェブサーバー上のプログラムから送信された"),
     ("origin", "foreign_injection", "It was sent from somewhere else", "外部から送信された"),
     ("origin", "auto_submitted", "It was an automatic answer", "自動応答だった"),

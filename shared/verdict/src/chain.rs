@@ -50,21 +50,25 @@ pub(crate) fn handed_in<'a>(report: &'a Report, site: Clue, known: &Known) -> Op
     }
 }
 
-/// Whether somebody who signed in under that name is the mailbox.
+/// What a sign-in under that name says.
 fn signed_in(name: Option<&str>, known: &Known) -> Clue {
-    let Some(name) = name else { return Clue::OriginAuthenticated };
-    let own_local = known.address.split('@').next().unwrap_or_default();
-    let is_own = name == known.address
-        || name == own_local
-        || known.login_names.iter().any(|login| login == name)
-        || known.aliases.iter().any(|alias| alias == name);
+    let Some(name) = name else {
+        return if known.shares_hosts() { Clue::OriginShared } else { Clue::OriginAuthenticated };
+    };
     match name.rsplit_once('@') {
-        _ if is_own => Clue::OriginAuthenticated,
+        _ if known.is_own_login(name) => Clue::OriginAuthenticated,
         // Another customer of the same host wrote our address in: SPF passes, yet it is forged.
         Some((_, domain)) if !known.owns_domain(domain) => Clue::OriginForeign,
-        // A colleague's mailbox, or a login name nobody told us: from inside, and no more can be said.
-        Some(_) | None => Clue::OriginOwn,
+        // A colleague's mailbox.
+        Some(_) => Clue::OriginOwn,
+        // A login that nobody told us, of this mailbox or of another customer.
+        None => Clue::OriginShared,
     }
+}
+
+/// Whether somebody who is not the tenant's signed in at the own provider.
+pub(crate) fn is_neighbours(hop: &Hop, known: &Known) -> bool {
+    hop.authenticated_as.as_deref().is_some_and(|name| !name.is_empty() && !known.is_tenants_login(name))
 }
 
 /// Whether the own provider is the recipient's too, so that it takes mail for the recipient from anybody.

@@ -41,6 +41,8 @@ words! {
         OriginAuthenticated = "origin:own_authenticated",
         /// Sent through the own provider, which does not say who signed in.
         OriginOwn = "origin:own_no_auth_info",
+        /// Sent through a host that strangers share, by somebody it does not name or names as none of ours.
+        OriginShared = "origin:own_shared_host",
         /// Handed in on the web server itself.
         OriginScript = "origin:local_script",
         /// Entered somewhere else.

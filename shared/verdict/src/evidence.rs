@@ -30,7 +30,8 @@ pub struct Facts<'a> {
     pub campaign: bool,
 }
 
-/// One bounce as the engine sees it: no address, no text.
+/// One bounce as the engine sees it: no recipient, no text. Of the sender it holds who signed in, if that is the mailbox or
+/// one of its tenant's, from which address, and the client's name.
 #[expect(clippy::struct_excessive_bools, reason = "independent claims about one bounce")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Observation {
@@ -79,10 +80,10 @@ pub fn observe(
     };
     let written_at = site::site(report, known);
     let origin = chain::origin(report, recipient, written_at, known);
-    // "Our provider wrote it" means that it had taken the mail to send it. Where the mail came to it from outside, it
-    // stands at the recipient's end and its name says nothing.
-    let site =
-        if written_at == Clue::SiteOwn && origin == Clue::OriginForeign { Clue::SiteUnknown } else { written_at };
+    // "Our provider wrote it" means that it had taken the mail from us to send it. Where the mail came to it from outside,
+    // it stands at the recipient's end, and where a neighbour may have sent it, its name says nothing.
+    let is_of_others = matches!(origin, Clue::OriginForeign | Clue::OriginShared);
+    let site = if written_at == Clue::SiteOwn && is_of_others { Clue::SiteUnknown } else { written_at };
     let is_campaign = facts.campaign || report.origin.list.is_some();
 
     let mut clues = vec![site, origin];

@@ -64,6 +64,9 @@ pub struct Known {
     /// Which share of its mail is in Sent, 0 to 1; `None` when that could not be measured.
     #[serde(default)]
     pub sent_coverage: Option<f64>,
+    /// Others than its tenant sign in at the same hosts.
+    #[serde(default)]
+    pub has_neighbours: bool,
     /// There is no copy of what it sent, nobody it is known to write to, no line that says who signed in and nothing of
     /// how it sends: it may be read over IMAP, its owner uses POP.
     #[serde(default)]
@@ -96,6 +99,26 @@ impl Known {
     /// Whether owner and thief look the same here, so that a takeover is never excluded.
     pub fn is_blind(&self) -> bool {
         self.provider == Some(Provider::PopOnly) || self.own_hosts.is_empty() || self.has_no_history
+    }
+
+    /// Whether strangers sign in at the same hosts, so that nobody knows whom an unnamed sign-in is of.
+    pub fn shares_hosts(&self) -> bool {
+        self.has_neighbours || self.own_hosts.iter().any(|own| hosts::is_shared(own.trim_start_matches("*.")))
+    }
+
+    /// Whether somebody who signs in under that name is the mailbox.
+    pub(crate) fn is_own_login(&self, name: &str) -> bool {
+        let own_local = self.address.split('@').next().unwrap_or_default();
+        name == self.address
+            || self.login_names.iter().any(|login| login == name)
+            || self.aliases.iter().any(|alias| alias == name)
+            // On a shared host another customer's login may be called like this mailbox.
+            || (name == own_local && !self.shares_hosts())
+    }
+
+    /// Whether the name that signed in may be published: it is the mailbox's or one of the tenant's.
+    pub(crate) fn is_tenants_login(&self, name: &str) -> bool {
+        self.is_own_login(name) || name.rsplit_once('@').is_some_and(|(_, domain)| self.owns_domain(domain))
     }
 
     /// Whether the host belongs to the provider.

@@ -31,5 +31,5 @@ pub use habits::Habits;
 pub use incident::{Move, decide, dedup_key};
 pub use known::{Known, Provider};
 pub use state::State;
-pub use submission::{Submission, submission};
+pub use submission::{Submission, shows_neighbours, submission};
 pub use window::Signal;

@@ -22,13 +22,16 @@ pub const ITEM: &str = "submission";
 
 /// Most that are told apart; a botnet has thousands.
 const KEPT: usize = 8;
-/// A greeting is whatever the client writes.
+/// Longer names are no one's.
 const LONGEST: usize = 80;
+/// A greeting is whatever the client writes; of a longer one the beginning is enough to know it by.
+const LONGEST_GREETING: usize = 48;
 
 /// How one mail was handed in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submission {
-    /// The name that signed in; `None` when the line does not say.
+    /// The name that signed in; `None` when the line does not say, and when it is none of the tenant's: other customers of
+    /// the host are nobody's business here.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub signed_in_as: Option<String>,
     /// Whether anybody signed in.
@@ -57,12 +60,25 @@ pub fn submission(report: &Report, known: &Known) -> Option<Submission> {
     }
     let hop = chain::handed_in(report, Clue::SiteOwn, known)?;
     let found = Submission {
-        signed_in_as: hop.authenticated_as.as_deref().and_then(word),
+        signed_in_as: hop.authenticated_as.as_deref().filter(|name| known.is_tenants_login(name)).and_then(word),
         is_signed_in: hop.authenticated,
         ip: hop.from_ip,
-        helo: hop.helo.as_deref().and_then(word),
+        helo: hop.helo.as_deref().and_then(greeting),
     };
     (found.is_signed_in || found.ip.is_some()).then_some(found)
+}
+
+/// Whether the own provider's line names somebody who signed in and is not the tenant's: strangers share its hosts.
+pub fn shows_neighbours(report: &Report, known: &Known) -> bool {
+    site::site(report, known) == Clue::SiteOwn
+        && chain::handed_in(report, Clue::SiteOwn, known).is_some_and(|hop| chain::is_neighbours(hop, known))
+}
+
+/// What of a greeting can stand in a host's name or address. It is the thief's text and is shown to people.
+fn greeting(text: &str) -> Option<String> {
+    let is_hosts = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':');
+    let kept: String = text.chars().filter(is_hosts).take(LONGEST_GREETING).collect();
+    (!kept.is_empty()).then_some(kept)
 }
 
 /// What can be shown to people as it is.
@@ -187,6 +203,14 @@ impl Submissions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_greeting_is_a_hosts_name_and_no_message() {
+        assert_eq!(greeting("laptop-7.lan").as_deref(), Some("laptop-7.lan"));
+        assert_eq!(greeting("pc helo=x <a href=//evil>").as_deref(), Some("pcheloxahrefevil"));
+        assert_eq!(greeting("<>"), None);
+        assert_eq!(greeting(&"a".repeat(500)).map(|text| text.len()), Some(LONGEST_GREETING));
+    }
 
     #[test]
     fn what_is_written_reads_back_and_an_address_is_told_once() {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use daimon_domain::bounce::Report;
 use daimon_domain::mailbox::Mailbox;
-use daimon_verdict::{Clue, Habits, Known, Observation, Provider, arrival, hosts, submission};
+use daimon_verdict::{Clue, Habits, Known, Observation, Provider, arrival, hosts, shows_neighbours, submission};
 use serde::{Deserialize, Serialize};
 
 use crate::coverage::{Answered, Coverage};
@@ -24,6 +24,8 @@ pub(crate) struct Learned {
     delivering: BTreeSet<String>,
     coverage: Coverage,
     habits: Habits,
+    /// Others than the tenant sign in at the same hosts.
+    has_neighbours: bool,
 }
 
 /// What there is of a mailbox's own mail.
@@ -45,11 +47,12 @@ impl Learned {
         }
     }
 
-    /// Learns whether the provider's lines say who signed in.
+    /// Learns whether the provider's lines say who signed in, and that others do.
     pub(crate) fn shown(&mut self, report: &Report, known: &Known) {
         if let Some(submission) = submission(report, known) {
             self.habits.saw(&submission);
         }
+        self.has_neighbours |= shows_neighbours(report, known);
     }
 
     /// Hears of an answer to an own message. `message`: a keyed hash of its Message-ID.
@@ -113,6 +116,7 @@ pub(crate) fn known(mailbox: &Mailbox, learned: &Learned, own: Own) -> Known {
             && !own.has_correspondents
             && learned.habits.is_empty(),
         provider: Some(provider),
+        has_neighbours: learned.has_neighbours,
         ..Known::default()
     }
 }

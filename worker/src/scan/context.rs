@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::bounce::Report;
 use daimon_domain::origin::Origin;
-use daimon_verdict::{Known, Provider, arrival, hosts, submission, template};
+use daimon_verdict::{Known, Provider, arrival, hosts, shows_neighbours, submission, template};
 use mail_parser::{HeaderName, MessageParser};
 use serde::Deserialize;
 
@@ -285,6 +285,7 @@ pub(super) fn complete(given: Option<Context>, address: Option<&str>, folders: &
             known.sent_coverage = known.sent_coverage.or(context.usual_coverage);
         }
     }
+    known.has_neighbours |= folders.received.iter().any(|mail| shows_neighbours(&mail.report, known));
     let keeps_all = matches!(known.provider, Some(Provider::Gmail | Provider::M365));
     known.has_no_history |= !keeps_all && folders.sent == 0 && !folders.shows_sign_ins(known);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]

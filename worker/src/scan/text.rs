@@ -186,6 +186,9 @@ fn sight(item: &str, value: &str, language: Language) -> String {
             ("sent by somebody who signed in as this mailbox", "このメールボックスとして認証後に送信")
         }
         "own_no_auth_info" => ("sent through the own provider", "自社のプロバイダー経由で送信"),
+        "own_shared_host" => {
+            ("sent by an unnamed or unknown user of a shared mail server", "共用サーバーの不明な利用者が送信")
+        }
         "local_script" => ("handed in on the web server", "Webサーバー内から送信"),
         "foreign_injection" => ("sent from somewhere else", "他所から送信"),
         "auto_submitted" => ("an automatic answer", "自動返信"),

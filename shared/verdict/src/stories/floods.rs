@@ -92,10 +92,15 @@ fn who_signed_in_and_from_where_heads_the_explanation() {
     let last = flood(&mut State::default(), &known(), STRANGE, 20, two_thieves).pop().unwrap();
     let head = &last.evidence[0];
     assert_eq!((head.item.as_str(), head.count, head.against), ("submission", 15, None));
-    // What the client calls itself is shown only where it is plain.
-    assert_eq!(head.value, format!("signed_in={SATO} from=198.51.100.66"));
+    // Of what the client calls itself only what stands in a host's name is shown.
+    assert_eq!(head.value, format!("signed_in={SATO} from=198.51.100.66 helo=masssender"));
     let told = crate::submission::sentence(head, Language::English).unwrap();
-    assert!(told.contains(&format!("signed in as {SATO} from 198.51.100.66: 15 mails")), "{told}");
+    assert!(
+        told.contains(&format!(
+            "signed in as {SATO} from 198.51.100.66 with a client that calls itself masssender: 15 mails"
+        )),
+        "{told}"
+    );
     let told = crate::submission::sentence(head, Language::Japanese).unwrap();
     assert!(told.contains(&format!("198.51.100.66 から{SATO} として認証")), "{told}");
     assert_eq!(crate::submission::sentence(&last.evidence[1], Language::English), None);

@@ -1,5 +1,5 @@
 use daimon_domain::reason::Reason;
-use daimon_domain::verdict::Verdict;
+use daimon_domain::verdict::{Tier, Verdict};
 
 use super::*;
 use crate::Clue;
@@ -16,9 +16,10 @@ fn a_sign_in_counts_only_as_this_mailbox() {
         (Some("sato"), (Clue::SiteOwn, Clue::OriginAuthenticated)),
         // The line does not say who: it may well be us.
         (Some(""), (Clue::SiteOwn, Clue::OriginAuthenticated)),
-        // A colleague's password, or a login name nobody told us.
+        // A colleague's password.
         (Some("suzuki@sakura.example"), (Clue::SiteOwn, Clue::OriginOwn)),
-        (Some("w0123456"), (Clue::SiteOwn, Clue::OriginOwn)),
+        // A login name nobody told us.
+        (Some("w0123456"), (Clue::SiteUnknown, Clue::OriginShared)),
         // Another customer of the host.
         (Some("mallory@other.example"), (Clue::SiteUnknown, Clue::OriginForeign)),
         (None, (Clue::SiteOwn, Clue::OriginOwn)),
@@ -28,6 +29,38 @@ fn a_sign_in_counts_only_as_this_mailbox() {
         report.origin.received = vec![submission("198.51.100.66", name, 0)];
         assert_eq!(clues(&report, &known()), expected, "{name:?}");
     }
+}
+
+#[test]
+fn on_a_shared_host_nobody_knows_whom_an_unnamed_sign_in_is_of() {
+    let neighbours = Known { has_neighbours: true, ..known() };
+    let xserver = Known { own_hosts: vec!["sv12.xserver.jp".to_owned(), "mail.host.example".to_owned()], ..known() };
+    for known in [neighbours, xserver] {
+        let seen = |name: &str| {
+            let mut report = own_bounce(1, Reason::UserUnknown, "x");
+            report.origin.received = vec![submission("198.51.100.66", Some(name), 0)];
+            clues(&report, &known)
+        };
+        assert_eq!(seen(SATO), (Clue::SiteOwn, Clue::OriginAuthenticated));
+        for name in ["", "bobscorp", "sato"] {
+            assert_eq!(seen(name), (Clue::SiteUnknown, Clue::OriginShared), "{name}");
+        }
+    }
+}
+
+#[test]
+fn another_customers_plain_login_convicts_nobody_and_is_not_told() {
+    let forged = |number: usize| {
+        let mut report = own_bounce(number, Reason::UserUnknown, "Invoice");
+        report.origin.received = vec![submission("198.51.100.66", Some("bobscorp"), 0)];
+        report
+    };
+    assert!(crate::shows_neighbours(&forged(1), &known()));
+    let seen = observe(&forged(1), &forged(1).recipients[0], &known(), &STRANGE, at(0)).unwrap();
+    let told = seen.submission.unwrap();
+    assert_eq!((told.signed_in_as, told.is_signed_in), (None, true));
+    let all = flood(&mut State::default(), &known(), STRANGE, 60, forged);
+    assert!(all.iter().all(|a| a.tier < Tier::Suspected), "{:?}", all.last());
 }
 
 #[test]
