@@ -13,19 +13,9 @@ use tokio::net::TcpListener;
 async fn unread(world: &World, name: &str, count: u32) -> (Person, String) {
     let servers = world.servers;
     let person = Person::with_account(servers, &format!("{name}@{}.example", world.tag), "secret").unwrap();
-    let mut imap = person.open(servers).await.unwrap();
     let at = world.clock.now().await - TimeDelta::hours(2);
-    for number in 0..count {
-        let to = format!("typo{number}@friend.test");
-        let sent = letter(&person.address, &to, "Hello", &format!("{number}@{}", world.tag), at, "Hello.\r\n");
-        imap.append("Sent", sent.as_bytes(), at).await.unwrap();
-        let report = returned(&sent, &person.address, &to, "mx.friend.test", at);
-        imap.append("INBOX", report.as_bytes(), at).await.unwrap();
-    }
-    let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
-    let host = "mail.sakura-dental.example";
-    let port = servers.dovecot.imaps;
-    let mailbox = world.client.create_mailbox(&tenant, &person.address, "secret", host, port).await.unwrap();
+    person.mistyped(servers, count, at).await.unwrap();
+    let mailbox = person.onboarded(&world.client, servers).await.unwrap();
     (person, mailbox)
 }
 

@@ -1,7 +1,7 @@
 //! One hostile mail costs only itself.
 
 use chrono::TimeDelta;
-use daimon_tests::life::{Person, letter, returned};
+use daimon_tests::life::Person;
 use daimon_tests::world::World;
 
 #[tokio::test]
@@ -31,15 +31,8 @@ async fn a_hostile_mail_does_not_hide_the_bounce_behind_it() {
     for mail in &hostile {
         imap.append("INBOX", mail.as_bytes(), at).await.unwrap();
     }
-    let to = "typo@friend.test";
-    let sent = letter(&person.address, to, "Hello", &format!("h@{}", world.tag), at, "Hello.\r\n");
-    imap.append("Sent", sent.as_bytes(), at).await.unwrap();
-    let report = returned(&sent, &person.address, to, "mx.friend.test", at);
-    imap.append("INBOX", report.as_bytes(), at).await.unwrap();
-    let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
-    let host = "mail.sakura-dental.example";
-    let port = servers.dovecot.imaps;
-    let mailbox = world.client.create_mailbox(&tenant, &person.address, "secret", host, port).await.unwrap();
+    person.mistyped(servers, 1, at).await.unwrap();
+    let mailbox = person.onboarded(&world.client, servers).await.unwrap();
 
     world.drain().await.unwrap();
 
@@ -66,9 +59,7 @@ async fn reports_of_thousands_of_recipients_are_recorded_one_transaction_after_t
         );
         imap.append("INBOX", report.as_bytes(), at).await.unwrap();
     }
-    let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
-    let host = "mail.sakura-dental.example";
-    world.client.create_mailbox(&tenant, &person.address, "secret", host, servers.dovecot.imaps).await.unwrap();
+    person.onboarded(&world.client, servers).await.unwrap();
 
     world.drain().await.unwrap();
 

@@ -1,7 +1,7 @@
 //! A server that gives a folder another UIDVALIDITY each time it is opened.
 
 use chrono::TimeDelta;
-use daimon_tests::life::{Person, letter, returned};
+use daimon_tests::life::Person;
 use daimon_tests::world::World;
 use serde_json::Value;
 
@@ -21,19 +21,9 @@ async fn a_folder_that_never_keeps_its_numbers_is_left_until_it_does() {
     let world = World::start().await.unwrap();
     let servers = world.servers;
     let person = Person::with_account(servers, &format!("numbers@{}.example", world.tag), "secret").unwrap();
-    let mut imap = person.open(servers).await.unwrap();
     let at = world.clock.now().await - TimeDelta::hours(2);
-    for number in 0..2 {
-        let to = format!("typo{number}@friend.test");
-        let sent = letter(&person.address, &to, "Hello", &format!("{number}@{}", world.tag), at, "Hello.\r\n");
-        imap.append("Sent", sent.as_bytes(), at).await.unwrap();
-        let report = returned(&sent, &person.address, &to, "mx.friend.test", at);
-        imap.append("INBOX", report.as_bytes(), at).await.unwrap();
-    }
-    let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
-    let host = "mail.sakura-dental.example";
-    let port = servers.dovecot.imaps;
-    let mailbox = world.client.create_mailbox(&tenant, &person.address, "secret", host, port).await.unwrap();
+    person.mistyped(servers, 2, at).await.unwrap();
+    let mailbox = person.onboarded(&world.client, servers).await.unwrap();
     world.drain().await.unwrap();
     let read = "select count(*) from folder where last_uid > 0";
     for _change in 1..=4 {

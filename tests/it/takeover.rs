@@ -19,12 +19,7 @@ async fn a_stolen_mailbox_opens_one_incident_and_tells_by_signed_webhook() {
     let old = sato.lived_for_a_month(servers, world.clock.now().await).await.unwrap();
     let catcher = world.catcher().await.unwrap();
     let (_, secret) = world.client.create_endpoint(&catcher.url()).await.unwrap();
-    let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
-    let mailbox = world
-        .client
-        .create_mailbox(&tenant, &sato.address, &sato.password, "mail.sakura-dental.example", servers.dovecot.imaps)
-        .await
-        .unwrap();
+    let mailbox = sato.onboarded(&world.client, servers).await.unwrap();
     world.drain().await.unwrap();
     assert_eq!(world.client.bounces(&mailbox).await.unwrap().len(), usize::try_from(old).unwrap());
     assert_eq!(world.client.incidents().await.unwrap(), Vec::<Value>::new(), "ordinary life is no incident");
@@ -73,12 +68,7 @@ async fn a_forged_sender_is_backscatter_and_raises_no_alarm_of_a_takeover() {
     let sato = Person::with_account(servers, &format!("forged@{}.example", world.tag), "correct horse").unwrap();
     let now = world.clock.now().await;
     sato.lived_for_a_month(servers, now).await.unwrap();
-    let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
-    let mailbox = world
-        .client
-        .create_mailbox(&tenant, &sato.address, &sato.password, "mail.sakura-dental.example", servers.dovecot.imaps)
-        .await
-        .unwrap();
+    let mailbox = sato.onboarded(&world.client, servers).await.unwrap();
     world.drain().await.unwrap();
 
     sato.was_forged(servers, 40, now).await.unwrap();
@@ -98,12 +88,7 @@ async fn bounces_that_a_stranger_writes_in_the_providers_name_are_no_takeover() 
     let sato = Person::with_account(servers, &format!("framed@{}.example", world.tag), "correct horse").unwrap();
     let now = world.clock.now().await;
     sato.lived_for_a_month(servers, now).await.unwrap();
-    let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
-    let mailbox = world
-        .client
-        .create_mailbox(&tenant, &sato.address, &sato.password, "mail.sakura-dental.example", servers.dovecot.imaps)
-        .await
-        .unwrap();
+    let mailbox = sato.onboarded(&world.client, servers).await.unwrap();
     world.drain().await.unwrap();
 
     sato.was_framed(servers, 40, now).await.unwrap();
@@ -128,12 +113,7 @@ async fn a_mailbox_without_sent_mail_is_never_said_to_be_forged_only() {
     let servers = world.servers;
     let sato = Person::with_account(servers, &format!("pop@{}.example", world.tag), "correct horse").unwrap();
     let now = world.clock.now().await;
-    let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
-    world
-        .client
-        .create_mailbox(&tenant, &sato.address, &sato.password, "mail.sakura-dental.example", servers.dovecot.imaps)
-        .await
-        .unwrap();
+    sato.onboarded(&world.client, servers).await.unwrap();
     world.drain().await.unwrap();
 
     sato.was_forged(servers, 30, now).await.unwrap();
@@ -150,9 +130,7 @@ async fn a_mailbox_is_read_every_minute_while_an_incident_is_open_and_no_longer(
     let world = World::start().await.unwrap();
     let servers = world.servers;
     let sato = Person::with_account(servers, &format!("closed@{}.example", world.tag), "secret").unwrap();
-    let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
-    let (host, port) = ("mail.sakura-dental.example", servers.dovecot.imaps);
-    world.client.create_mailbox(&tenant, &sato.address, "secret", host, port).await.unwrap();
+    sato.onboarded(&world.client, servers).await.unwrap();
     world.drain().await.unwrap();
     let open =
         "insert into incident (msp_id, tenant_id, incident_id, mailbox_id, verdict, tier, severity, state, score_db,

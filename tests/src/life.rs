@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::client::Client;
 use crate::imap::Imap;
 use crate::servers::ServersAt;
 use crate::smtp::Smtp;
@@ -51,6 +52,27 @@ impl Person {
     /// The person's own mail program.
     pub async fn open(&self, servers: &ServersAt) -> anyhow::Result<Imap> {
         Imap::sign_in(&servers.authority, servers.dovecot.imaps, &self.address, &self.password).await
+    }
+
+    /// The MSP registers "Sakura Dental Clinic" with this mailbox; the mailbox's id.
+    pub async fn onboarded(&self, client: &Client, servers: &ServersAt) -> anyhow::Result<String> {
+        let tenant = client.create_tenant("Sakura Dental Clinic").await?;
+        let port = servers.dovecot.imaps;
+        client.create_mailbox(&tenant, &self.address, &self.password, crate::postfix::NAME, port).await
+    }
+
+    /// The person mistyped `count` addresses: their bounces lie in INBOX, what was sent in Sent.
+    pub async fn mistyped(&self, servers: &ServersAt, count: u32, at: DateTime<Utc>) -> anyhow::Result<()> {
+        let mut imap = self.open(servers).await?;
+        for number in 0..count {
+            let to = format!("typo{number}@friend.test");
+            let id = format!("{number}@{}", self.domain());
+            let sent = letter(&self.address, &to, "Hello", &id, at, "Hello.\r\n");
+            imap.append("Sent", sent.as_bytes(), at).await?;
+            let report = returned(&sent, &self.address, &to, "mx.friend.test", at);
+            imap.append("INBOX", report.as_bytes(), at).await?;
+        }
+        Ok(())
     }
 
     /// Fills the mailbox with a month of ordinary work: mail to a few people, their answers, a newsletter, and two

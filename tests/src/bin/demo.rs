@@ -54,10 +54,7 @@ async fn demo() -> anyhow::Result<()> {
     step("Sakura Dental Clinic's reception has worked with its mailbox for a month");
     let sato = Person::with_account(at, "reception@sakura-dental.example", "Sakura2019")?;
     let ordinary = sato.lived_for_a_month(at, SystemClock.now()).await?;
-    let tenant = client.create_tenant("Sakura Dental Clinic").await?;
-    let port = at.dovecot.imaps;
-    let mailbox =
-        client.create_mailbox(&tenant, &sato.address, &sato.password, "mail.sakura-dental.example", port).await?;
+    let mailbox = sato.onboarded(client, at).await?;
     wait("the mailbox is read", || async { Ok(client.bounces(&mailbox).await?.len() >= usize::try_from(ordinary)?) })
         .await?;
     let before = client.incidents().await?;
