@@ -1,5 +1,6 @@
 //! Logs: one JSON object a line on stderr, control characters escaped.
 
+use std::error::Error;
 use std::panic;
 
 use tracing_subscriber::filter::filter_fn;
@@ -27,6 +28,18 @@ pub fn init(filter: &str) -> Result<(), MalformedFilter> {
         tracing::error!(panic.place = %place, "a part of the program panicked");
     }));
     Ok(())
+}
+
+/// An error with its causes, for one field of one line.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 fn is_silent(target: &str) -> bool {

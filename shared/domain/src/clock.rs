@@ -50,6 +50,13 @@ impl Clock for ManualClock {
 pub trait Entropy: Send + Sync {
     /// Fills `out`.
     fn fill(&self, out: &mut [u8]);
+
+    /// A number from 0 to 1, for spreading what would else happen all at once.
+    fn fraction(&self) -> f64 {
+        let mut bytes = [0; 4];
+        self.fill(&mut bytes);
+        f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
+    }
 }
 
 /// The same bytes for the same seed (SplitMix64): for simulations and tests, never for secrets.

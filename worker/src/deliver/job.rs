@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use daimon_boot::logging::chain;
 use daimon_domain::clock::{Clock, Entropy};
 use daimon_domain::delivery::{AttemptFault, retry_at};
 use daimon_domain::event::Event;
@@ -32,7 +33,8 @@ const KEY_MISSING_WAIT: TimeDelta = TimeDelta::minutes(5);
 /// What a lease leaves beyond the request, to record its outcome.
 const TO_RECORD: TimeDelta = TimeDelta::seconds(10);
 
-/// How soon recording is tried again, and how much later it becomes at most.
+/// How soon recording is tried again, and how much later it becomes at most: on the machine's clock, since the one that is
+/// followed may stand while Postgres is away.
 const RECORD_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_RECORD_WAIT: Duration = Duration::from_secs(2);
 
@@ -110,7 +112,7 @@ async fn attempt_one(ctx: &Deliverer, msp: MspId, id: DeliveryId) -> Result<JobE
     let request = Request::sign(&event, &secrets, now);
     let began = Instant::now();
     let result = send(ctx, &endpoint.url, &request).await;
-    let outcome = judge(&result, made, jitter(&ctx.entropy), ctx.clock.now());
+    let outcome = judge(&result, made, ctx.entropy.fraction(), ctx.clock.now());
     log(&leased, &endpoint, &result, outcome);
 
     let attempt = Attempt {
@@ -180,7 +182,7 @@ async fn note_interruption(
         excerpt: None,
     };
     attempt::insert(tx, leased.tenant, &interrupted).await?;
-    match interrupted_until(leased, now, jitter(&ctx.entropy)) {
+    match interrupted_until(leased, now, ctx.entropy.fraction()) {
         Some(at) => delivery::postpone(tx, id, &leased.lease, at).await,
         None => Ok(()),
     }
@@ -269,7 +271,7 @@ fn fenced_off(leased: &Leased) -> Result<JobEnd, StoreError> {
 fn log(leased: &Leased, endpoint: &Endpoint, result: &Result<Answer, DialError>, outcome: Outcome) {
     let (id, attempt) = (leased.delivery.id, leased.delivery.attempts.saturating_add(1));
     let status = result.as_ref().ok().map(|answer| answer.status);
-    let cause = result.as_ref().err().map(chain);
+    let cause = result.as_ref().err().map(|error| chain(error));
     let cause = cause.as_deref();
     let fault = outcome.fault.map(AttemptFault::as_str);
     let word = fault.unwrap_or("delivered");
@@ -280,22 +282,4 @@ fn log(leased: &Leased, endpoint: &Endpoint, result: &Result<Answer, DialError>,
         DeliveryEnd::Failed => "has failed for good",
     };
     tracing::info!(delivery.id = %id, endpoint.id = %endpoint.id, attempt, status, fault, cause, "delivery {id} {what}");
-}
-
-fn chain(error: &DialError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
-/// 0 to 1.
-fn jitter(entropy: &dyn Entropy) -> f64 {
-    let mut bytes = [0; 4];
-    entropy.fill(&mut bytes);
-    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
 }

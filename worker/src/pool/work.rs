@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use daimon_boot::logging::chain;
 use daimon_domain::id::{DeliveryId, MailboxId};
 use daimon_domain::job::JobEnd;
 use daimon_queue::{Hint, Kind};
@@ -83,16 +84,4 @@ impl Jobs {
     pub(crate) fn take_ended(&self) -> u64 {
         self.ended.swap(0, Ordering::SeqCst)
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

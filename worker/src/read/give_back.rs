@@ -19,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 use super::job::Reader;
 use super::work::Work;
 
-/// How often the database is asked whether it is back.
+/// How often the database is asked whether it is back: on the machine's clock, since it tells nobody and the clock that is
+/// followed may stand.
 const TRY_EVERY: Duration = Duration::from_secs(1);
 /// A database that was away may be back in a moment.
 const AWAY_WAIT: TimeDelta = TimeDelta::seconds(5);

@@ -1,6 +1,7 @@
 //! How a session's end changes the mailbox, and when it is read next.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use daimon_boot::logging::chain;
 use daimon_domain::clock::{Clock, Entropy};
 use daimon_domain::event::EventType;
 use daimon_domain::id::MailboxId;
@@ -106,7 +107,7 @@ async fn failed(
         Connection::Unreachable { failures, .. } => {
             let is_worth_it = *failures >= TOLD_FAILURES || code == ConnectionFault::SetAside;
             let is_told = is_worth_it && !work.memory.told_unreachable;
-            let wait = Connection::cool_down(*failures, jitter(&ctx.entropy));
+            let wait = Connection::cool_down(*failures, ctx.entropy.fraction());
             let at_least = if code == ConnectionFault::CredentialRefused {
                 REFUSED_WAIT
             } else if code == ConnectionFault::SetAside {
@@ -177,25 +178,6 @@ fn next_turn(id: MailboxId, now: DateTime<Utc>, interval_s: u32) -> DateTime<Utc
     let offset_ms = i64::try_from(random).unwrap_or(0) % every_ms;
     let into_ms = (now.timestamp_millis() - offset_ms).rem_euclid(every_ms);
     now + TimeDelta::milliseconds(every_ms - into_ms)
-}
-
-/// 0 to 1.
-fn jitter(entropy: &dyn Entropy) -> f64 {
-    let mut bytes = [0; 4];
-    entropy.fill(&mut bytes);
-    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]
