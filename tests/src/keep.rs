@@ -162,6 +162,12 @@ impl Kept {
             let closed = self.said.lock().ended;
             drop(self.said.wait_until(Duration::from_millis(10), |output| output.ended > closed));
         };
+        // Dovecot's and Postfix's masters leave before their children do.
+        let left = patience.saturating_sub(begun.elapsed());
+        if !is_gone_within(left, self.child.id()) {
+            signal("KILL", &group);
+            is_gone_within(Duration::from_secs(1), self.child.id());
+        }
         if let Some(mut guard) = self.guard.take() {
             if let Some(mut pipe) = guard.stdin.take() {
                 // The guard leaves without a deed when it is told so.
@@ -180,6 +186,30 @@ impl Drop for Kept {
         }
         drop(self.end(Duration::from_secs(5)));
     }
+}
+
+/// Whether the process group is empty before patience ends.
+fn is_gone_within(patience: Duration, group: u32) -> bool {
+    let begun = Instant::now();
+    while has_living(group) {
+        if begun.elapsed() > patience {
+            return false;
+        }
+        // Only a parent is told when a process ends, and these are no children of ours.
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    true
+}
+
+/// Whether a process of this group lives; one that only waits to be reaped doesn't (proc(5), `/proc/pid/stat`).
+fn has_living(group: u32) -> bool {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut lines = processes.filter_map(|process| std::fs::read_to_string(process.path().join("stat")).ok());
+    lines.any(|line| {
+        // The name before these fields may hold anything, brackets too.
+        let mut fields = line.rsplit(')').next().unwrap_or_default().split_whitespace();
+        fields.next() != Some("Z") && fields.nth(1).and_then(|of| of.parse().ok()) == Some(group)
+    })
 }
 
 fn collect(from: impl std::io::Read + Send + 'static, into: Arc<Said>) {
@@ -244,6 +274,18 @@ mod tests {
         assert!(Path::new(&format!("/proc/{pid}")).exists());
         drop(kept);
         assert!(!Path::new(&format!("/proc/{pid}")).exists());
+    }
+
+    #[test]
+    fn children_end_with_a_process_that_leaves_them_behind() {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "trap 'exit 0' TERM; (trap '' TERM; sleep 600) & echo ready; wait"]);
+        let mut kept = Kept::start("a master and its child", command, "TERM", None).unwrap();
+        kept.ready_line(Duration::from_secs(5)).unwrap();
+        let group = kept.pid();
+        assert!(has_living(group));
+        assert!(kept.stop(Duration::from_millis(500)).unwrap().code().is_none_or(|code| code == 0));
+        assert!(!has_living(group));
     }
 
     #[test]
