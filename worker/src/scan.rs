@@ -15,7 +15,8 @@ use daimon_domain::tenant::Language;
 use daimon_domain::verdict::{EvidenceLine, Tier, Verdict};
 use serde::Serialize;
 
-use self::context::{Context, Folders};
+pub use self::context::Context;
+use self::context::Folders;
 use crate::mail_files::{self, NoMail};
 
 /// The command line of `scan`.
@@ -104,26 +105,51 @@ impl<'a> From<&'a EvidenceLine> for Evidence<'a> {
 
 /// The verdict or the tier changed.
 #[derive(Clone, Debug, Serialize)]
-struct Moved {
-    at: DateTime<Utc>,
-    verdict: Verdict,
-    tier: Tier,
-    score_db: f64,
-    bounces_seen: u32,
+pub struct Moved {
+    /// When the mail that moved it arrived.
+    pub at: DateTime<Utc>,
+    /// The verdict that stands from then on.
+    pub verdict: Verdict,
+    /// Its tier.
+    pub tier: Tier,
+    /// The score, in decibans.
+    pub score_db: f64,
+    /// How many bounces had been seen by then.
+    pub bounces_seen: u32,
 }
 
 /// The answer: the gravest verdict that stood at any time.
 #[derive(Clone, Debug, Serialize)]
-struct Summary {
-    verdict: Verdict,
-    tier: Tier,
-    bounces: u32,
-    unexpected_recipients: usize,
-    trailing: u32,
-    continued: u32,
-    first_bounce_at: Option<DateTime<Utc>>,
+pub struct Summary {
+    /// The gravest verdict.
+    pub verdict: Verdict,
+    /// Its tier.
+    pub tier: Tier,
+    /// Bounces, one for each recipient.
+    pub bounces: u32,
+    /// Recipients that nothing says the owner wrote to.
+    pub unexpected_recipients: usize,
+    /// Bounces of mail from before the mailbox was secured.
+    pub trailing: u32,
+    /// Recipients of mail from after that.
+    pub continued: u32,
+    /// When the first bounce of it arrived.
+    pub first_bounce_at: Option<DateTime<Utc>>,
     /// When an incident of severity high or critical would have opened.
-    alert_at: Option<DateTime<Utc>>,
+    pub alert_at: Option<DateTime<Utc>>,
+}
+
+/// Replays a mailbox that is in memory: what moved, and the answer. Mail with a time that it was received at, and sent
+/// mail; no Sent folder is `None`.
+pub fn replay<'m>(
+    context: Context,
+    received: impl IntoIterator<Item = (DateTime<Utc>, &'m [u8])>,
+    sent: Option<impl IntoIterator<Item = &'m [u8]>>,
+) -> (Vec<Moved>, Summary) {
+    let folders = Folders::of(received, sent);
+    let (context, _) = context::complete(Some(context), None, &folders);
+    let replayed = replay::replay(&folders, &context);
+    (replayed.moves, replayed.summary)
 }
 
 /// Replays the folders and writes the answer.

@@ -20,12 +20,13 @@ const LEAST_SENT: usize = 10;
 
 /// The context file.
 #[derive(Clone, Debug, Default, Deserialize)]
-pub(super) struct Context {
+pub struct Context {
+    /// What is known; what is left empty is learned from the folders.
     #[serde(flatten)]
-    pub(super) known: Known,
+    pub known: Known,
     /// When the password was changed and every session ended.
     #[serde(default)]
-    pub(super) contained_at: Option<DateTime<Utc>>,
+    pub contained_at: Option<DateTime<Utc>>,
     #[serde(default)]
     campaigns: Vec<Campaign>,
     /// How complete Sent is has to be measured on the way; where it can't be, this is taken for it.
@@ -112,6 +113,18 @@ impl Folders {
                 Err(fault) => folders.unreadable.push(format!("{fault}: {}", fault.source)),
             }
         }
+        folders.received.sort_by_key(|mail| mail.at);
+        folders
+    }
+
+    /// Takes what is in memory.
+    pub(super) fn of<'m>(
+        received: impl IntoIterator<Item = (DateTime<Utc>, &'m [u8])>,
+        sent: Option<impl IntoIterator<Item = &'m [u8]>>,
+    ) -> Self {
+        let mut folders = Self { has_sent: sent.is_some(), ..Self::default() };
+        sent.into_iter().flatten().for_each(|mail| folders.take_sent(mail));
+        received.into_iter().for_each(|(at, mail)| folders.take_received(Some(at), mail));
         folders.received.sort_by_key(|mail| mail.at);
         folders
     }
