@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod classify;
-mod coverage;
 pub mod deliver;
+mod judge;
 pub mod mail_files;
 pub mod poll;
 mod pool;

@@ -139,12 +139,12 @@ pub struct Summary {
     pub alert_at: Option<DateTime<Utc>>,
 }
 
-/// Replays a mailbox that is in memory: what moved, and the answer. Mail with a time that it was received at, and sent
-/// mail; no Sent folder is `None`.
+/// Replays a mailbox that is in memory: what moved, and the answer. Received mail with the time of its arrival, sent mail
+/// with that of its filing; no Sent folder is `None`.
 pub fn replay<'m>(
     context: Context,
     received: impl IntoIterator<Item = (DateTime<Utc>, &'m [u8])>,
-    sent: Option<impl IntoIterator<Item = &'m [u8]>>,
+    sent: Option<impl IntoIterator<Item = (DateTime<Utc>, &'m [u8])>>,
 ) -> (Vec<Moved>, Summary) {
     let folders = Folders::of(received, sent);
     let (context, _) = context::complete(Some(context), None, &folders);
@@ -167,11 +167,11 @@ pub fn run(args: ScanArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     if !folders.has_received {
         return Err(NoMail::within(&inbox).into());
     }
-    let (context, learned) = context::complete(context.transpose()?, args.address.as_deref(), &folders);
+    let (context, inferred) = context::complete(context.transpose()?, args.address.as_deref(), &folders);
     let replayed = replay::replay(&folders, &context);
     let written = match args.format {
         Format::Ndjson => write_lines(&replayed, out),
-        Format::Text => text::write(&replayed, &learned, &folders.unreadable, args.lang.into(), out),
+        Format::Text => text::write(&replayed, &inferred, &folders.unreadable, args.lang.into(), out),
     };
     match written.and_then(|()| Ok(out.flush()?)) {
         // `scan … | head` is not a failure.

@@ -43,7 +43,7 @@ pub fn provider(host: &str) -> String {
 }
 
 /// Whether a host is the other one, or has a name below it.
-pub(crate) fn is_at_or_below(host: &str, own: &str) -> bool {
+pub fn is_at_or_below(host: &str, own: &str) -> bool {
     let (host, own) = (host.to_ascii_lowercase(), own.to_ascii_lowercase());
     !own.is_empty() && host.strip_suffix(&own).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }

@@ -133,6 +133,12 @@ impl Known {
         self.own_hosts.iter().any(|own| organisation == hosts::organisation(own))
     }
 
+    /// Whether the address is the mailbox's.
+    pub fn is_ours(&self, address: &str) -> bool {
+        let names = std::iter::once(&self.address).chain(&self.aliases);
+        names.into_iter().any(|own| own.eq_ignore_ascii_case(address))
+    }
+
     /// Whether the domain is the tenant's.
     pub fn owns_domain(&self, domain: &str) -> bool {
         self.own_domains.iter().any(|own| own.eq_ignore_ascii_case(domain))

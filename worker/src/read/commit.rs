@@ -48,7 +48,7 @@ pub(super) async fn commit(ctx: &Reader, work: &mut Work, mut found: Found) -> R
     memory.hear_of(&live);
     let history = History {
         sent: sent::contains_many(&mut tx, work.id(), &asked.sent).await?,
-        correspondents: correspondent::contains_many(&mut tx, work.id(), &asked.correspondents).await?,
+        correspondents: correspondent::first_seen_many(&mut tx, work.id(), &asked.correspondents).await?,
         stored: bounce::existing_ids(&mut tx, &asked.bounces).await?,
     };
     let weighing = move || {
@@ -107,7 +107,7 @@ pub(super) async fn commit_sent(
         let at = sent_at(mail, work.mailbox.last_polled_at, now);
         ids.extend(mail.message_id.as_deref().map(|id| (ground.sent_hash(id), at)));
         let written = Origin { message_id: mail.message_id.clone(), mailer: mail.mailer.clone(), ..Origin::default() };
-        memory.learned.habits_mut().wrote(&written, at);
+        memory.learned.wrote(&written, at);
         recipients.extend(mail.recipients.iter().map(|address| (ground.correspondent_hash(address), at)));
     }
     memory.settle(now);

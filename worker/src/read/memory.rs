@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::surroundings::Learned;
+use crate::judge::Learned;
 
 /// The layout: a field for each thing, and `versions` for the parts. What has no version there is of the first.
 const LAYOUT: i32 = 1;
@@ -205,7 +205,7 @@ mod tests {
         let at = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
         let mut memory = Memory { told_connected: true, ..Memory::default() };
         memory.state.signal(daimon_verdict::Signal::CredentialRefused, at);
-        memory.learned.answered(&[1; 32], true, at);
+        memory.learned.answered(1, true, at);
         memory.opened(IncidentId::from_uuid(uuid::Uuid::from_u128(1)));
         memory.tells(&[2; 32]);
         memory

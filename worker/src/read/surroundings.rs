@@ -1,32 +1,11 @@
-//! What a mailbox's own servers are called and how it sends, learnt and not asked for.
-//!
-//! Its IMAP host and its domain are known. The rest is read from the topmost Received lines of mail that lies in the
-//! mailbox: the servers that delivered it wrote those last, so nobody outside can have.
+//! What is known of a mailbox before its mail is read: its IMAP host, its domain, and what was learnt.
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
-use daimon_domain::bounce::Report;
 use daimon_domain::mailbox::Mailbox;
-use daimon_verdict::{Clue, Habits, Known, Observation, Provider, arrival, hosts, shows_neighbours, submission};
-use serde::{Deserialize, Serialize};
+use daimon_verdict::{Known, Provider, hosts};
 
-use crate::coverage::{Answered, Coverage};
-
-/// More hosts than a provider needs mean that something is misread.
-const MOST_HOSTS: usize = 8;
-
-/// What was learnt so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Learned {
-    /// Servers that deliver to the mailbox, and those beside them where that is safe.
-    delivering: BTreeSet<String>,
-    coverage: Coverage,
-    habits: Habits,
-    /// Others than the tenant sign in at the same hosts.
-    has_neighbours: bool,
-}
+use crate::judge::Learned;
 
 /// What there is of a mailbox's own mail.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,61 +14,6 @@ pub(crate) struct Own {
     pub(crate) has_sent: bool,
     /// Somebody that it wrote to.
     pub(crate) has_correspondents: bool,
-}
-
-impl Learned {
-    /// Learns who delivered a message to the mailbox.
-    pub(crate) fn delivered(&mut self, report: &Report) {
-        for by in arrival::delivered_by(&report.envelope.received).filter(|by| by.contains('.')) {
-            if self.delivering.len() < MOST_HOSTS {
-                self.delivering.insert(hosts::provider(by));
-            }
-        }
-    }
-
-    /// Learns whether the provider's lines say who signed in, and that others do.
-    pub(crate) fn shown(&mut self, report: &Report, known: &Known) {
-        if let Some(submission) = submission(report, known) {
-            self.habits.saw(&submission);
-        }
-        self.has_neighbours |= shows_neighbours(report, known);
-    }
-
-    /// Hears of an answer to an own message. `message`: a keyed hash of its Message-ID.
-    pub(crate) fn answered(&mut self, message: &[u8; 32], is_in_sent: bool, at: DateTime<Utc>) {
-        let message = message.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        self.coverage.hear(Answered { message, is_in_sent, at: at.timestamp() });
-    }
-
-    /// Learns what is old enough by then, unless the mailbox is under suspicion.
-    pub(crate) fn settle(&mut self, now: DateTime<Utc>, is_suspected: bool) {
-        self.coverage.settle(now, is_suspected);
-        self.habits.settle(now, is_suspected);
-    }
-
-    /// Learns from a bounce of the owner's own mail how the mailbox sends.
-    pub(crate) fn bounced(&mut self, seen: &Observation) {
-        if let Some(submission) = seen.submission.as_ref().filter(|_| seen.clues.contains(&Clue::SentFound)) {
-            self.habits.submitted(submission, seen.bounced_at);
-        }
-    }
-
-    /// How the mailbox sends.
-    pub(crate) fn habits(&self) -> &Habits {
-        &self.habits
-    }
-
-    /// How the mailbox sends, to learn more of it.
-    pub(crate) fn habits_mut(&mut self) -> &mut Habits {
-        &mut self.habits
-    }
-
-    /// Which share of the mailbox's mail is in Sent.
-    pub(crate) fn coverage(&self, provider: Option<Provider>) -> Option<f64> {
-        // They file what is submitted by themselves.
-        let files_all = matches!(provider, Some(Provider::Gmail | Provider::M365));
-        self.coverage.share().or_else(|| files_all.then_some(0.9))
-    }
 }
 
 /// What is known of a mailbox before its bounces are read.
@@ -103,7 +27,7 @@ pub(crate) fn known(mailbox: &Mailbox, learned: &Learned, own: Own) -> Known {
     if !hosts::is_shared(domain) {
         own_hosts.insert(domain.to_owned());
     }
-    own_hosts.extend(learned.delivering.iter().cloned());
+    own_hosts.extend(learned.delivering().cloned());
     Known {
         address: mailbox.address.as_str().to_owned(),
         login_names: vec![mailbox.username.to_lowercase()],
@@ -114,9 +38,9 @@ pub(crate) fn known(mailbox: &Mailbox, learned: &Learned, own: Own) -> Known {
         has_no_history: provider == Provider::ImapHost
             && !own.has_sent
             && !own.has_correspondents
-            && learned.habits.is_empty(),
+            && learned.habits().is_empty(),
         provider: Some(provider),
-        has_neighbours: learned.has_neighbours,
+        has_neighbours: learned.has_neighbours(),
         ..Known::default()
     }
 }
@@ -131,7 +55,8 @@ fn provider(host: &str) -> Provider {
 
 #[cfg(test)]
 mod tests {
-    use daimon_domain::bounce::{Envelope, Kind};
+    use chrono::DateTime;
+    use daimon_domain::bounce::{Envelope, Kind, Report};
     use daimon_domain::origin::{Hop, Origin};
 
     use super::*;
@@ -228,11 +153,5 @@ mod tests {
         assert!(blind(&learned, Own::default()));
         learned.shown(&report, &known);
         assert!(!blind(&learned, Own::default()));
-    }
-
-    #[test]
-    fn who_files_all_that_is_submitted_needs_no_measure() {
-        assert_eq!(Learned::default().coverage(Some(Provider::Gmail)), Some(0.9));
-        assert_eq!(Learned::default().coverage(Some(Provider::ImapHost)), None);
     }
 }

@@ -2,22 +2,23 @@
 //!
 //! Nothing here waits for anything. A stranger decides how much there is to weigh, so it is done on the blocking pool.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use daimon_domain::bounce::{Kind, Recipient};
 use daimon_domain::id::{BounceId, MailboxId, TenantId};
-use daimon_domain::mailbox::{Address, Mailbox};
+use daimon_domain::mailbox::Mailbox;
+use daimon_domain::origin::Origin;
 use daimon_seal::KeyedHash;
 use daimon_store::bounce::Bounce;
-use daimon_verdict::{Facts, Habits, Known, Observation, observe, signals, submission};
+use daimon_verdict::{Known, Observation};
 
 use super::commit::Found;
 use super::diagnostic;
 use super::mail::ReadMail;
 use super::memory::Memory;
 use super::surroundings::{Own, known};
-use crate::coverage::answered;
+use crate::judge::{self, Learned, answered, own_ids, said, written_to};
 
 /// Of which mailbox it is, and what is there of its own mail.
 #[derive(Clone)]
@@ -38,7 +39,8 @@ pub(super) struct Asked {
 /// What the database knows of it.
 pub(super) struct History {
     pub(super) sent: HashSet<[u8; 32]>,
-    pub(super) correspondents: HashSet<[u8; 32]>,
+    /// Since when it has written to whom.
+    pub(super) correspondents: HashMap<[u8; 32], DateTime<Utc>>,
     pub(super) stored: HashSet<BounceId>,
 }
 
@@ -68,16 +70,51 @@ impl Ground {
 
 impl Asked {
     pub(super) fn of(work: &Ground, found: &Found) -> Self {
-        let mut sent: Vec<_> = answers_to(&work.mailbox.address, found).map(|(id, _)| work.sent_hash(id)).collect();
+        // Whose mail an answer is of depends on nothing that is learnt.
+        let known = known(&work.mailbox, &Learned::default(), work.own);
+        let mut sent: Vec<_> = answers_to(&known, found).map(|(id, _)| work.sent_hash(id)).collect();
         let (mut correspondents, mut bounces) = (Vec::new(), Vec::new());
         for mail in &found.mails {
             sent.extend(mail.report.origin.message_id.as_deref().map(|id| work.sent_hash(id)));
-            sent.extend(own_ids(work, mail).into_iter().map(|id| work.sent_hash(id)));
+            sent.extend(own_ids(&mail.report, &known).map(|id| work.sent_hash(id)));
             correspondents.extend(mail.bounced().iter().map(|one| work.correspondent_hash(written_to(one))));
             bounces.extend(mail.bounced().iter().map(|one| mail.bounce_id(&work.hash, work.id(), &one.address)));
         }
         Self { sent, correspondents, bounces }
     }
+}
+
+/// The history of one mailbox.
+struct Past<'a> {
+    work: &'a Ground,
+    history: &'a History,
+}
+
+impl judge::History for Past<'_> {
+    fn is_in_sent(&self, message_id: &str) -> Option<bool> {
+        self.work.own.has_sent.then(|| self.history.sent.contains(&self.work.sent_hash(message_id)))
+    }
+
+    fn first_written_to(&self, address: &str) -> Option<DateTime<Utc>> {
+        self.history.correspondents.get(&self.work.correspondent_hash(address)).copied()
+    }
+
+    fn has_correspondents(&self) -> bool {
+        self.work.own.has_correspondents
+    }
+
+    fn is_campaign(&self, _original: &Origin) -> bool {
+        false
+    }
+
+    fn recipient_key(&self, recipient: &Recipient) -> String {
+        let hash = recipient_hash(&self.work.hash, recipient);
+        uuid::Uuid::from_slice(hash.get(..16).unwrap_or_default()).unwrap_or_default().to_string()
+    }
+}
+
+fn recipient_hash(hash: &KeyedHash, recipient: &Recipient) -> [u8; 32] {
+    hash.hash(&[b"recipient", recipient.address.as_bytes()])
 }
 
 /// Weighs what was found.
@@ -88,16 +125,6 @@ pub(super) fn weigh(
     mut memory: Memory,
     now: DateTime<Utc>,
 ) -> Weighed {
-    let mut answers: Vec<(&str, DateTime<Utc>)> = Vec::new();
-    if work.own.has_sent {
-        answers.extend(answers_to(&work.mailbox.address, found).map(|(id, at)| (id, at.unwrap_or(now).min(now))));
-        answers.sort_by_key(|(_, at)| *at);
-    }
-    let mut answers = answers.into_iter().peekable();
-    let hear = |memory: &mut Memory, (id, at): (&str, DateTime<Utc>)| {
-        let hash = work.sent_hash(id);
-        memory.learned.answered(&hash, history.sent.contains(&hash), at);
-    };
     for mail in &found.mails {
         memory.learned.delivered(&mail.report);
     }
@@ -106,6 +133,18 @@ pub(super) fn weigh(
         memory.learned.shown(&mail.report, &before);
     }
     let mut known = known(&work.mailbox, &memory.learned, work.own);
+    let past = Past { work, history };
+    let mut answers: Vec<(&str, DateTime<Utc>)> = Vec::new();
+    if work.own.has_sent {
+        answers.extend(answers_to(&before, found).map(|(id, at)| (id, at.unwrap_or(now).min(now))));
+        answers.sort_by_key(|(_, at)| *at);
+    }
+    let mut answers = answers.into_iter().peekable();
+    let hear = |memory: &mut Memory, (id, at): (&str, DateTime<Utc>)| {
+        let hash = work.sent_hash(id);
+        let message = hash.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        memory.learned.answered(message, history.sent.contains(&hash), at);
+    };
 
     let mut bounces = Vec::new();
     let mut ids = HashSet::new();
@@ -118,19 +157,16 @@ pub(super) fn weigh(
         }
         memory.settle(at);
         known.sent_coverage = memory.learned.coverage(known.provider);
-        let rows = rows(work, found, mail, &known, history, memory.learned.habits(), now);
-        let is_seen_before = !rows.is_empty() && rows.iter().all(|(bounce, _)| history.stored.contains(&bounce.id));
-        let own = own_ids(work, mail);
+        let said = said(&mail.report, &known, memory.learned.habits(), &past, at);
+        let told: Vec<_> =
+            said.bounces.into_iter().map(|(to, seen)| (row(work, found, mail, to, &seen), seen)).collect();
+        let is_seen_before = !told.is_empty() && told.iter().all(|(bounce, _)| history.stored.contains(&bounce.id));
         if !is_seen_before && !memory.has_told(&mail.header_hash) {
-            let is_phantom = work.own.has_sent
-                && !own.is_empty()
-                && !own.iter().any(|id| history.sent.contains(&work.sent_hash(id)));
-            let signals = signals(&mail.report, &known, is_phantom);
-            if !signals.is_empty() || !own.is_empty() {
+            if !said.signals.is_empty() || said.is_answer {
                 memory.tells(&mail.header_hash);
             }
-            for signal in signals {
-                memory.state.signal(signal, mail.received_at.min(now));
+            for signal in said.signals {
+                memory.state.signal(signal, at);
                 is_news = true;
             }
         }
@@ -140,7 +176,7 @@ pub(super) fn weigh(
             metrics::counter!("daimon_recipients_left_out_total")
                 .increment(u64::try_from(left_out).unwrap_or(u64::MAX));
         }
-        for (bounce, observation) in rows {
+        for (bounce, observation) in told {
             if !history.stored.contains(&bounce.id) && ids.insert(bounce.id) {
                 memory.state.weigh(&observation);
                 memory.learned.bounced(&observation);
@@ -157,101 +193,46 @@ pub(super) fn weigh(
 }
 
 /// The mailbox's own messages that people answer, and when the answer came.
-fn answers_to<'a>(own: &'a Address, found: &'a Found) -> impl Iterator<Item = (&'a str, Option<DateTime<Utc>>)> {
+fn answers_to<'a>(known: &'a Known, found: &'a Found) -> impl Iterator<Item = (&'a str, Option<DateTime<Utc>>)> {
     let ordinary = found.quoted.iter().map(|answer| (Kind::NotBounce, &answer.to, &answer.ids, answer.at));
     let whole = found.mails.iter().map(|mail| {
         let envelope = &mail.report.envelope;
         (mail.report.kind, &envelope.to, &envelope.in_reply_to, Some(mail.received_at))
     });
-    ordinary.chain(whole).flat_map(move |(kind, to, ids, at)| {
-        let is_ours = |to: &str| to.eq_ignore_ascii_case(own.as_str());
-        answered(kind, to, ids, is_ours, |id| is_of_domain(own, id)).map(move |id| (id, at))
-    })
+    ordinary.chain(whole).flat_map(move |(kind, to, ids, at)| answered(kind, to, ids, known).map(move |id| (id, at)))
 }
 
-/// Which of the mailbox's own messages it answers. Bounces answer nothing.
-fn own_ids<'a>(work: &Ground, mail: &'a ReadMail) -> Vec<&'a str> {
-    if !matches!(mail.report.kind, Kind::AutoReply | Kind::NotBounce) {
-        return Vec::new();
-    }
-    mail.report
-        .envelope
-        .references
-        .iter()
-        .map(String::as_str)
-        .filter(|id| is_of_domain(&work.mailbox.address, id))
-        .collect()
-}
-
-/// Whether a Message-ID is one that the mailbox's own domain gives out.
-fn is_of_domain(own: &Address, id: &str) -> bool {
-    id.rsplit_once('@').is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(own.domain()))
-}
-
-/// The address that was written to; what failed may be where it was forwarded.
-fn written_to(recipient: &Recipient) -> &str {
-    recipient.original_address.as_deref().unwrap_or(&recipient.address)
-}
-
-/// What is stored of each recipient, and what the detector sees.
-fn rows(
-    work: &Ground,
-    found: &Found,
-    mail: &ReadMail,
-    known: &Known,
-    history: &History,
-    habits: &Habits,
-    now: DateTime<Utc>,
-) -> Vec<(Bounce, Observation)> {
+/// What is stored of one recipient.
+fn row(work: &Ground, found: &Found, mail: &ReadMail, recipient: &Recipient, seen: &Observation) -> Bounce {
     let report = &mail.report;
-    let sent_copy = report.origin.message_id.as_deref().filter(|_| work.own.has_sent);
-    let sent_copy = sent_copy.map(|id| history.sent.contains(&work.sent_hash(id)));
-    // A server whose clock runs ahead must not make evidence that grows until then.
-    let at = mail.received_at.min(now);
-    let fingerprint_seen = habits.fingerprint_seen(&report.origin, submission(report, known).as_ref(), at);
-    let row = |recipient: &Recipient| {
-        let recipient_hash = work.hash.hash(&[b"recipient", recipient.address.as_bytes()]);
-        let key = uuid::Uuid::from_slice(recipient_hash.get(..16).unwrap_or_default()).unwrap_or_default().to_string();
-        let is_known = history.correspondents.contains(&work.correspondent_hash(written_to(recipient)));
-        let facts = Facts {
-            recipient_key: &key,
-            sent_copy,
-            recipient_known: work.own.has_correspondents.then_some(is_known),
-            fingerprint_seen,
-            ..Facts::default()
-        };
-        let observation = observe(report, recipient, known, &facts, at)?;
-        let domain = recipient.address.rsplit_once('@').map_or("", |(_, domain)| domain);
-        let bounce = Bounce {
-            id: mail.bounce_id(&work.hash, work.id(), &recipient.address),
-            tenant: work.tenant,
-            mailbox: work.id(),
-            folder: found.folder.clone(),
-            uid_validity: found.checkpoint.uid_validity,
-            uid: mail.uid,
-            received_at: mail.received_at,
-            kind: report.kind,
-            reason: recipient.reason,
-            status: recipient.status,
-            reply: recipient.reply,
-            permanence: recipient.permanence,
-            fault: recipient.fault,
-            action: recipient.action,
-            rule: recipient.rule.clone(),
-            diagnostic: recipient.diagnostic.as_deref().map(|line| diagnostic::kept(line, recipient)),
-            reporting_mta: report.reporting_mta.clone(),
-            remote_mta: recipient.remote_mta.clone(),
-            recipient_hash,
-            recipient_domain: domain.to_owned(),
-            template: Some(observation.template.clone()),
-            subject_skeleton_hash: None,
-            observation: stored(&observation, mail.left_out),
-            verdict: None,
-            incident: None,
-        };
-        Some((bounce, observation))
-    };
-    mail.bounced().iter().filter_map(row).collect()
+    let domain = recipient.address.rsplit_once('@').map_or("", |(_, domain)| domain);
+    Bounce {
+        id: mail.bounce_id(&work.hash, work.id(), &recipient.address),
+        tenant: work.tenant,
+        mailbox: work.id(),
+        folder: found.folder.clone(),
+        uid_validity: found.checkpoint.uid_validity,
+        uid: mail.uid,
+        received_at: mail.received_at,
+        kind: report.kind,
+        reason: recipient.reason,
+        status: recipient.status,
+        reply: recipient.reply,
+        permanence: recipient.permanence,
+        fault: recipient.fault,
+        action: recipient.action,
+        rule: recipient.rule.clone(),
+        diagnostic: recipient.diagnostic.as_deref().map(|line| diagnostic::kept(line, recipient)),
+        reporting_mta: report.reporting_mta.clone(),
+        remote_mta: recipient.remote_mta.clone(),
+        recipient_hash: recipient_hash(&work.hash, recipient),
+        recipient_domain: domain.to_owned(),
+        template: Some(seen.template.clone()),
+        subject_skeleton_hash: None,
+        observation: stored(seen, mail.left_out),
+        verdict: None,
+        incident: None,
+    }
 }
 
 /// The evidence as weighed, and how many recipients of the same report are not stored.
@@ -274,7 +255,11 @@ mod tests {
 
     #[test]
     fn only_what_mail_to_the_mailbox_answers_itself_tells_how_complete_sent_is() {
-        let own: Address = "sato@sakura.example".parse().unwrap();
+        let known = Known {
+            address: "sato@sakura.example".to_owned(),
+            own_domains: vec!["sakura.example".to_owned()],
+            ..Known::default()
+        };
         let answer = |to: &str, id: &str| Answer { ids: vec![id.to_owned()], to: vec![to.to_owned()], at: None };
         let found = Found {
             folder: "INBOX".to_owned(),
@@ -289,6 +274,6 @@ mod tests {
             again: None,
             is_rest: true,
         };
-        assert_eq!(answers_to(&own, &found).map(|(id, _)| id).collect::<Vec<_>>(), ["ours@sakura.example"]);
+        assert_eq!(answers_to(&known, &found).map(|(id, _)| id).collect::<Vec<_>>(), ["ours@sakura.example"]);
     }
 }

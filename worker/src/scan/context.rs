@@ -1,7 +1,7 @@
 //! What is known of a mailbox before its bounces are read: from a context file, or from the folders themselves.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     path::PathBuf,
 };
 
@@ -12,7 +12,7 @@ use daimon_verdict::{Known, Provider, arrival, hosts, shows_neighbours, submissi
 use mail_parser::{HeaderName, MessageParser};
 use serde::Deserialize;
 
-use crate::coverage::{self, Answered, Coverage};
+use crate::judge::{Learned, answered};
 use crate::mail_files;
 
 /// Fewer sent mails say nothing of how the mailbox sends or to whom.
@@ -80,14 +80,21 @@ pub(super) struct Received {
     pub(super) report: Report,
 }
 
+/// One sent mail.
+pub(super) struct Sent {
+    pub(super) at: DateTime<Utc>,
+    /// With what it was written.
+    pub(super) written: Origin,
+}
+
 /// What the folders hold; no text of any mail.
 #[derive(Default)]
 pub(super) struct Folders {
     pub(super) received: Vec<Received>,
-    pub(super) sent_ids: HashSet<String>,
-    pub(super) written_to: HashSet<String>,
-    pub(super) fingerprints: HashSet<String>,
-    pub(super) sent: usize,
+    pub(super) sent: Vec<Sent>,
+    sent_ids: HashSet<String>,
+    /// Since when it has written to whom.
+    written_to: HashMap<String, DateTime<Utc>>,
     pub(super) read: usize,
     pub(super) unreadable: Vec<String>,
     /// Whether anything received is a mail at all: has a header.
@@ -103,7 +110,7 @@ impl Folders {
         let mut folders = Self { has_sent: !sent.is_empty(), ..Self::default() };
         for item in mail_files::walk(sent) {
             match item {
-                Ok(mail) => folders.take_sent(&mail.bytes),
+                Ok(mail) => folders.take_sent(mail.delivered_at, &mail.bytes),
                 Err(fault) => folders.unreadable.push(format!("{fault}: {}", fault.source)),
             }
         }
@@ -113,27 +120,37 @@ impl Folders {
                 Err(fault) => folders.unreadable.push(format!("{fault}: {}", fault.source)),
             }
         }
-        folders.received.sort_by_key(|mail| mail.at);
-        folders
+        folders.in_order()
     }
 
     /// Takes what is in memory.
     pub(super) fn of<'m>(
         received: impl IntoIterator<Item = (DateTime<Utc>, &'m [u8])>,
-        sent: Option<impl IntoIterator<Item = &'m [u8]>>,
+        sent: Option<impl IntoIterator<Item = (DateTime<Utc>, &'m [u8])>>,
     ) -> Self {
         let mut folders = Self { has_sent: sent.is_some(), ..Self::default() };
-        sent.into_iter().flatten().for_each(|mail| folders.take_sent(mail));
+        sent.into_iter().flatten().for_each(|(at, mail)| folders.take_sent(Some(at), mail));
         received.into_iter().for_each(|(at, mail)| folders.take_received(Some(at), mail));
-        folders.received.sort_by_key(|mail| mail.at);
-        folders
+        folders.in_order()
     }
 
-    fn take_sent(&mut self, bytes: &[u8]) {
+    fn in_order(mut self) -> Self {
+        self.received.sort_by_key(|mail| mail.at);
+        self.sent.sort_by_key(|mail| mail.at);
+        self
+    }
+
+    fn take_sent(&mut self, filed_at: Option<DateTime<Utc>>, bytes: &[u8]) {
         let Some(mail) = MessageParser::new().parse_headers(bytes) else { return };
-        (self.read, self.sent) = (self.read + 1, self.sent + 1);
+        self.read += 1;
+        let date = mail.date().and_then(|date| DateTime::from_timestamp(date.to_timestamp(), 0));
+        // What has no date at all is taken for old.
+        let at = filed_at.or(date).unwrap_or(DateTime::UNIX_EPOCH);
         for list in [mail.to(), mail.cc(), mail.bcc()].into_iter().flatten() {
-            self.written_to.extend(list.iter().filter_map(|to| to.address()).map(str::to_lowercase));
+            for to in list.iter().filter_map(|to| to.address()) {
+                let first = self.written_to.entry(to.to_lowercase()).or_insert(at);
+                *first = at.min(*first);
+            }
         }
         if let Some(from) = mail.from().and_then(|from| from.first()).and_then(|from| from.address()) {
             *self.written_from.entry(from.to_lowercase()).or_default() += 1;
@@ -144,15 +161,19 @@ impl Folders {
             mailer: mailer.and_then(|value| value.as_text()).map(str::to_owned),
             ..Origin::default()
         };
-        self.fingerprints.extend(template::fingerprint(&written));
-        self.sent_ids.extend(written.message_id);
+        self.sent_ids.extend(written.message_id.clone());
+        self.sent.push(Sent { at, written });
     }
 
     /// Sent mail of which only the Message-IDs are known.
     #[cfg(test)]
     pub(super) fn note_sent(&mut self, ids: impl IntoIterator<Item = String>) {
-        self.sent_ids.extend(ids);
-        (self.has_sent, self.sent) = (true, self.sent_ids.len());
+        for id in ids {
+            self.sent_ids.insert(id.clone());
+            let written = Origin { message_id: Some(id), ..Origin::default() };
+            self.sent.push(Sent { at: DateTime::UNIX_EPOCH, written });
+        }
+        self.has_sent = true;
     }
 
     fn take_received(&mut self, delivered_at: Option<DateTime<Utc>>, bytes: &[u8]) {
@@ -171,54 +192,37 @@ impl Folders {
         self.received.push(Received { at, report });
     }
 
-    /// Whether an original is in Sent; `None` where no Sent folder was given, or it brought no Message-ID.
-    pub(super) fn sent_copy(&self, origin: &Origin) -> Option<bool> {
-        origin.message_id.as_ref().filter(|_| self.has_sent).map(|id| self.sent_ids.contains(id))
+    /// Whether that message is in Sent; `None` where no Sent folder was given.
+    pub(super) fn is_in_sent(&self, message_id: &str) -> Option<bool> {
+        self.has_sent.then(|| self.sent_ids.contains(message_id))
     }
 
-    /// Whether the mailbox ever wrote to that address; `None` without history.
-    pub(super) fn recipient_known(&self, addresses: &[&str]) -> Option<bool> {
-        let is_known = addresses.iter().any(|address| self.written_to.contains(*address));
-        (is_known || self.sent >= LEAST_SENT).then_some(is_known)
+    /// When the mailbox first wrote to that address.
+    pub(super) fn first_written_to(&self, address: &str) -> Option<DateTime<Utc>> {
+        self.written_to.get(&address.to_lowercase()).copied()
     }
 
-    /// `Some(false)` where the mail was written as the mailbox never writes. That it was written as it always writes
-    /// is no alibi: a program's name and the shape of an id are easily met by chance. Lists are sent by tools of their
-    /// own, so of them it says nothing.
-    pub(super) fn fingerprint_seen(&self, origin: &Origin) -> Option<bool> {
-        if origin.list.is_some() {
-            return None;
-        }
-        let fingerprint = template::fingerprint(origin)?;
-        (self.sent >= LEAST_SENT && !self.fingerprints.contains(&fingerprint)).then_some(false)
+    /// Whether enough was sent for a stranger to be one.
+    pub(super) fn has_habits(&self) -> bool {
+        self.sent.len() >= LEAST_SENT
     }
 
-    /// The own messages that a mail answers, as the measure of Sent hears of them.
-    pub(super) fn answers<'a>(
-        &'a self,
-        mail: &'a Received,
-        known: &'a Known,
-        at: DateTime<Utc>,
-    ) -> impl Iterator<Item = Answered> + 'a {
+    /// Tells of the own messages that a mail answers.
+    pub(super) fn hear_answers(&self, mail: &Received, known: &Known, at: DateTime<Utc>, learned: &mut Learned) {
         let envelope = &mail.report.envelope;
-        let is_ours = |to: &str| to == known.address || known.aliases.iter().any(|alias| alias == to);
-        let is_own = |id: &str| is_own_id(id, &known.own_domains);
-        let ids = coverage::answered(mail.report.kind, &envelope.to, &envelope.in_reply_to, is_ours, is_own);
-        ids.filter(|_| self.has_sent).map(move |id| Answered {
-            message: template::fnv(id.as_bytes()),
-            is_in_sent: self.sent_ids.contains(id),
-            at: at.timestamp(),
-        })
+        for id in answered(mail.report.kind, &envelope.to, &envelope.in_reply_to, known).filter(|_| self.has_sent) {
+            learned.answered(template::fnv(id.as_bytes()), self.sent_ids.contains(id), at);
+        }
     }
 
     /// How complete Sent is in the end.
     fn coverage(&self, known: &Known) -> Option<f64> {
-        let mut coverage = Coverage::default();
+        let mut learned = Learned::default();
         for mail in &self.received {
-            self.answers(mail, known, DateTime::UNIX_EPOCH).for_each(|answered| coverage.hear(answered));
-            coverage.settle(DateTime::UNIX_EPOCH + TimeDelta::days(3), false);
+            self.hear_answers(mail, known, DateTime::UNIX_EPOCH, &mut learned);
+            learned.settle(DateTime::UNIX_EPOCH + TimeDelta::days(3), false);
         }
-        coverage.share()
+        learned.coverage(None)
     }
 
     /// The hosts by which at least a fifth of the mail was delivered: only the own provider's are.
@@ -241,26 +245,20 @@ impl Folders {
     }
 }
 
-/// Whether a Message-ID was made under one of those domains.
-pub(super) fn is_own_id(id: &str, own_domains: &[String]) -> bool {
-    let domain = id.rsplit('@').next().unwrap_or_default();
-    own_domains.iter().any(|own| domain.strip_suffix(own).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
-}
-
-/// What was learned from the folders, because nobody said.
+/// What was inferred from the folders, because nobody said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Learned {
+pub(super) struct Inferred {
     pub(super) address: Option<String>,
     pub(super) own_hosts: Vec<String>,
-    /// Own hosts are neither given nor to be learned.
+    /// Own hosts are neither given nor to be inferred.
     pub(super) knows_no_host: bool,
     /// In percent.
     pub(super) sent_coverage: Option<u32>,
 }
 
 /// Fills what the context leaves open from the folders.
-pub(super) fn complete(given: Option<Context>, address: Option<&str>, folders: &Folders) -> (Context, Learned) {
-    let (mut context, mut learned) = (given.unwrap_or_default(), Learned::default());
+pub(super) fn complete(given: Option<Context>, address: Option<&str>, folders: &Folders) -> (Context, Inferred) {
+    let (mut context, mut inferred) = (given.unwrap_or_default(), Inferred::default());
     let known = &mut context.known;
     if let Some(address) = address {
         address.clone_into(&mut known.address);
@@ -269,7 +267,7 @@ pub(super) fn complete(given: Option<Context>, address: Option<&str>, folders: &
         let most =
             |of: &BTreeMap<String, usize>| of.iter().max_by_key(|(_, count)| **count).map(|(who, _)| who.clone());
         known.address = most(&folders.written_from).or_else(|| most(&folders.addressed_to)).unwrap_or_default();
-        learned.address = Some(known.address.clone()).filter(|address| !address.is_empty());
+        inferred.address = Some(known.address.clone()).filter(|address| !address.is_empty());
     }
     known.address = known.address.to_lowercase();
     if known.own_domains.is_empty() {
@@ -285,14 +283,14 @@ pub(super) fn complete(given: Option<Context>, address: Option<&str>, folders: &
             }
             Some(Provider::ImapHost | Provider::PopOnly) | None => folders.receiving_hosts(),
         };
-        learned.own_hosts.clone_from(&known.own_hosts);
-        learned.knows_no_host = known.own_hosts.is_empty();
+        inferred.own_hosts.clone_from(&known.own_hosts);
+        inferred.knows_no_host = known.own_hosts.is_empty();
     }
     if known.provider != Some(Provider::PopOnly) && known.sent_coverage.is_none() {
         context.is_coverage_measured = true;
         known.sent_coverage = folders.coverage(known);
         // These two file a copy of whatever is submitted, unless somebody switched it off.
-        if folders.sent >= LEAST_SENT {
+        if folders.has_habits() {
             context.usual_coverage =
                 known.provider.filter(|host| matches!(host, Provider::Gmail | Provider::M365)).map(|_| 0.9);
             known.sent_coverage = known.sent_coverage.or(context.usual_coverage);
@@ -300,9 +298,9 @@ pub(super) fn complete(given: Option<Context>, address: Option<&str>, folders: &
     }
     known.has_neighbours |= folders.received.iter().any(|mail| shows_neighbours(&mail.report, known));
     let keeps_all = matches!(known.provider, Some(Provider::Gmail | Provider::M365));
-    known.has_no_history |= !keeps_all && folders.sent == 0 && !folders.shows_sign_ins(known);
+    known.has_no_history |= !keeps_all && folders.sent.is_empty() && !folders.shows_sign_ins(known);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]
     let percent = known.sent_coverage.map(|share| (share * 100.0).round() as u32);
-    learned.sent_coverage = percent;
-    (context, learned)
+    inferred.sent_coverage = percent;
+    (context, inferred)
 }

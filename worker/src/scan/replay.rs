@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use daimon_domain::bounce::Kind;
+use daimon_domain::bounce::Recipient;
+use daimon_domain::origin::Origin;
 use daimon_domain::verdict::{Severity, Tier, Verdict};
-use daimon_verdict::{Assessment, Facts, Known, State, observe, signals};
+use daimon_verdict::{Assessment, Known, State};
 
-use super::context::{Context, Folders, Received, is_own_id};
+use super::context::{Context, Folders, Received, Sent};
 use super::{Moved, Summary};
-use crate::coverage::Coverage;
+use crate::judge::{History, Learned, said};
 
 /// What came out.
 pub(super) struct Replayed {
@@ -35,7 +36,34 @@ struct Replay<'a> {
     is_contained: bool,
     /// What is known, with Sent as complete as it was shown to be by then.
     known: Known,
-    coverage: Coverage,
+    learned: Learned,
+    /// What has not been sent yet.
+    to_send: &'a [Sent],
+}
+
+/// What the folders tell of the mailbox's own mail.
+struct Past<'a>(&'a Folders, &'a Context);
+
+impl History for Past<'_> {
+    fn is_in_sent(&self, message_id: &str) -> Option<bool> {
+        self.0.is_in_sent(message_id)
+    }
+
+    fn first_written_to(&self, address: &str) -> Option<DateTime<Utc>> {
+        self.0.first_written_to(address)
+    }
+
+    fn has_correspondents(&self) -> bool {
+        self.0.has_habits()
+    }
+
+    fn is_campaign(&self, original: &Origin) -> bool {
+        self.1.is_campaign(original)
+    }
+
+    fn recipient_key(&self, recipient: &Recipient) -> String {
+        recipient.address.clone()
+    }
 }
 
 /// Replays a mailbox.
@@ -54,7 +82,8 @@ pub(super) fn replay(folders: &Folders, context: &Context) -> Replayed {
         first_at: None,
         is_contained: false,
         known: context.known.clone(),
-        coverage: Coverage::default(),
+        learned: Learned::default(),
+        to_send: &folders.sent,
         state,
     };
     // Undated mail sorts first; it is taken to have come with the oldest that has a date.
@@ -77,50 +106,39 @@ impl Replay<'_> {
             self.is_contained = true;
         }
         self.follow(at);
-        self.measure(mail, at);
-        let (report, known) = (&mail.report, &self.known.clone());
-        let is_reply = matches!(report.kind, Kind::AutoReply | Kind::NotBounce);
-        let own_ids = || report.envelope.references.iter().filter(|id| is_own_id(id, &known.own_domains));
-        let replies_to_unsent =
-            is_reply && own_ids().count() > 0 && own_ids().all(|id| !self.folders.sent_ids.contains(id));
-        for signal in signals(report, known, replies_to_unsent) {
+        self.learn(mail, at);
+        let past = Past(self.folders, self.context);
+        let said = said(&mail.report, &self.known, self.learned.habits(), &past, at);
+        for signal in said.signals {
             self.state.signal(signal, at);
         }
-        let (sent_copy, campaign) = (self.folders.sent_copy(&report.origin), self.context.is_campaign(&report.origin));
-        let fingerprint_seen = self.folders.fingerprint_seen(&report.origin);
-        let mut was_bounce = false;
-        for recipient in &report.recipients {
-            let written_to = recipient.original_address.as_deref().unwrap_or(&recipient.address);
-            let facts = Facts {
-                recipient_key: &recipient.address,
-                sent_copy,
-                recipient_known: self.folders.recipient_known(&[&recipient.address, written_to]),
-                fingerprint_seen,
-                campaign,
-            };
-            let Some(seen) = observe(report, recipient, known, &facts, at) else { continue };
-            was_bounce = true;
+        let was_bounce = !said.bounces.is_empty();
+        for (_, seen) in said.bounces {
             self.bounces = self.bounces.saturating_add(1);
             if seen.is_unexpected && !seen.is_delay {
                 self.unexpected.insert(seen.recipient);
             }
             self.first_at.get_or_insert(at);
             self.state.weigh(&seen);
+            self.learned.bounced(&seen);
             self.follow(at);
         }
-        if was_bounce || report.provider_notice.is_some() {
+        if was_bounce || mail.report.provider_notice.is_some() {
             self.follow(at);
         }
     }
 
-    /// Learns how complete Sent is, as the pool does.
-    fn measure(&mut self, mail: &Received, at: DateTime<Utc>) {
-        if !self.context.is_coverage_measured {
-            return;
+    /// Learns how the mailbox sends, and how complete Sent is, as the pool does.
+    fn learn(&mut self, mail: &Received, at: DateTime<Utc>) {
+        while let Some((sent, later)) = self.to_send.split_first().filter(|(sent, _)| sent.at <= at) {
+            self.learned.wrote(&sent.written, sent.at);
+            self.to_send = later;
         }
-        self.coverage.settle(at, self.state.standing(at) != (Verdict::Legit, Tier::None));
-        self.known.sent_coverage = self.coverage.share().or(self.context.usual_coverage);
-        self.folders.answers(mail, &self.context.known, at).for_each(|answered| self.coverage.hear(answered));
+        self.learned.settle(at, self.state.standing(at) != (Verdict::Legit, Tier::None));
+        if self.context.is_coverage_measured {
+            self.known.sent_coverage = self.learned.coverage(None).or(self.context.usual_coverage);
+        }
+        self.folders.hear_answers(mail, &self.context.known, at, &mut self.learned);
     }
 
     /// Notes a change of the standing verdict.
@@ -173,7 +191,7 @@ impl Replay<'_> {
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
-    use daimon_domain::bounce::{Action, Envelope, Recipient, Report};
+    use daimon_domain::bounce::{Action, Envelope, Kind, Recipient, Report};
     use daimon_domain::origin::{Hop, Origin};
     use daimon_domain::reason::{Permanence, Reason};
 

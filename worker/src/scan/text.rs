@@ -8,7 +8,7 @@ use daimon_domain::verdict::{EvidenceLine, Tier, Verdict};
 use daimon_verdict::assessment::score_note;
 use daimon_verdict::{playbook, submission};
 
-use super::context::Learned;
+use super::context::Inferred;
 use super::replay::Replayed;
 
 /// Weaker reasons are left to the NDJSON form.
@@ -16,7 +16,7 @@ const WORTH_TELLING_DB: f64 = 3.0;
 
 pub(super) fn write(
     replayed: &Replayed,
-    learned: &Learned,
+    inferred: &Inferred,
     unreadable: &[String],
     language: Language,
     out: &mut dyn Write,
@@ -86,25 +86,25 @@ pub(super) fn write(
         writeln!(out, "  {}  {}", step.id, step.title.in_language(language))?;
     }
 
-    if let Some(address) = &learned.address {
+    if let Some(address) = &inferred.address {
         writeln!(out, "\n{} {address}", say("Taken for the mailbox's address:", "推定したメールアドレス:"))?;
     }
-    if !learned.own_hosts.is_empty() {
-        let hosts = learned.own_hosts.join(", ");
+    if !inferred.own_hosts.is_empty() {
+        let hosts = inferred.own_hosts.join(", ");
         writeln!(
             out,
             "{} {hosts}",
             say("Own hosts, learned from how mail came in:", "受信経路から推定した自社サーバー:")
         )?;
     }
-    if learned.knows_no_host {
+    if inferred.knows_no_host {
         let (en, ja) = (
             "Which hosts are the provider's is not known, so no takeover can be excluded; --context names them.",
             "プロバイダーのサーバーが不明なため、乗っ取りを否定できません。--context で指定してください。",
         );
         writeln!(out, "{}", say(en, ja))?;
     }
-    if let Some(percent) = learned.sent_coverage {
+    if let Some(percent) = inferred.sent_coverage {
         writeln!(out, "{} {percent} %", say("Share of own mail found in Sent:", "送信済みフォルダーの網羅率:"))?;
     } else {
         let (en, ja) = (

@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use daimon_domain::bounce::Kind;
 use serde::{Deserialize, Serialize};
 
 /// A share of fewer answered messages says nothing.
@@ -24,7 +23,7 @@ const SETTLED: TimeDelta = TimeDelta::days(2);
 /// What was learnt so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Coverage {
+pub(super) struct Coverage {
     /// Own messages that others answered.
     answered: u32,
     /// Those of them that are in Sent.
@@ -39,18 +38,18 @@ pub(crate) struct Coverage {
 
 /// An own message that somebody answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Answered {
+pub(super) struct Answered {
     /// A keyed hash of its Message-ID.
-    pub(crate) message: u64,
+    pub(super) message: u64,
     /// Whether there is a copy.
-    pub(crate) is_in_sent: bool,
+    pub(super) is_in_sent: bool,
     /// When the answer came, in seconds.
-    pub(crate) at: i64,
+    pub(super) at: i64,
 }
 
 impl Coverage {
     /// Hears of an answer.
-    pub(crate) fn hear(&mut self, answered: Answered) {
+    pub(super) fn hear(&mut self, answered: Answered) {
         let is_waiting = self.waiting.iter().any(|one| one.message == answered.message);
         if !is_waiting && self.waiting.len() < MOST_WAITING {
             self.waiting.push_back(answered);
@@ -58,7 +57,7 @@ impl Coverage {
     }
 
     /// Learns what has waited for two days; forgets what waits if the mailbox is under suspicion.
-    pub(crate) fn settle(&mut self, now: DateTime<Utc>, is_suspected: bool) {
+    pub(super) fn settle(&mut self, now: DateTime<Utc>, is_suspected: bool) {
         if is_suspected {
             self.waiting.clear();
         }
@@ -98,22 +97,9 @@ impl Coverage {
     }
 
     /// Which share of the mailbox's mail is in Sent; `None` when that can't be said.
-    pub(crate) fn share(&self) -> Option<f64> {
+    pub(super) fn share(&self) -> Option<f64> {
         (self.answered >= LEAST_ANSWERED).then(|| f64::from(self.answered_and_sent) / f64::from(self.answered))
     }
-}
-
-/// The own messages that a mail answers itself, if it is a person's and to the mailbox. Further up in a thread stand
-/// messages of others, and mail that is not to the mailbox answers somebody else.
-pub(crate) fn answered<'a>(
-    kind: Kind,
-    to: &[String],
-    ids: &'a [String],
-    is_ours: impl Fn(&str) -> bool,
-    is_own_id: impl Fn(&str) -> bool + 'a,
-) -> impl Iterator<Item = &'a str> {
-    let counts = kind == Kind::NotBounce && to.iter().any(|to| is_ours(to));
-    ids.iter().map(String::as_str).filter(move |id| counts && is_own_id(id))
 }
 
 #[cfg(test)]
@@ -173,17 +159,5 @@ mod tests {
         let first = read();
         assert_eq!(read(), first);
         assert_eq!(first.2, KNOWN_AGAIN);
-    }
-
-    #[test]
-    fn only_what_a_persons_mail_to_the_mailbox_answers_itself_counts() {
-        let ids = ["ours@sakura.example".to_owned(), "strangers@shop.example".to_owned()];
-        let count = |kind, to: &str| {
-            let is_ours = |to: &str| to.eq_ignore_ascii_case("sato@sakura.example");
-            answered(kind, &[to.to_owned()], &ids, is_ours, |id| id.ends_with("@sakura.example")).count()
-        };
-        assert_eq!(count(Kind::NotBounce, "Sato@sakura.example"), 1);
-        assert_eq!(count(Kind::NotBounce, "suzuki@sakura.example"), 0);
-        assert_eq!(count(Kind::AutoReply, "sato@sakura.example"), 0, "of a machine");
     }
 }

@@ -1,0 +1,104 @@
+//! What a mailbox's own servers are called and how it sends, learnt and not asked for.
+//!
+//! Who delivers is read from the topmost Received lines of mail that lies in the mailbox: its servers wrote those last,
+//! so nobody outside can have.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use daimon_domain::bounce::Report;
+use daimon_domain::origin::Origin;
+use daimon_verdict::{Clue, Habits, Known, Observation, Provider, arrival, hosts, shows_neighbours, submission};
+use serde::{Deserialize, Serialize};
+
+use super::coverage::{Answered, Coverage};
+
+/// More hosts than a provider needs mean that something is misread.
+const MOST_HOSTS: usize = 8;
+
+/// What was learnt so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Learned {
+    /// Servers that deliver to the mailbox, and those beside them where that is safe.
+    delivering: BTreeSet<String>,
+    coverage: Coverage,
+    habits: Habits,
+    /// Others than the tenant sign in at the same hosts.
+    has_neighbours: bool,
+}
+
+impl Learned {
+    /// Learns who delivered a message to the mailbox.
+    pub(crate) fn delivered(&mut self, report: &Report) {
+        for by in arrival::delivered_by(&report.envelope.received).filter(|by| by.contains('.')) {
+            if self.delivering.len() < MOST_HOSTS {
+                self.delivering.insert(hosts::provider(by));
+            }
+        }
+    }
+
+    /// Learns whether the provider's lines say who signed in, and that others do.
+    pub(crate) fn shown(&mut self, report: &Report, known: &Known) {
+        if let Some(submission) = submission(report, known) {
+            self.habits.saw(&submission);
+        }
+        self.has_neighbours |= shows_neighbours(report, known);
+    }
+
+    /// Hears of an answer to an own message. `message`: a hash of its Message-ID.
+    pub(crate) fn answered(&mut self, message: u64, is_in_sent: bool, at: DateTime<Utc>) {
+        self.coverage.hear(Answered { message, is_in_sent, at: at.timestamp() });
+    }
+
+    /// Hears of a mail in Sent.
+    pub(crate) fn wrote(&mut self, sent: &Origin, at: DateTime<Utc>) {
+        self.habits.wrote(sent, at);
+    }
+
+    /// Learns what is old enough by then, unless the mailbox is under suspicion.
+    pub(crate) fn settle(&mut self, now: DateTime<Utc>, is_suspected: bool) {
+        self.coverage.settle(now, is_suspected);
+        self.habits.settle(now, is_suspected);
+    }
+
+    /// Learns from a bounce of the owner's own mail how the mailbox sends.
+    pub(crate) fn bounced(&mut self, seen: &Observation) {
+        if let Some(submission) = seen.submission.as_ref().filter(|_| seen.clues.contains(&Clue::SentFound)) {
+            self.habits.submitted(submission, seen.bounced_at);
+        }
+    }
+
+    /// How the mailbox sends.
+    pub(crate) fn habits(&self) -> &Habits {
+        &self.habits
+    }
+
+    /// Servers that deliver to the mailbox.
+    pub(crate) fn delivering(&self) -> impl Iterator<Item = &String> {
+        self.delivering.iter()
+    }
+
+    /// Whether others than the tenant sign in at the same hosts.
+    pub(crate) const fn has_neighbours(&self) -> bool {
+        self.has_neighbours
+    }
+
+    /// Which share of the mailbox's mail is in Sent.
+    pub(crate) fn coverage(&self, provider: Option<Provider>) -> Option<f64> {
+        // They file what is submitted by themselves.
+        let files_all = matches!(provider, Some(Provider::Gmail | Provider::M365));
+        self.coverage.share().or_else(|| files_all.then_some(0.9))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_files_all_that_is_submitted_needs_no_measure() {
+        assert_eq!(Learned::default().coverage(Some(Provider::Gmail)), Some(0.9));
+        assert_eq!(Learned::default().coverage(Some(Provider::ImapHost)), None);
+    }
+}
