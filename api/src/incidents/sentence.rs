@@ -39,6 +39,12 @@ const SIGHTS: &[(&str, &str, &str, &str)] = &[
     ("fingerprint", "seen_before", "It was sent the way this mailbox always sends", "いつもの送信方法だった"),
     ("fingerprint", "new", "It was sent in a way never seen before", "これまでにない送信方法だった"),
     ("sent_copy", "found", "A copy is in the Sent folder", "送信済みフォルダーに控えがある"),
+    (
+        "sent_copy",
+        "filed",
+        "A copy is in the Sent folder, where the provider files whatever is submitted",
+        "送信済みフォルダーに控えがある（このプロバイダーは送信されたものをすべて保存する）",
+    ),
     ("sent_copy", "missing", "No copy is in the Sent folder", "送信済みフォルダーに控えがない"),
     (
         "recipient",

@@ -57,6 +57,8 @@ words! {
         FingerprintNew = "fingerprint:new",
         /// A copy is in the Sent folder.
         SentFound = "sent_copy:found",
+        /// A copy is in a Sent folder that gets one of whatever is submitted, by the owner or a thief.
+        SentFiled = "sent_copy:filed",
         /// No copy is in a Sent folder that has copies of most mail.
         SentMissing = "sent_copy:missing",
         /// The mailbox has written to that recipient before.

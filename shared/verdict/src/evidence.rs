@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clue::Clue;
 use crate::hosts::organisation;
-use crate::known::Known;
+use crate::known::{Known, Provider};
 use crate::submission::{Submission, submission};
 use crate::template::{fnv, template};
 use crate::trusted_time::{Submitted, submitted};
@@ -85,6 +85,9 @@ pub fn observe(
     let is_of_others = matches!(origin, Clue::OriginForeign | Clue::OriginShared);
     let site = if written_at == Clue::SiteOwn && is_of_others { Clue::SiteUnknown } else { written_at };
     let is_campaign = facts.campaign || report.origin.list.is_some();
+    // A thief's mail is there too, unless he deletes it.
+    let files_all = known.provider.is_some_and(Provider::files_all);
+    let is_own = facts.sent_copy == Some(true) && !files_all;
 
     let mut clues = vec![site, origin];
     // A newsletter tool writes in its own way and leaves no copy: for what was declared, neither is a surprise. For a mere
@@ -100,6 +103,7 @@ pub fn observe(
     };
     clues.extend(facts.fingerprint_seen.map(|seen| if seen { Clue::FingerprintSeen } else { Clue::FingerprintNew }));
     clues.extend(match facts.sent_copy {
+        Some(true) if files_all => Some(Clue::SentFiled),
         Some(true) => Some(Clue::SentFound),
         Some(false) if known.sent_weight() > 0.0 => Some(Clue::SentMissing),
         Some(false) | None => None,
@@ -120,7 +124,7 @@ pub fn observe(
         forged_local_part: forged_local_part(report, known),
         submitted: submitted(report, written_at, known),
         sent_weight: known.sent_weight(),
-        is_unexpected: facts.sent_copy != Some(true) && facts.recipient_known != Some(true) && !is_campaign,
+        is_unexpected: !is_own && facts.recipient_known != Some(true) && !is_campaign,
         is_delay,
         is_blind: known.is_blind(),
         submission: submission(report, known).filter(|_| origin != Clue::OriginForeign),

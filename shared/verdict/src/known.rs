@@ -25,6 +25,11 @@ words! {
 }
 
 impl Provider {
+    /// Whether it files a copy of whatever is submitted in Sent, unless somebody switched that off.
+    pub const fn files_all(self) -> bool {
+        matches!(self, Self::Gmail | Self::M365)
+    }
+
     /// The hosts of those whose hosts are everybody's: as little of their names as their own mail systems need. What
     /// their customers run (`googleusercontent.com`, `cloudapp.azure.com`) is not among them.
     pub const fn usual_hosts(self) -> &'static [&'static str] {

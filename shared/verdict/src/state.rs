@@ -90,7 +90,9 @@ impl Default for State {
 
 impl State {
     /// The form in which it is stored; whoever stores it stores this with it.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
+    /// The oldest form that can be read: since then only clues were added, which an older program would not know.
+    pub const OLDEST: u32 = 1;
 
     /// The password was changed and every session ended at that time: older mail is trailing from now on.
     pub fn contained(&mut self, at: DateTime<Utc>) {

@@ -64,7 +64,8 @@ impl Learned {
 
     /// Learns from a bounce of the owner's own mail how the mailbox sends.
     pub(crate) fn bounced(&mut self, seen: &Observation) {
-        if let Some(submission) = seen.submission.as_ref().filter(|_| seen.clues.contains(&Clue::SentFound)) {
+        let is_in_sent = seen.clues.iter().any(|clue| matches!(clue, Clue::SentFound | Clue::SentFiled));
+        if let Some(submission) = seen.submission.as_ref().filter(|_| is_in_sent) {
             self.habits.submitted(submission, seen.bounced_at);
         }
     }
@@ -86,9 +87,7 @@ impl Learned {
 
     /// Which share of the mailbox's mail is in Sent.
     pub(crate) fn coverage(&self, provider: Option<Provider>) -> Option<f64> {
-        // They file what is submitted by themselves.
-        let files_all = matches!(provider, Some(Provider::Gmail | Provider::M365));
-        self.coverage.share().or_else(|| files_all.then_some(0.9))
+        self.coverage.share().or_else(|| provider.is_some_and(Provider::files_all).then_some(0.9))
     }
 }
 

@@ -21,9 +21,14 @@ use crate::judge::Learned;
 /// The layout: a field for each thing, and `versions` for the parts. What has no version there is of the first.
 const LAYOUT: i32 = 1;
 
-/// The parts and the form in which we know each.
-const PARTS: [(&str, u32); 5] =
-    [("state", State::VERSION), ("learned", 1), ("habits", Habits::VERSION), ("told", 1), ("incidents", 1)];
+/// The parts, the form in which we write each, and the oldest that we can read.
+const PARTS: [(&str, u32, u32); 5] = [
+    ("state", State::VERSION, State::OLDEST),
+    ("learned", 1, 1),
+    ("habits", Habits::VERSION, Habits::VERSION),
+    ("told", 1, 1),
+    ("incidents", 1, 1),
+];
 
 /// How many messages that tell something beside bounces are known again.
 const TOLD: usize = 256;
@@ -63,11 +68,11 @@ fn current(fields: &mut Map<String, Value>) -> Result<(), Newer> {
     let versions = fields.remove("versions").unwrap_or_default();
     let newer = |part: &str, found, known| Err(Newer { part: part.to_owned(), found, known });
     for (part, found) in versions.as_object().into_iter().flatten() {
-        if !PARTS.iter().any(|(known, _)| known == part) {
+        if !PARTS.iter().any(|(known, ..)| known == part) {
             return newer(part, found.as_u64().unwrap_or(u64::MAX), 0);
         }
     }
-    for (part, known) in PARTS {
+    for (part, known, oldest) in PARTS {
         let within = match part {
             "state" => fields.get("state"),
             "habits" => fields.get("learned").and_then(|learned| learned.get("habits")),
@@ -78,7 +83,7 @@ fn current(fields: &mut Map<String, Value>) -> Result<(), Newer> {
         if found > u64::from(known) {
             return newer(part, found, known);
         }
-        if found < u64::from(known) {
+        if found < u64::from(oldest) {
             match part {
                 "habits" => fields.get_mut("learned").and_then(Value::as_object_mut).and_then(|all| all.remove(part)),
                 _ => fields.remove(part),
@@ -123,7 +128,7 @@ impl Memory {
     pub(crate) fn write(&self) -> DetectorState {
         let mut stored = serde_json::to_value(self).unwrap_or_default();
         if let Some(fields) = stored.as_object_mut() {
-            let versions = PARTS.into_iter().map(|(part, version)| (part.to_owned(), version.into()));
+            let versions = PARTS.into_iter().map(|(part, version, _)| (part.to_owned(), version.into()));
             fields.insert("versions".to_owned(), Value::Object(versions.collect()));
         }
         DetectorState { version: LAYOUT, bytes: serde_json::to_vec(&stored).unwrap_or_default() }
@@ -222,7 +227,7 @@ mod tests {
 
     #[test]
     fn what_a_newer_worker_wrote_is_not_touched_whichever_part_it_is() {
-        for (part, known) in PARTS {
+        for (part, known, _) in PARTS {
             let newer = changed(&full(), |fields| fields["versions"][part] = (known + 1).into());
             let refused = Memory::read(Some(&newer)).unwrap_err();
             assert_eq!(refused, Newer { part: part.to_owned(), found: u64::from(known) + 1, known });

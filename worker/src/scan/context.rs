@@ -289,15 +289,13 @@ pub(super) fn complete(given: Option<Context>, address: Option<&str>, folders: &
     if known.provider != Some(Provider::PopOnly) && known.sent_coverage.is_none() {
         context.is_coverage_measured = true;
         known.sent_coverage = folders.coverage(known);
-        // These two file a copy of whatever is submitted, unless somebody switched it off.
         if folders.has_habits() {
-            context.usual_coverage =
-                known.provider.filter(|host| matches!(host, Provider::Gmail | Provider::M365)).map(|_| 0.9);
+            context.usual_coverage = known.provider.filter(|host| host.files_all()).map(|_| 0.9);
             known.sent_coverage = known.sent_coverage.or(context.usual_coverage);
         }
     }
     known.has_neighbours |= folders.received.iter().any(|mail| shows_neighbours(&mail.report, known));
-    let keeps_all = matches!(known.provider, Some(Provider::Gmail | Provider::M365));
+    let keeps_all = known.provider.is_some_and(Provider::files_all);
     known.has_no_history |= !keeps_all && folders.sent.is_empty() && !folders.shows_sign_ins(known);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]
     let percent = known.sent_coverage.map(|share| (share * 100.0).round() as u32);

@@ -194,6 +194,7 @@ fn sight(item: &str, value: &str, language: Language) -> String {
         "auto_submitted" => ("an automatic answer", "自動返信"),
         "no_headers" => ("nothing of the original that can be believed", "信頼できる元メールの情報なし"),
         "found" => ("a copy is in Sent", "送信済みに控えあり"),
+        "filed" => ("a copy filed in Sent by the provider", "プロバイダーが送信済みに控えを保存"),
         "missing" => ("no copy in Sent", "送信済みに控えなし"),
         "known_correspondent" => ("a recipient the mailbox writes to", "過去に送信した宛先"),
         "never_seen" => ("a recipient the mailbox never wrote to", "送信したことのない宛先"),

@@ -177,6 +177,21 @@ fn a_stolen_mailbox_at_microsoft_is_found() {
 }
 
 #[test]
+fn a_copy_that_microsoft_filed_is_no_alibi_for_a_thief_and_no_accusation_of_the_owner() {
+    let known = hosted(Provider::M365);
+    let sent = |written_anew: bool| Facts {
+        sent_copy: Some(true),
+        fingerprint_seen: written_anew.then_some(false),
+        ..STRANGE
+    };
+    let report = |n| read(&exchange(n, "Internal", EXCHANGE_DAEMON));
+    let thief = flood(&mut State::default(), &known, sent(true), 20, report).pop().unwrap();
+    assert!(thief.verdict == Verdict::AccountTakeover && thief.tier >= Tier::Suspected, "{thief:?}");
+    let owner = flood(&mut State::default(), &known, sent(false), 8, report).pop().unwrap();
+    assert!(owner.tier < Tier::Suspected && !owner.wants_incident, "{owner:?}");
+}
+
+#[test]
 fn a_neighbour_at_microsoft_who_forges_its_bounces_is_no_takeover() {
     let known = hosted(Provider::M365);
     let internal = exchange(1, "Internal", EXCHANGE_DAEMON);
