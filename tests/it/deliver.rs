@@ -65,6 +65,7 @@ impl Story {
             extra_ca_file: Some(PathBuf::from(&servers.authority.ca)),
             resolve_file: Some(files.hosts.clone()),
             development: true,
+            ..Settings::default()
         })
         .unwrap();
         let master = Arc::new(MasterKey::from_hex_file(&files.master_key).unwrap());

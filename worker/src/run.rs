@@ -47,6 +47,7 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
         allow_file: common.egress.egress_allow_file.clone(),
         extra_ca_file: common.egress.extra_ca_file.clone(),
         resolve_file: common.egress.resolve_file.clone(),
+        dns_servers: common.egress.dns_servers.clone(),
         development: common.surroundings.environment == Environment::Development,
     };
     let egress = match Egress::new(&egress) {

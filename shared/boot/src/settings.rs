@@ -120,6 +120,10 @@ pub struct Egress {
     /// A hosts file that is asked before DNS (development only); DNS alone when left out.
     #[arg(long, value_name = "FILE", env = "DAIMON_RESOLVE_FILE")]
     pub resolve_file: Option<PathBuf>,
+    /// The DNS servers to ask, such as `192.0.2.53:53,192.0.2.54:53`: block lists refuse public ones. The system's when
+    /// left out.
+    #[arg(long, value_name = "ADDRESS", env = "DAIMON_DNS_SERVERS", value_delimiter = ',')]
+    pub dns_servers: Vec<SocketAddr>,
 }
 
 /// Postgres as the role that may ask the few questions that span MSPs.

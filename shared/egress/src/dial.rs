@@ -1,6 +1,6 @@
 //! Resolve once, vet every answer, dial what was vetted.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::error::{DialError, SettingsError};
 use crate::guard::{Guard, IMAP_PORTS, at};
-use crate::resolve::Resolver;
+use crate::resolve::{NoAnswer, Resolver};
 
 /// How long a connection, and then its TLS handshake, may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -33,6 +33,8 @@ pub struct Settings {
     pub extra_ca_file: Option<PathBuf>,
     /// `DAIMON_RESOLVE_FILE`, in development only.
     pub resolve_file: Option<PathBuf>,
+    /// `DAIMON_DNS_SERVERS`; none: the system's.
+    pub dns_servers: Vec<SocketAddr>,
     /// Whether this is development.
     pub development: bool,
 }
@@ -55,7 +57,7 @@ impl Egress {
     /// Reads the files that the settings name.
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
         let guard = Guard::new(settings.allow_file.as_deref(), settings.development)?;
-        let resolver = Resolver::new(settings.resolve_file.as_deref(), settings.development)?;
+        let resolver = Resolver::new(settings.resolve_file.as_deref(), &settings.dns_servers, settings.development)?;
         let extra_roots = settings.extra_ca_file.as_deref().map(certificates).transpose()?.unwrap_or_default();
         Self::with(guard, resolver, extra_roots, crate::post::LIMIT)
     }
@@ -83,6 +85,21 @@ impl Egress {
     /// How long a webhook request may take in all.
     pub fn post_limit(&self) -> Duration {
         self.inner.post_limit
+    }
+
+    /// A name's text records, each with its strings joined.
+    pub async fn txt(&self, name: &str) -> Result<Vec<String>, NoAnswer> {
+        self.inner.resolver.txt(name).await
+    }
+
+    /// A domain's mail exchangers, best first; the null MX (RFC 7505) is an empty name.
+    pub async fn mx(&self, name: &str) -> Result<Vec<String>, NoAnswer> {
+        self.inner.resolver.mx(name).await
+    }
+
+    /// A name's addresses, to be looked at: whoever wants to dial one has it vetted by [`Self::connect`].
+    pub async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, NoAnswer> {
+        self.inner.resolver.looked_at(name).await
     }
 
     /// Connects to an IMAP server.

@@ -15,5 +15,5 @@ pub use dial::{Egress, Settings, TlsStream};
 pub use error::{DialError, SettingsError};
 pub use guard::Guard;
 pub use post::Answer;
-pub use resolve::Resolver;
+pub use resolve::{NoAnswer, Resolver};
 pub use url::{MalformedUrl, WebhookUrl};
