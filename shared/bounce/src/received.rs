@@ -143,6 +143,10 @@ fn read_comment(comment: &str, clause: &str, hop: &mut Hop) {
 
 /// Who signed in, if the comment says that somebody did; empty where it says no name.
 fn signed_in(lower: &str) -> Option<&str> {
+    // Courier: "(AUTH: PLAIN anna@example.org, TLS: TLS1.3,256bits,…)".
+    if let Some(mechanism_and_name) = lower.strip_prefix("auth: ") {
+        return mechanism_and_name.split([' ', ',']).nth(1);
+    }
     let markers = [
         "authenticated sender:",
         "authenticated user=",
@@ -157,8 +161,13 @@ fn signed_in(lower: &str) -> Option<&str> {
     after.trim_start_matches([':', '=', ' ', '<']).split([' ', ',', ')', '>', ';']).next()
 }
 
-/// An address, bare or as `[192.0.2.1]`, `[IPv6:2001:db8::1]`, `192.0.2.1:25`.
+/// An address, bare or as `[192.0.2.1]`, `[IPv6:2001:db8::1]`, `192.0.2.1:25`; `::ffff:192.0.2.1`, which servers with
+/// one socket for both write, is the same client as `192.0.2.1`.
 pub(crate) fn address(text: &str) -> Option<IpAddr> {
+    written_address(text).map(|address| address.to_canonical())
+}
+
+fn written_address(text: &str) -> Option<IpAddr> {
     let text = text.trim_matches(|c: char| matches!(c, '[' | ']' | '(' | ')' | ',' | ';' | '<' | '>' | ' '));
     let text = text.strip_prefix("ipv6:").or_else(|| text.strip_prefix("IPv6:")).unwrap_or(text);
     text.parse().ok().or_else(|| {
@@ -185,6 +194,15 @@ mod tests {
         assert_eq!(hop.by.as_deref(), Some("mx.example.org"));
         assert_eq!(hop.with.as_deref(), Some("ESMTPSA"));
         assert!(hop.at.is_some());
+    }
+
+    #[test]
+    fn courier_names_the_mechanism_before_the_user() {
+        let hop = read(
+            "from laptop ([::ffff:198.51.100.7]) (AUTH: PLAIN Anna@example.org, TLS: TLS1.3,256bits,ECDHE_RSA) by mx.example.org with ESMTPSA id 0064A0A8.6B05AF8A; Sat, 3 Jan 2026 01:05:34 +0000",
+        );
+        assert_eq!(hop.authenticated_as.as_deref(), Some("anna@example.org"));
+        assert_eq!(hop.from_ip, "198.51.100.7".parse().ok(), "mapped or not, it is the same client");
     }
 
     #[test]

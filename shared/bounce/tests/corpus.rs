@@ -18,7 +18,7 @@ use regex::bytes::Regex;
 use serde_json::Value;
 
 /// Folders of mails that real servers wrote; the others are written by hand.
-const MADE: [&str; 4] = ["exim", "opensmtpd", "postfix", "sendmail"];
+const MADE: [&str; 5] = ["courier", "exim", "opensmtpd", "postfix", "sendmail"];
 /// What only a few need, but those often: the least number of mails.
 const LEAST: usize = 250;
 const MOST_BYTES: usize = 4 << 20;

@@ -1,4 +1,4 @@
-//! Lets four real mail servers write the mails of `shared/bounce/corpus` anew. Wants root: see the corpus's README.
+//! Lets real mail servers write the mails of `shared/bounce/corpus` anew. Wants root: see the corpus's README.
 #![expect(clippy::print_stderr, reason = "it talks to the person at the terminal")]
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! The mails of `shared/bounce/corpus` that real mail servers wrote, and how they come about.
 //!
-//! A bounce is only as true as the server that wrote it, so each of four mail servers gets a machine of its own for the
+//! A bounce is only as true as the server that wrote it, so each mail server gets a machine of its own for the
 //! length of a run: a root with its package (`tests/corpus/root.sh`), a network without a way out, a name server
 //! (`names`) that knows nothing but our script, and the rest of the world's mail servers (`stranger`), each at its
 //! address on port 25. `script` says who writes to whom and what comes back; `run` lets it happen; `answer` writes

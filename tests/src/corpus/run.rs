@@ -90,23 +90,26 @@ pub fn run(folder: &Path, name: &str, out: &Path) -> anyhow::Result<Vec<String>>
     Ok(faults)
 }
 
-/// Gives this machine the addresses of the whole script.
+/// Gives this machine the addresses of the whole script. Only the mail server's own is an interface's: Courier takes
+/// an exchanger that has an interface's address for itself, and calls that a loop. To the others there is a route.
 fn machine(script: &Script, mta: &Mta) -> anyhow::Result<()> {
     let mut addresses: Vec<String> = script
         .hosts()?
         .into_values()
         .filter(|address| address.octets()[0] == 192)
         .chain(script.mail.iter().filter_map(|mail| mail.client))
-        .chain([mta.address, super::names::HOME.1])
+        .chain([super::names::HOME.1])
         .map(|address| address.to_string())
         .collect();
     addresses.sort();
     addresses.dedup();
-    let own: String = addresses.iter().map(|address| format!("ip address add {address}/32 dev lo\n")).collect();
+    let others: String = addresses.iter().map(|address| format!("ip route add local {address}/32 dev lo\n")).collect();
+    let own = mta.address;
     let lines = format!(
         "set -e
 ip link set lo up
-{own}ip link add silent type veth peer name void
+ip address add {own}/32 dev lo
+{others}ip link add silent type veth peer name void
 ip link set void up
 ip link set silent arp off up
 ip route add 203.0.113.0/24 dev silent

@@ -165,7 +165,9 @@ pub(super) fn read(lines: &[&str]) -> Vec<Found> {
             (taken, blanks) = (0, 0);
         } else if let Some(last) = found.last_mut() {
             let line = line.trim();
-            if CLOSES.iter().any(|words| text::starts_with(line, words)) {
+            // Courier: a rule across the page ends what is said of the addresses.
+            let is_rule = line.len() >= 20 && line.bytes().all(|byte| byte == b'-');
+            if CLOSES.iter().any(|words| text::starts_with(line, words)) || is_rule && !last.text.trim().is_empty() {
                 taken = MAX_LINES;
             } else if line.is_empty() {
                 blanks += 1;
