@@ -4,7 +4,6 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -15,10 +14,9 @@ use super::stranger::{self, Arrived};
 use super::{answer, send};
 use crate::place::run as finish;
 
-/// After the last try everything has been said.
+/// After the last try everything has been said. Not every scene ends with a mail, and no mail server tells when its
+/// queue is empty.
 const PATIENCE: Duration = Duration::from_secs(150);
-/// Between two looks.
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// Lets every scene of `name` happen and writes the reports into `out`. Runs inside the server's own root and network
 /// (`tests/corpus/root.sh`).
@@ -58,15 +56,7 @@ pub fn run(folder: &Path, name: &str, out: &Path) -> anyhow::Result<Vec<String>>
             Err(why) => faults.push(format!("{}: {why:#}", scene.name)),
         }
     }
-    let begun = Instant::now();
-    while begun.elapsed() < PATIENCE {
-        let arrived = home.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if sent.iter().all(|(scene, id)| is_over(&script, scene, id, &arrived)) {
-            break;
-        }
-        std::thread::sleep(PAUSE);
-    }
-    let arrived = home.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let arrived = home.wait(PATIENCE, |arrived| sent.iter().all(|(scene, id)| is_over(&script, scene, id, arrived)));
     for (scene, id) in &sent {
         let mut written = std::collections::HashSet::new();
         for mail in arrived.iter().filter(|mail| mail.is_report && tells_of(mail, id)) {
@@ -124,7 +114,8 @@ fn wait_for(mta: &Mta) -> anyhow::Result<()> {
     for port in [25, 587] {
         while std::net::TcpStream::connect((mta.address, port)).is_err() {
             anyhow::ensure!(begun.elapsed() < Duration::from_secs(30), "{} does not listen on {port}", mta.name);
-            std::thread::sleep(PAUSE);
+            // Nobody is told when a mail server begins to listen; only a connection shows it.
+            std::thread::sleep(Duration::from_millis(200));
         }
     }
     Ok(())

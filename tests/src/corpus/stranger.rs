@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -21,7 +22,19 @@ pub struct Arrived {
 }
 
 /// What came home so far.
-pub type Home = Arc<Mutex<Vec<Arrived>>>;
+#[derive(Clone, Debug, Default)]
+pub struct Home(Arc<(Mutex<Vec<Arrived>>, Condvar)>);
+
+impl Home {
+    /// What came home until it is enough, or nobody wants to wait any longer.
+    pub fn wait(&self, patience: Duration, is_enough: impl Fn(&[Arrived]) -> bool) -> Vec<Arrived> {
+        let (mails, came) = &*self.0;
+        let mails = mails.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mails, _in_time) =
+            came.wait_timeout_while(mails, patience, |mails| !is_enough(mails)).unwrap_or_else(PoisonError::into_inner);
+        mails.clone()
+    }
+}
 
 /// Lets every host of the script answer; what is sent to our own senders is collected.
 pub fn serve(script: &Script) -> anyhow::Result<Home> {
@@ -38,7 +51,7 @@ pub fn serve(script: &Script) -> anyhow::Result<Home> {
 
 fn listen(host: &str, address: Ipv4Addr, answers: Vec<Answer>, home: &Home) -> anyhow::Result<()> {
     let listener = TcpListener::bind((address, 25)).with_context(|| format!("{host} at {address}"))?;
-    let (host, home, answers) = (host.to_owned(), Arc::clone(home), Arc::new(answers));
+    let (host, home, answers) = (host.to_owned(), home.clone(), Arc::new(answers));
     std::thread::spawn(move || {
         while let Ok((stream, from)) = listener.accept() {
             let talk = Talk {
@@ -48,7 +61,7 @@ fn listen(host: &str, address: Ipv4Addr, answers: Vec<Answer>, home: &Home) -> a
                 helo: String::new(),
                 recipients: Vec::new(),
                 answers: Arc::clone(&answers),
-                home: Arc::clone(&home),
+                home: home.clone(),
             };
             std::thread::spawn(move || drop(talk.converse(stream)));
         }
@@ -197,7 +210,8 @@ impl Talk {
         if self.host != HOME.0 {
             return;
         }
-        let mut home = self.home.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mails, came) = &*self.home.0;
+        let mut mails = mails.lock().unwrap_or_else(PoisonError::into_inner);
         for to in &self.recipients {
             let trace = format!(
                 "Return-Path: <{}>\nDelivered-To: {to}\nReceived: from {helo} ([{ip}])\n\tby {host} with LMTP\n\tid {number:06}Mh8wBWuk\n\tfor <{to}>; {date}\n",
@@ -205,12 +219,13 @@ impl Talk {
                 helo = self.helo,
                 ip = self.from.ip(),
                 host = HOME.0,
-                number = home.len(),
+                number = mails.len(),
                 date = super::date(),
             );
             let bytes = [trace.as_bytes(), body].concat();
-            home.push(Arrived { to: to.to_lowercase(), is_report: self.sender.is_empty(), bytes });
+            mails.push(Arrived { to: to.to_lowercase(), is_report: self.sender.is_empty(), bytes });
         }
+        came.notify_one();
     }
 }
 
