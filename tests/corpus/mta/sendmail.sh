@@ -2,7 +2,7 @@
 # Sendmail, the gateway of companies that had one before there was anything else.
 set -eu
 host=$1 address=$2
-mkdir -p /etc/daimon /var/spool/mqueue /var/run/sendmail/mta /etc/mail/sasl
+mkdir -p /etc/daimon /var/spool/mqueue /var/run/sendmail/mta /etc/sasl2
 rm -rf /var/spool/mqueue/* /var/spool/mqueue-client/*
 openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=$host" -keyout /etc/daimon/key.pem -out /etc/daimon/cert.pem 2>/dev/null
 chmod 600 /etc/daimon/key.pem
@@ -41,7 +41,8 @@ MAILER(\`local')dnl
 MAILER(\`smtp')dnl
 END
 m4 /etc/daimon/sendmail.mc > /etc/mail/sendmail.cf
-cp /etc/mail/sasl/Sendmail.conf.2 /etc/mail/sasl/Sendmail.conf
+# Debian's own may ask saslauthd, which doesn't run here; this one is looked for first.
+printf 'pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN LOGIN\n' > /etc/sasl2/Sendmail.conf
 echo "$USERS" | sort -u | while IFS=: read -r user password; do
     echo "$password" | saslpasswd2 -p -c -u "${user#*@}" "${user%@*}"
 done
