@@ -2,20 +2,25 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
-use std::{fs, path::Path};
+use std::{fs::File, io::Read, path::Path};
+
+use flate2::read::GzDecoder;
+use tar::Archive;
 
 #[expect(unreachable_pub, reason = "it is a crate of its own for the fuzzer")]
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
 
 fn replay(name: &str, target: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name).with_extension("tar.gz");
+    let mut inputs = Archive::new(GzDecoder::new(File::open(&kept).unwrap()));
     let mut count = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let input = fs::read(&path).unwrap();
+    for entry in inputs.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let mut input = Vec::new();
+        entry.read_to_end(&mut input).unwrap();
         let failed = std::panic::catch_unwind(|| target(&input)).is_err();
-        assert!(!failed, "{}", path.display());
+        assert!(!failed, "{} in {}", entry.path().unwrap().display(), kept.display());
         count += 1;
     }
     assert!(count >= 50, "only {count} inputs");
