@@ -4,6 +4,8 @@ mod blocklists;
 mod dkim;
 mod dmarc;
 mod dns;
+mod finding;
+mod posture;
 mod spf;
 #[cfg(test)]
 mod zone;
@@ -12,4 +14,6 @@ pub use blocklists::{Blocklist, Blocklists, Listing, MalformedBlocklists, Standi
 pub use dkim::{Dkim, DkimFault, DkimKey, USUAL_SELECTORS};
 pub use dmarc::{Dmarc, DmarcFault, DmarcPolicy};
 pub use dns::{Dns, Unavailable};
+pub use finding::Finding;
+pub use posture::Posture;
 pub use spf::{Spf, SpfAll, SpfFault};
