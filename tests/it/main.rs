@@ -6,6 +6,7 @@ mod classify;
 mod crash;
 mod deliver;
 mod destinations;
+mod domains;
 mod hostile;
 mod mistakes;
 mod on_disk;

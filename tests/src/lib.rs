@@ -10,6 +10,7 @@ pub mod dovecot;
 pub mod imap;
 pub mod keep;
 pub mod life;
+pub mod name_server;
 pub mod place;
 pub mod postfix;
 pub mod postgres;

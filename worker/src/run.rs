@@ -12,6 +12,7 @@ use daimon_boot::shutdown::{Signal, within};
 use daimon_boot::time::Time;
 use daimon_boot::{logging, metrics};
 use daimon_egress::Egress;
+use daimon_posture::Blocklists;
 use daimon_queue::{Kind, Queue};
 use daimon_seal::{MasterKey, SystemEntropy};
 use daimon_store::{Db, Fleet};
@@ -54,6 +55,10 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
         Ok(egress) => egress,
         Err(error) => refuse(&format_args!("the way out can't be used: {error}")),
     };
+    let blocklists = match blocklists(&settings) {
+        Ok(blocklists) => blocklists.map(Arc::new),
+        Err(error) => refuse(&format_args!("DAIMON_BLOCKLISTS_FILE {error}")),
+    };
     let queue = match Queue::connect(common.redis_url.expose(), &common.redis_prefix) {
         Ok(queue) => queue,
         Err(_malformed) => refuse(&"REDIS_URL is not a URL of Redis"),
@@ -79,6 +84,7 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
         lease,
         left: Left::default(),
         room: Room::default(),
+        blocklists,
         stop: stop.clone(),
         hurry: hurry.clone(),
     };
@@ -116,6 +122,21 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
     };
     within(CLOSE_WITHIN, "connections to Postgres", close).await;
     Ok(())
+}
+
+/// The block lists to ask. In development nothing is asked of the world's name servers, only of those that are named.
+fn blocklists(settings: &Worker) -> Result<Option<Blocklists>, String> {
+    let common = &settings.common;
+    if common.surroundings.environment == Environment::Development && common.egress.dns_servers.is_empty() {
+        return Ok(None);
+    }
+    let lists = match &settings.blocklists_file {
+        None => Blocklists::shipped(),
+        Some(path) => {
+            Blocklists::parse(&std::fs::read_to_string(path).map_err(|error| format!("can't be read: {error}"))?)
+        }
+    };
+    lists.map(Some).map_err(|error| error.to_string())
 }
 
 /// Lets jobs end, then makes them give back what they hold.

@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod domains;
 mod get;
 mod list;
 mod update;
@@ -14,6 +15,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
         .service(create::create_tenant)
         .service(list::list_tenants)
         .service(get::get_tenant)
+        .service(domains::list_domains)
         .service(update::update_tenant)
         .service(delete::delete_tenant);
 }

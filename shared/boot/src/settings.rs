@@ -178,6 +178,10 @@ pub struct Worker {
     /// How many webhooks are sent at a time: 1 to 500.
     #[arg(long, value_name = "COUNT", env = "DAIMON_DELIVER_SLOTS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=500))]
     pub deliver_slots: u16,
+    /// The DNS block lists to ask for your customers' domains, a TOML file as `shared/posture/data/blocklists.toml`; that
+    /// one when left out.
+    #[arg(long, value_name = "FILE", env = "DAIMON_BLOCKLISTS_FILE")]
+    pub blocklists_file: Option<PathBuf>,
 }
 
 /// A setting that only makes sense on a developer's machine.

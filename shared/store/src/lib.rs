@@ -6,6 +6,7 @@ pub mod audit;
 pub mod bounce;
 pub mod correspondent;
 pub mod delivery;
+pub mod domain_posture;
 pub mod endpoint;
 mod error;
 pub mod event;

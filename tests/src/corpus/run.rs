@@ -2,13 +2,14 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use super::names::Names;
+use super::names::name_server;
 use super::script::{At, Mta, Scene, Script};
 use super::stranger::{self, Arrived};
 use super::{answer, send};
@@ -24,7 +25,7 @@ pub fn run(folder: &Path, name: &str, out: &Path) -> anyhow::Result<Vec<String>>
     let script = Script::read(folder)?;
     let mta = script.mta.iter().find(|mta| mta.name == name).with_context(|| format!("no mail server {name}"))?;
     machine(&script, mta)?;
-    Names::new(&script, &mta.host)?.serve()?;
+    name_server(&script, &mta.host)?.serve((Ipv4Addr::LOCALHOST, 53))?;
     let home = stranger::serve(&script)?;
     let users: Vec<String> = script.mail.iter().map(|mail| format!("{}:{}", mail.from, send::PASSWORD)).collect();
     // Into a file, not a pipe: the servers stay, and would hold a pipe open.

@@ -11,6 +11,7 @@ use daimon_domain::job::JobEnd;
 use daimon_domain::mailbox::ConnectionFault;
 use daimon_domain::scope::Wall;
 use daimon_egress::{DialError, Egress};
+use daimon_posture::Blocklists;
 use daimon_queue::{Kind, Queue};
 use daimon_seal::{MasterKey, SystemEntropy};
 use daimon_store::in_hand::{self, InHand};
@@ -19,9 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::alone::Room;
 use super::give_back::Left;
-use super::outcome;
 use super::session;
 use super::work::{Taken, Work};
+use super::{outcome, posture};
 use crate::poll::SessionError;
 
 /// What every session needs.
@@ -44,6 +45,8 @@ pub struct Reader {
     pub left: Left,
     /// Where all sessions run.
     pub room: Room,
+    /// The block lists that are asked for mailboxes' domains; `None`: nothing is asked of DNS about them.
+    pub blocklists: Option<Arc<Blocklists>>,
     /// Finish the batch at hand and stop.
     pub stop: CancellationToken,
     /// Stop now.
@@ -138,7 +141,11 @@ pub async fn poll(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<JobE
     };
     metrics::counter!("daimon_polls_total", "outcome" => outcome).increment(1);
     metrics::histogram!("daimon_poll_seconds").record(began.elapsed().as_secs_f64());
-    Box::pin(outcome::record(ctx, work, ended)).await.map(Some)
+    let (tenant, domain) = (work.tenant.id, work.mailbox.address.domain().to_owned());
+    let end = Box::pin(outcome::record(ctx, work, ended)).await?;
+    // The mailbox is nobody's again by now.
+    posture::refresh(ctx, &wall, tenant, &domain).await;
+    Ok(Some(end))
 }
 
 /// How soon a worker that may know more is given another chance.

@@ -10,6 +10,7 @@ mod job;
 mod mail;
 mod memory;
 mod outcome;
+mod posture;
 mod session;
 mod surroundings;
 mod tell;
