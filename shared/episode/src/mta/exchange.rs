@@ -61,7 +61,8 @@ pub(crate) fn stores(server: &Server) -> String {
 
 pub(crate) fn reports(server: &Server, report: &Report<'_>, random: &mut Random) -> Message {
     let (host, build, date) = (&server.name, build(server), server.zone.date(report.at));
-    let domain = report.sender.rsplit('@').next().unwrap_or_default();
+    // The organisation that could not deliver, be it the sender's or another one.
+    let domain = host.split_once('.').map_or(host.as_str(), |(_, domain)| domain);
     let [outer, inner] = [random.uuid(), random.uuid()];
     let mut message = Message::default();
     message.head += &wire(&format!(
