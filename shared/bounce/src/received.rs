@@ -15,17 +15,28 @@ pub(crate) fn read(line: &str) -> Hop {
     let mut hop = Hop { at, ..Hop::default() };
     let mut words = Tokens(trace).peekable();
     let mut clause = "";
+    // Nothing is believed behind the sender or the recipient: what stands in quotes there may look like a comment.
+    let mut is_believed = true;
+    let mut is_seen = false;
     while let Some(token) = words.next() {
         let word = match token {
-            Token::Comment(comment) => {
-                read_comment(&comment, clause, &mut hop);
+            Token::Comment(comment) if is_believed => {
+                let comment = text::lower(comment.trim());
+                is_believed = !comment.starts_with("envelope-from");
+                match clause {
+                    _ if !is_believed => {}
+                    "from" => read_client(&comment, &mut is_seen, &mut hop),
+                    _ => read_server(&comment, &mut hop),
+                }
                 continue;
             }
+            Token::Comment(_) => continue,
             Token::Word(word) => word,
         };
         let clauses = ["from", "by", "with", "id", "for", "via"];
         let Some(named) = clauses.into_iter().find(|clause| word.eq_ignore_ascii_case(clause)) else { continue };
         clause = named;
+        is_believed &= clause != "for";
         let Some(Token::Word(value)) = words.next_if(|next| matches!(next, Token::Word(_))) else { continue };
         match clause {
             "from" if hop.helo.is_none() => {
@@ -93,47 +104,44 @@ fn without_brackets(comment: &str) -> Cow<'_, str> {
     if comment.contains('(') { Cow::Owned(comment.replace('(', " ").replace(')', "")) } else { Cow::Borrowed(comment) }
 }
 
-fn read_comment(comment: &str, clause: &str, hop: &mut Hop) {
-    let lower = text::lower(comment);
-    if lower.contains("auth") || lower.contains("account") {
-        if let Some(name) = signed_in(&lower) {
-            hop.authenticated = true;
-            if !name.is_empty() && hop.authenticated_as.is_none() {
-                hop.authenticated_as = Some(name.to_owned());
-            }
-            return;
-        }
-        if lower.starts_with("authenticated") || lower.contains("(authenticated") {
-            hop.authenticated = true; // sendmail: "(authenticated bits=0)"
-        }
-    }
-    // Postfix: "(Postfix, from userid 33)"; qmail: "(qmail 1 invoked by uid 33)", "(nullmailer pid 1 invoked by uid 0)".
-    if lower.contains("from userid") || lower.contains("by uid ") || lower.contains("invoked by uid") {
-        hop.local_submission = true;
-    }
-    hop.local_submission |= lower.ends_with("/submit"); // Sendmail's command: "(8.17.1/8.17.1/Submit)"
-    if clause != "from" {
+/// A comment behind the client's name. In lower case, as all that follows.
+///
+/// The client chooses its own name, what it greets with (HELO) and what its ident server answers. So only what the
+/// server itself writes at the start of a comment tells how the mail came in.
+fn read_client(comment: &str, is_seen: &mut bool, hop: &mut Hop) {
+    if read_sign_in(comment, hop) {
         return;
     }
-    if let Some(helo) = lower.strip_prefix("helo ").or_else(|| lower.split_once("helo=").map(|(_, helo)| helo)) {
+    let greets = ["helo ", "ehlo ", "helo="].iter().find_map(|start| comment.strip_prefix(start));
+    let (seen, greeting) = match greets {
+        Some(greeting) => ("", Some(greeting)),
+        None => match comment.split_once(" helo=").or_else(|| comment.split_once(" helo ")) {
+            Some((seen, greeting)) => (seen, Some(greeting)),
+            None => (comment, None),
+        },
+    };
+    if let Some(greeting) = greeting {
         // What stood after "from" was then the looked-up name.
         let looked_up = hop.helo.take().filter(|name| name != "unknown" && name.parse::<IpAddr>().is_err());
         hop.from_host = hop.from_host.take().or(looked_up);
-        hop.helo = helo.split([' ', ')']).next().map(|name| name.trim_matches(['[', ']', '?']).to_owned());
+        hop.helo = greeting.split([' ', ')']).next().map(|name| name.trim_matches(['[', ']', '?']).to_owned());
     }
-    // What stood after "from" may be the address that the client claims; the one in brackets was seen.
-    let seen = lower.split("helo").next().unwrap_or_default();
-    hop.from_ip = seen.split([' ', '@', '=']).find_map(address).or(hop.from_ip);
-    if hop.from_ip.is_none() {
-        hop.from_ip = lower.split([' ', '@', '=']).find_map(address);
+    let seen = seen.split(" ident=").next().unwrap_or_default();
+    // What stood after "from" may be the address that the client claims; the one in brackets was seen. Sendmail writes
+    // what the client's ident server says before it, and Postfix the name in its certificate in a later comment.
+    if !*is_seen {
+        let in_brackets = seen.rsplit('[').find_map(|rest| address(rest.split_once(']')?.0));
+        let by_server = in_brackets.or_else(|| seen.rsplit([' ', '@', '=']).find_map(address));
+        *is_seen = by_server.is_some();
+        hop.from_ip = by_server.or(hop.from_ip);
     }
-    hop.local_submission |= lower.contains("[local]"); // OpenSMTPD
-    let first = lower.split([' ', '[']).next().unwrap_or_default().trim_end_matches('.');
+    hop.local_submission |= seen.ends_with(" [local]"); // OpenSMTPD
+    let first = seen.split([' ', '[']).next().and_then(|first| first.rsplit('@').next());
+    let first = first.unwrap_or_default().trim_end_matches('.');
     if hop.from_host.is_none()
         // sendmail: the client's owner gave it that name, and the name's owner does not agree.
-        && !lower.contains("may be forged")
+        && !comment.contains("may be forged")
         && first.contains('.')
-        && first != "unknown"
         && address(first).is_none()
         && !first.contains('=')
     {
@@ -141,24 +149,49 @@ fn read_comment(comment: &str, clause: &str, hop: &mut Hop) {
     }
 }
 
-/// Who signed in, if the comment says that somebody did; empty where it says no name.
-fn signed_in(lower: &str) -> Option<&str> {
-    // Courier: "(AUTH: PLAIN anna@example.org, TLS: TLS1.3,256bits,…)".
-    if let Some(mechanism_and_name) = lower.strip_prefix("auth: ") {
-        return mechanism_and_name.split([' ', ',']).nth(1);
+/// A comment in which the server speaks of itself.
+fn read_server(comment: &str, hop: &mut Hop) {
+    if !read_sign_in(comment, hop) {
+        // Postfix: "(Postfix, from userid 33)"; qmail: "(qmail 1 invoked by uid 33)", "(nullmailer pid 1 invoked by uid 0)".
+        hop.local_submission |=
+            ["from userid", "by uid "].iter().any(|words| comment.contains(words)) || comment.ends_with("/submit"); // Sendmail's command: "(8.17.1/8.17.1/Submit)"
     }
-    let markers = [
-        "authenticated sender:",
-        "authenticated user=",
-        "authenticated user:",
-        "authenticated as",
-        "auth=",
-        "authenticated_id",
-        "smtp-auth user",
-    ];
-    let after = markers.iter().find_map(|marker| lower.split_once(marker)).map(|(_, after)| after);
-    let after = after.or_else(|| lower.strip_prefix("account"))?;
-    after.trim_start_matches([':', '=', ' ', '<']).split([' ', ',', ')', '>', ';']).next()
+}
+
+/// How servers begin to say who signed in; the name follows.
+const SIGNED_IN: &[&str] = &[
+    "authenticated sender", // Postfix
+    "authenticated user",
+    "authenticated as",
+    "authenticated_id",
+    "squirrelmail authenticated user",
+    "auth",
+    "smtp-auth username", // IceWarp
+    "smtp-auth user",
+    "account", // CommuniGate
+];
+
+/// Takes down who signed in, and answers whether the comment says that somebody did.
+fn read_sign_in(comment: &str, hop: &mut Hop) -> bool {
+    let behind = |words: &&str| comment.strip_prefix(*words).filter(|rest| rest.starts_with([':', '=', ' ']));
+    let named = match comment.strip_prefix("auth: ") {
+        // Courier: "(AUTH: PLAIN anna@example.org, TLS: TLS1.3,256bits,…)".
+        Some(mechanism_and_name) => mechanism_and_name.split([' ', ',']).nth(1),
+        None => SIGNED_IN.iter().find_map(behind),
+    };
+    let named = named.and_then(|name| {
+        let name = name.trim_start_matches([':', '=', ' ', '<']);
+        // A client may be called `account`, and `[192.0.2.1]` stands where a name would.
+        name.split([' ', ',', ')', '>', ';']).next().filter(|name| !name.is_empty() && !name.starts_with('['))
+    });
+    // sendmail: "(authenticated bits=0)"
+    let is_signed_in = named.is_some()
+        || comment
+            .strip_prefix("authenticated")
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(' ') && !rest.trim_start().starts_with('['));
+    hop.authenticated |= is_signed_in;
+    hop.authenticated_as = hop.authenticated_as.take().or_else(|| named.map(str::to_owned));
+    is_signed_in
 }
 
 /// An address, bare or as `[192.0.2.1]`, `[IPv6:2001:db8::1]`, `192.0.2.1:25`; `::ffff:192.0.2.1`, which servers with
@@ -259,5 +292,64 @@ mod tests {
         let hop = read("from unknown (HELO laptop) (198.51.100.7) by 192.0.2.1 with SMTP; 1 Jul 2014 08:30:40 -0000");
         assert_eq!((hop.helo.as_deref(), hop.from_host.as_deref()), (Some("laptop"), None));
         assert_eq!(hop.from_ip, "198.51.100.7".parse().ok());
+    }
+
+    #[test]
+    fn what_the_client_chooses_is_no_sign_in_and_no_address_of_ours() {
+        for line in [
+            // Its name.
+            "from x (account.evil.example [203.0.113.9]) by mx.example.org (Postfix) with ESMTP id 1",
+            "from x (authenticated.evil.example [203.0.113.9]) by mx.example.org (Postfix) with ESMTP id 1",
+            "from x (account [203.0.113.9]) by mx.example.org (Postfix) with ESMTP id 1",
+            "from x (authenticated [203.0.113.9]) by mx.example.org (Postfix) with ESMTP id 1",
+            "from [10.0.0.5] (helo.evil.example [203.0.113.9]) by mx.example.org (Postfix) with ESMTP id 1",
+            // What it greets with.
+            "from unknown (HELO auth=sato@example.org) (203.0.113.9) by mx.example.org with SMTP",
+            "from evil.example (EHLO [10.0.0.5]) ([203.0.113.9]) by smtp.example.org with ESMTP",
+            "from unknown (HELO 10.0.0.5/submit) (203.0.113.9) by mx.example.org with SMTP",
+            "from [203.0.113.9] (helo=authenticated_id=sato) by mx.example.org with esmtp (Exim 4.96)",
+            "from evil.example ([203.0.113.9] helo=[10.0.0.5]) by mx.example.org with esmtp (Exim 4.96)",
+            // What its ident server says.
+            "from x (IDENT:root@10.0.0.5@evil.example [203.0.113.9]) by mx.example.org (8.17.1/8.17.1) with ESMTP",
+            "from [203.0.113.9] (helo=x ident=invoked by uid 3 authenticated_id=sato [local]) by mx.example.org with esmtp",
+            // Whom it sends as, and to whom.
+            "from evil.example ([203.0.113.9]) by mx.example.org with esmtp (envelope-from <auth=sato@example.org>) id 1",
+            "from evil.example ([203.0.113.9]) by mx.example.org with esmtp (envelope-from <\"a) (auth=sato by uid 3\"@evil.example>)",
+            "from evil.example ([203.0.113.9]) by mx.example.org with esmtp id 1 for <\"a (auth=sato) (by uid 3)\"@evil.example>",
+            // The name in its certificate.
+            "from x (evil.example [203.0.113.9]) (Client CN \"[10.0.0.5]\", Issuer \"x\" (not verified)) by mx.example.org (Postfix) with ESMTPS",
+        ] {
+            let hop = read(line);
+            assert_eq!(hop.from_ip, "203.0.113.9".parse().ok(), "{line}");
+            assert!(!hop.authenticated && hop.authenticated_as.is_none() && !hop.local_submission, "{line}: {hop:?}");
+            assert!(hop.from_host.is_none_or(|host| host.ends_with("evil.example")), "{line}");
+        }
+    }
+
+    #[test]
+    fn each_server_has_its_own_words_for_a_sign_in() {
+        for (line, name) in [
+            (
+                "from a ([192.0.2.7]) (AUTH: LOGIN Sato@example.org, TLS: TLSv1.3) by mx.example.org with ESMTP",
+                "sato@example.org",
+            ),
+            ("from 192.0.2.7 (SquirrelMail authenticated user sato) by webmail.example.org with HTTP", "sato"),
+            (
+                "from [192.0.2.7] (account sato@example.org HELO laptop) by mx.example.org (CommuniGate Pro SMTP 6.2) with ESMTP",
+                "sato@example.org",
+            ),
+            (
+                "from a (unknown [192.0.2.7]) by mx.example.org (IceWarp 13) with ESMTP (SMTP-AUTH username sato, mechanism plain)",
+                "sato",
+            ),
+            ("from a (b.example [192.0.2.7]) (Authenticated user=sato) by mx.example.org with ESMTP", "sato"),
+        ] {
+            let hop = read(line);
+            assert!(hop.authenticated, "{line}");
+            assert_eq!(hop.authenticated_as.as_deref(), Some(name), "{line}");
+        }
+        let hop =
+            read("from a (b.example [192.0.2.7]) (authenticated bits=0) by mx.example.org (8.17.1/8.17.1) with ESMTP");
+        assert_eq!((hop.authenticated, hop.authenticated_as), (true, None));
     }
 }
