@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::{
     lexicon::{self, lexicon},
-    search::{Hits, Search, Words},
+    search::{self, Hits, Search, Words},
     status,
     step::Step,
     text,
@@ -86,7 +86,7 @@ pub(crate) struct Rule {
     /// Asked of the whole letter, before the words about the recipient are: what the reporting host itself explains.
     #[serde(default)]
     letter: bool,
-    /// Ends of the host names that may say it.
+    /// Domains whose hosts may say it.
     #[serde(default)]
     sender: Vec<String>,
     /// A line that the rule decides.
@@ -108,9 +108,6 @@ pub enum BadRules {
         #[source]
         source: toml::de::Error,
     },
-    /// A word is too short to be searched for.
-    #[error("the word {0}")]
-    Word(String),
     /// A rule is not as it must be.
     #[error("rule {name}: {fault}")]
     Rule {
@@ -143,7 +140,8 @@ pub fn shipped_rules() -> Vec<(&'static str, &'static str)> {
 pub fn check_rules(files: &[(&str, &str)]) -> Result<(), BadRules> {
     let mut words = Words::default();
     let book = Rulebook::parse(files, &mut words)?;
-    book.check(&words.search().map_err(|short| BadRules::Word(short.to_string()))?)
+    book.check_words()?;
+    book.check(&words.search().unwrap_or_default())
 }
 
 /// Rules and where their words are in the search.
@@ -161,6 +159,7 @@ pub(crate) struct Rulebook {
 impl Rulebook {
     pub(crate) fn parse(files: &[(&str, &str)], all: &mut Words) -> Result<Self, BadRules> {
         #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
         struct File {
             rule: Vec<Rule>,
         }
@@ -196,6 +195,25 @@ impl Rulebook {
         Ok(book)
     }
 
+    /// Whether every word can be found in folded text.
+    fn check_words(&self) -> Result<(), BadRules> {
+        for rule in &self.rules {
+            let bad = |fault| Err(BadRules::Rule { name: rule.name.clone(), fault });
+            for word in rule.text.iter().chain(&rule.also).chain(&rule.unless) {
+                if word.len() < search::MIN_WORD_BYTES {
+                    return bad("a word of it has less than three bytes");
+                }
+                // At its ends a word may have a space, which folding takes away.
+                let inner = word.strip_prefix(' ').unwrap_or(word);
+                let inner = inner.strip_suffix(' ').unwrap_or(inner);
+                if inner != text::fold(inner) {
+                    return bad("its words are not in lower case with single spaces, and without addresses");
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Whether every rule explains itself and is the one that decides its own example.
     fn check(&self, search: &Search) -> Result<(), BadRules> {
         let mut names = std::collections::HashSet::new();
@@ -209,15 +227,6 @@ impl Rulebook {
             }
             if rule.example.trim().is_empty() {
                 return bad("it has no example");
-            }
-            if rule
-                .text
-                .iter()
-                .chain(&rule.also)
-                .chain(&rule.unless)
-                .any(|word| *word != text::fold(word) && *word != word.to_lowercase())
-            {
-                return bad("its words are not in lower case");
             }
             let folded = text::fold(&rule.example);
             let found = search.read(&folded);
@@ -269,7 +278,12 @@ fn holds(rule: &Rule, [any, also, unless]: &[Hits; 3], failure: &Failure<'_>) ->
         && (rule.action.is_empty() || rule.action.contains(&failure.action))
         && (rule.reply.is_empty() || failure.reply.is_some_and(|reply| rule.reply.contains(&reply)))
         && (rule.sender.is_empty()
-            || failure.senders.iter().flatten().any(|host| rule.sender.iter().any(|end| host.ends_with(end.as_str()))))
+            || failure.senders.iter().flatten().any(|host| rule.sender.iter().any(|domain| is_within(host, domain))))
+}
+
+/// Whether the host is of that domain, or is it. Anybody may own a name that only ends in the same letters.
+fn is_within(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain.trim_start_matches('.')).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 /// A status in which `x` stands for any number.
@@ -348,6 +362,32 @@ mod tests {
         let cause = std::error::Error::source(&refused).unwrap().to_string();
         assert!(cause.contains("missing field `example`"), "{cause}");
         assert_eq!(fault(&[("own.toml", &rule("a", "virus", " "))]), "rule a: it has no example");
+    }
+
+    #[test]
+    fn a_word_that_could_never_be_found_is_refused() {
+        let unfit = "rule a: its words are not in lower case with single spaces, and without addresses";
+        for word in ["Virus", "two  spaces", "a@b.example", "  virus", "tab\there"] {
+            assert_eq!(fault(&[("own.toml", &rule("a", word, "virus"))]), unfit, "{word}");
+        }
+        let short = "rule a: a word of it has less than three bytes";
+        assert_eq!(fault(&[("own.toml", &rule("a", "no", "no"))]), short);
+        check_rules(&[("own.toml", &rule("a", " virus ", "a virus found"))]).unwrap();
+    }
+
+    #[test]
+    fn a_table_of_another_name_is_refused() {
+        let two = rule("a", "virus", "virus") + &rule("b", "worm", "worm").replace("[[rule]]", "[[rules]]");
+        assert_eq!(fault(&[("own.toml", &two)]), "own.toml is not a list of rules");
+    }
+
+    #[test]
+    fn a_sender_is_a_domain_and_all_within_it() {
+        assert!(is_within("docomo.example", "docomo.example") && is_within("mx.docomo.example", "docomo.example"));
+        assert!(
+            !is_within("notdocomo.example", "docomo.example")
+                && !is_within("docomo.example.evil.test", "docomo.example")
+        );
     }
 
     #[test]

@@ -7,6 +7,9 @@
 
 use std::collections::HashMap;
 
+/// Shorter words are not looked for.
+pub(crate) const MIN_WORD_BYTES: usize = 3;
+
 /// Words to look for, each once.
 #[derive(Debug, Default)]
 pub(crate) struct Words {
@@ -48,7 +51,7 @@ impl Words {
         }
         let mut search = Search { last: Hits::of(&self.last), ..Search::default() };
         for (number, word) in self.all.into_iter().enumerate() {
-            if word.len() < 3 {
+            if word.len() < MIN_WORD_BYTES {
                 return Err(TooShort(word));
             }
             let is_long = word.len() >= 8;
