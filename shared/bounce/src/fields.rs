@@ -5,14 +5,18 @@
 
 use std::borrow::Cow;
 
-use crate::text::{self, first_line};
+use crate::{encoded_word, text::first_line};
 
 /// More header than this is not read.
 pub(crate) const MAX_BYTES: usize = 256 << 10;
 
 /// Header fields in the order they stand.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Fields<'a>(Vec<Field<'a>>);
+pub(crate) struct Fields<'a> {
+    all: Vec<Field<'a>>,
+    /// How many lines were looked at to find them.
+    pub(crate) lines: usize,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Field<'a> {
@@ -24,7 +28,7 @@ struct Field<'a> {
 impl<'a> Fields<'a> {
     /// Reads fields up to the first empty line; answers them and where the body begins.
     pub(crate) fn read(bytes: &'a [u8]) -> (Self, usize) {
-        let (mut fields, mut at) = (Vec::<Field<'a>>::new(), 0);
+        let (mut fields, mut at, mut lines) = (Vec::<Field<'a>>::new(), 0, 0);
         // Counted as if every line ended in one byte, so that bounds do not depend on line ends.
         let mut counted = 0;
         let mut value: Option<(&'a [u8], usize)> = None;
@@ -36,6 +40,7 @@ impl<'a> Fields<'a> {
         let mut end = bytes.len();
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             let (line, length) = first_line(rest);
+            lines += 1;
             if line.is_empty() {
                 (end, at) = (at, at + length);
                 break;
@@ -43,7 +48,8 @@ impl<'a> Fields<'a> {
             counted += line.len() + usize::from(length > line.len());
             if counted > MAX_BYTES {
                 // The rest of an endless header is not a body either.
-                (end, at) = (at, after_empty_line(rest).map_or(bytes.len(), |after| at + after));
+                end = at;
+                lines += skip_to_empty_line(bytes, &mut at);
                 break;
             }
             let is_folded = line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t'));
@@ -58,7 +64,7 @@ impl<'a> Fields<'a> {
             at += length;
         }
         close(value, end);
-        (Self(fields), at)
+        (Self { all: fields, lines }, at)
     }
 
     /// The first field of that name, unfolded.
@@ -67,12 +73,12 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|field| field.is(name))
+        self.all.iter().any(|field| field.is(name))
     }
 
     /// Every field of that name, topmost first.
     pub(crate) fn all<'b>(&'b self, name: &'b str) -> impl Iterator<Item = Cow<'a, str>> + use<'a, 'b> {
-        self.0.iter().filter(move |field| field.is(name)).map(Field::unfolded)
+        self.all.iter().filter(move |field| field.is(name)).map(Field::unfolded)
     }
 
     /// Every field of that name, topmost first, each with how many fields of the `other` name stand above it.
@@ -82,7 +88,7 @@ impl<'a> Fields<'a> {
         other: &'b str,
     ) -> impl Iterator<Item = (usize, Cow<'a, str>)> + use<'a, 'b> {
         let mut above = 0;
-        self.0.iter().filter_map(move |field| {
+        self.all.iter().filter_map(move |field| {
             above += usize::from(field.is(other));
             field.is(name).then(|| (above, field.unfolded()))
         })
@@ -95,11 +101,11 @@ impl<'a> Fields<'a> {
 
     /// The field with its encoded words decoded (RFC 2047).
     pub(crate) fn decoded(&self, name: &str) -> Option<Cow<'a, str>> {
-        self.get(name).map(text::decode_words)
+        self.get(name).map(encoded_word::decode)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 }
 
@@ -145,12 +151,18 @@ fn trimmed(line: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Where what follows the first empty line begins.
-fn after_empty_line(bytes: &[u8]) -> Option<usize> {
-    let ends = [&b"\n\n"[..], b"\n\r", b"\r\r"];
-    let at = ends.iter().filter_map(|ends| memchr::memmem::find(bytes, ends)).min()?;
-    let empty = bytes.get(at + 1..).unwrap_or_default();
-    Some(at + 1 + first_line(empty).1)
+/// Goes on to what follows the next empty line, and answers how many lines that took.
+fn skip_to_empty_line(bytes: &[u8], at: &mut usize) -> usize {
+    let mut lines = 0;
+    while let Some(rest) = bytes.get(*at..).filter(|rest| !rest.is_empty()) {
+        let (line, length) = first_line(rest);
+        *at += length;
+        lines += 1;
+        if line.is_empty() {
+            break;
+        }
+    }
+    lines
 }
 
 /// How long the field name at the start of a line is, if there is one.

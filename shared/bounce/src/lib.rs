@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod encoded_word;
 mod fields;
 mod forms;
 mod judge;
@@ -7,6 +8,7 @@ mod lexicon;
 mod mime;
 mod notice;
 mod origin;
+mod parameter;
 mod phrases;
 mod read;
 mod received;

@@ -10,35 +10,40 @@ use std::borrow::Cow;
 
 use crate::{
     fields::Fields,
+    parameter::parameter,
     text::{self, first_line},
 };
 
 const MAX_DEPTH: usize = 20;
 const MAX_PARTS: usize = 1000;
+/// With so many lines in the headers of its parts a message has no more parts.
+const MAX_HEADER_LINES: usize = 50_000;
 /// More lines that begin as boundaries do are not looked at.
 const MAX_DASHED_LINES: usize = 20_000;
 
 /// One part, or the whole message.
 #[derive(Debug)]
 pub(crate) struct Part<'a> {
-    pub(crate) fields: Fields<'a>,
     /// `type/subtype` in lower case.
     pub(crate) media: String,
+    /// The Content-Type field.
+    content_type: Cow<'a, str>,
+    /// The Content-Transfer-Encoding field. The other fields are not kept: a thousand headers weigh more than their mail.
+    encoding: Cow<'a, str>,
     /// The undecoded body.
     pub(crate) body: &'a [u8],
     pub(crate) children: Vec<Part<'a>>,
 }
 
 impl<'a> Part<'a> {
-    /// Reads a message with any line ends.
-    pub(crate) fn read(message: &'a [u8]) -> Self {
-        Reader { message, dashed: None, parts: 0 }.part(0, message.len(), "text/plain", 0)
+    /// Reads a message with any line ends, and its header.
+    pub(crate) fn read(message: &'a [u8]) -> (Self, Fields<'a>) {
+        Reader { message, dashed: None, parts: 0, header_lines: 0 }.part(0, message.len(), "text/plain", 0)
     }
 
     /// The body without its transfer encoding, as far as it makes about `limit` bytes; a body without one is not cut.
     pub(crate) fn decoded(&self, limit: usize) -> Cow<'a, [u8]> {
-        let encoding = self.fields.get("content-transfer-encoding").unwrap_or_default();
-        let decoded = match encoding.trim() {
+        let decoded = match self.encoding.trim() {
             // Four letters for three bytes, and line ends.
             base64 if base64.eq_ignore_ascii_case("base64") => {
                 mail_parser::decoders::base64::base64_decode(&text::with_lf(self.body, limit.saturating_mul(2)))
@@ -57,8 +62,7 @@ impl<'a> Part<'a> {
     pub(crate) fn text(&self, limit: usize) -> String {
         let bytes = self.decoded(limit);
         let bytes = text::with_lf(&bytes, limit);
-        let content_type = self.fields.get("content-type").unwrap_or_default();
-        let charset = parameter(&content_type, "charset");
+        let charset = parameter(&self.content_type, "charset");
         let text = text::decode_charset(&bytes, charset.as_deref());
         if self.media == "text/html" || (self.children.is_empty() && text::looks_like_html(&text)) {
             text::without_html(&text)
@@ -74,16 +78,19 @@ struct Reader<'a> {
     /// Where lines begin with `--`, in ascending order: found once, however deep parts are within parts.
     dashed: Option<Vec<usize>>,
     parts: usize,
+    header_lines: usize,
 }
 
 impl<'a> Reader<'a> {
-    fn part(&mut self, from: usize, to: usize, default: &str, depth: usize) -> Part<'a> {
+    fn part(&mut self, from: usize, to: usize, default: &str, depth: usize) -> (Part<'a>, Fields<'a>) {
         self.parts += 1;
         let bytes = self.message.get(from..to).unwrap_or_default();
         let (fields, start) = Fields::read(bytes);
+        self.header_lines += fields.lines;
         let body = bytes.get(start..).unwrap_or_default();
         let content_type = fields.get("content-type").unwrap_or_default();
-        let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let media =
+            content_type.trim_start().split([';', ' ', '\t', '(']).next().unwrap_or_default().to_ascii_lowercase();
         let media = if media.contains('/') { media } else { default.to_owned() };
         let mut children = Vec::new();
         if media.starts_with("multipart/") && depth < MAX_DEPTH {
@@ -97,13 +104,14 @@ impl<'a> Reader<'a> {
                 pieces = self.pieces(from + start, to, likely.as_bytes());
             }
             for (from, to) in pieces {
-                if self.parts >= MAX_PARTS {
+                if self.parts >= MAX_PARTS || self.header_lines > MAX_HEADER_LINES {
                     break;
                 }
-                children.push(self.part(from, to, default, depth + 1));
+                children.push(self.part(from, to, default, depth + 1).0);
             }
         }
-        Part { fields, media, body, children }
+        let encoding = fields.get("content-transfer-encoding").unwrap_or_default();
+        (Part { media, content_type, encoding, body, children }, fields)
     }
 
     /// The first line that can be a boundary, where the header names none or one that is not there.
@@ -161,20 +169,4 @@ fn dashed_lines(message: &[u8]) -> Vec<usize> {
     }
     found.sort_unstable();
     found
-}
-
-/// A parameter of a structured field, without quotes.
-pub(crate) fn parameter(value: &str, name: &str) -> Option<String> {
-    tag(value.split_once(';')?.1, name)
-}
-
-/// One of several `name=value` with semicolons between, without quotes.
-pub(crate) fn tag(pairs: &str, name: &str) -> Option<String> {
-    pairs
-        .split(';')
-        .find_map(|pair| {
-            let (key, value) = pair.split_once('=')?;
-            key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"').to_owned())
-        })
-        .filter(|value| !value.is_empty())
 }

@@ -7,7 +7,7 @@ use daimon_domain::{
     origin::Origin,
 };
 
-use crate::{fields::Fields, mime::tag, received, text};
+use crate::{encoded_word, fields::Fields, received, text};
 
 /// More hops than this make a loop, not a trace.
 const MAX_HOPS: usize = 100;
@@ -43,13 +43,14 @@ pub(crate) fn read(fields: &Fields<'_>) -> Origin {
             .first_of(&["x-originating-ip", "x-sender-ip", "x-client-ip", "x-aol-ip", "x-source-ip"])
             .as_deref()
             .and_then(|value| value.split([' ', ',']).find_map(received::address)),
-        mailer: fields.first_of(&["x-mailer", "user-agent"]).map(|mailer| text::decode_words(mailer).into_owned()),
+        mailer: fields.first_of(&["x-mailer", "user-agent"]).map(|mailer| encoded_word::decode(mailer).into_owned()),
         dkim_domains: fields
             .all("dkim-signature")
+            .take(MAX_CHECKS)
             .filter_map(|value| tag(&value, "d"))
             .map(|domain| domain.to_lowercase())
             .collect(),
-        authentication_results: fields.all("authentication-results").map(Cow::into_owned).collect(),
+        authentication_results: fields.all("authentication-results").take(MAX_CHECKS).map(Cow::into_owned).collect(),
         list: fields.first_of(&["list-id", "list-unsubscribe"]).map(Cow::into_owned),
         auto_submitted: fields
             .get("auto-submitted")
@@ -85,6 +86,13 @@ pub(crate) fn envelope(fields: &Fields<'_>) -> Envelope {
         date: fields.get("date").as_deref().and_then(text::date),
         received: fields.all("received").take(MAX_HOPS).map(|line| received::read(&line)).collect(),
     }
+}
+
+/// One of the `tag=value` pairs of a DKIM signature (RFC 6376, 3.2).
+fn tag(pairs: &str, name: &str) -> Option<String> {
+    let mut pairs = pairs.split(';').filter_map(|pair| pair.split_once('='));
+    let value = pairs.find_map(|(tag, value)| tag.trim().eq_ignore_ascii_case(name).then(|| value.trim().to_owned()));
+    value.filter(|value| !value.is_empty())
 }
 
 /// The Message-IDs in a field.

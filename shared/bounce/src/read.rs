@@ -114,7 +114,7 @@ pub(crate) fn read(message: &[u8]) -> Report {
 
 /// Reads a message; one that only wraps a report, as gateways and help desks send them on, is read as that report.
 fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
-    let root = Part::read(message);
+    let (root, fields) = Part::read(message);
     let mut pieces = Pieces::default();
     pieces.collect(&root);
     let mut notes = Vec::new();
@@ -128,12 +128,12 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     let words = lexicon::search(&folded);
     let in_text = status.recipients.is_empty().then(|| written::begin(&letter.lines)).flatten();
     let in_text = in_text.map(|start| letter.lines.split_off(start));
-    let subject = root.fields.decoded("subject").unwrap_or_default();
+    let subject = fields.decoded("subject").unwrap_or_default();
     let lower_subject = subject.to_lowercase();
     let subject_words = lexicon::search(&lower_subject);
     let signs = Signs {
         returns_original: pieces.original.is_some() || letter.original.is_some(),
-        ..Signs::read(&root.fields, &lower_subject, &subject_words)
+        ..Signs::read(&fields, &lower_subject, &subject_words)
     };
     let returned = match (&pieces.original, letter.original) {
         (Some(bytes), _) => bytes.trim_ascii_start(),
@@ -142,7 +142,7 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     };
     let mut original = Fields::read(returned).0;
 
-    let mut own: Vec<String> = root.fields.get("to").as_deref().map(text::addresses).unwrap_or_default();
+    let mut own: Vec<String> = fields.get("to").as_deref().map(text::addresses).unwrap_or_default();
     // A list takes its bounces elsewhere than its mails.
     if let Some((local, domain)) = own.first().and_then(|own| own.split_once('@')) {
         let list = ["-bounces", "-admin", "-owner", "-errors"].iter().find_map(|end| local.strip_suffix(end));
@@ -151,7 +151,7 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     for name in ["from", "sender", "return-path"] {
         own.extend(original.get(name).as_deref().and_then(text::first_address));
     }
-    let from = root.fields.get("from").as_deref().and_then(text::first_address).filter(|_| signs.from_system);
+    let from = fields.get("from").as_deref().and_then(text::first_address).filter(|_| signs.from_system);
     let host = from.as_deref().and_then(|from| from.rsplit_once('@')).map(|(_, host)| host);
     let in_letter = if may_tell(&signs, &status) {
         forms::read(&letter, &words, &own, host, &status.recipients)
@@ -159,12 +159,12 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
         Vec::new()
     };
     if may_wrap && status.recipients.is_empty() && in_letter.is_empty() && signs.from_system && is_report(&original) {
-        return Report { envelope: origin::envelope(&root.fields), ..read_wrapped(returned, false) };
+        return Report { envelope: origin::envelope(&fields), ..read_wrapped(returned, false) };
     }
     let mut feedback_type = None;
     let notification = notification::read(&text);
     let names = !in_letter.is_empty() || in_text.is_some();
-    let mut kind = kind(&pieces, &status, &signs, &subject_words, &words, names, &root.fields);
+    let mut kind = kind(&pieces, &status, &signs, &subject_words, &words, names, &fields);
     let notified;
     if let Some(found) = notification {
         (kind, status, notified, feedback_type) = (found.kind, found.status, found.original, found.feedback_type);
@@ -184,7 +184,7 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
         let explains = ["returned mail:", "delivery failure:"].iter().any(|start| lower_subject.starts_with(start));
         let judge = Judge::new(&folded, &words, status.reporting_mta.as_deref(), default_action, is_about_one)
             .with_subject(Some(&subject_words).filter(|_| explains));
-        recipients = judge_all(found, in_letter, &root.fields, &original, judge);
+        recipients = judge_all(found, in_letter, &fields, &original, judge);
     }
 
     let mut traces = if matches!(kind, Kind::NotBounce | Kind::AutoReply | Kind::Challenge) && pieces.original.is_none()
@@ -193,13 +193,15 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     } else {
         origin::read(&original)
     };
-    traces.envelope_from = status.envelope_from.or(traces.envelope_from);
     let feedback = pieces.feedback.as_ref().map(|bytes| Fields::read(bytes.trim_ascii_start()).0);
+    let of_feedback = |name: &str| feedback.as_ref().and_then(|fields| fields.get(name));
+    traces.envelope_from = status
+        .envelope_from
+        .or_else(|| of_feedback("original-mail-from").as_deref().and_then(text::first_address))
+        .or(traces.envelope_from);
     Report {
         kind,
-        reporting_mta: status
-            .reporting_mta
-            .or_else(|| feedback.as_ref().and_then(|fields| fields.get("reporting-mta").map(|mta| report::host(&mta)))),
+        reporting_mta: status.reporting_mta.or_else(|| of_feedback("reporting-mta").map(|mta| report::host(&mta))),
         arrival_date: status.arrival_date.or_else(|| {
             feedback
                 .as_ref()
@@ -208,7 +210,9 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
                 .and_then(text::date)
         }),
         received_from_mta: status.received_from_mta,
-        original_envelope_id: status.original_envelope_id,
+        original_envelope_id: status
+            .original_envelope_id
+            .or_else(|| of_feedback("original-envelope-id").map(Cow::into_owned)),
         feedback_type: feedback
             .as_ref()
             .map(|fields| fields.get("feedback-type").map_or_else(|| "abuse".to_owned(), |kind| kind.to_lowercase()))
@@ -222,7 +226,7 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
         }),
         recipients,
         origin: traces,
-        envelope: origin::envelope(&root.fields),
+        envelope: origin::envelope(&fields),
         notes,
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use daimon_domain::{bounce::Action, status::EnhancedStatus};
 
-use crate::{fields::Fields, forms::Found, text};
+use crate::{encoded_word, fields::Fields, forms::Found, text};
 
 /// What the delivery-status parts of one message say.
 #[derive(Debug, Default)]
@@ -15,12 +15,17 @@ pub(crate) struct Status {
     pub(crate) original_envelope_id: Option<String>,
     pub(crate) envelope_from: Option<String>,
     pub(crate) recipients: Vec<Found>,
+    /// How many lines were read, and how many bytes of diagnostics.
+    pub(crate) lines: usize,
+    pub(crate) said: usize,
 }
 
 /// More recipients than any server reports at once.
 const MAX_RECIPIENTS: usize = 10_000;
-/// More groups than those recipients need.
-const MAX_GROUPS: usize = 2 * MAX_RECIPIENTS;
+/// More lines than their groups have.
+const MAX_LINES: usize = 30 * MAX_RECIPIENTS;
+/// Of what is said beyond this rules are not asked: 200 bytes for each of them.
+const MAX_SAID_BYTES: usize = 200 * MAX_RECIPIENTS;
 
 /// A host's name as in `dns; mx.example.org` (RFC 3464, 2.1.2).
 pub(crate) fn host(value: &str) -> String {
@@ -31,13 +36,18 @@ impl Status {
     /// Adds what one part says. Groups of fields stand between empty lines; a group that names a recipient is about it.
     pub(crate) fn add(&mut self, bytes: &[u8], notes: &mut Vec<String>) {
         let mut rest = bytes;
-        for _ in 0..MAX_GROUPS {
+        loop {
             let blank = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
             rest = rest.get(blank..).unwrap_or_default();
-            if rest.is_empty() || self.recipients.len() >= MAX_RECIPIENTS {
+            if rest.is_empty() {
+                break;
+            }
+            if self.recipients.len() >= MAX_RECIPIENTS || self.lines > MAX_LINES {
+                notes.push("The delivery status has more groups than are read.".to_owned());
                 break;
             }
             let (fields, end) = Fields::read(rest);
+            self.lines += fields.lines;
             rest = rest.get(end.max(1)..).unwrap_or_default();
             if !fields.is_empty() {
                 self.add_message_fields(&fields);
@@ -66,15 +76,17 @@ impl Status {
         if fields.first_of(&named).is_none() && fields.first_of(&["action", "status", "diagnostic-code"]).is_none() {
             return;
         }
-        let address =
-            named.iter().filter_map(|name| fields.get(name)).find_map(|value| text::first_address(after_type(&value)));
-        let bare =
-            || fields.first_of(&named).map(|value| after_type(&value).trim_matches(['<', '>', ' ']).to_lowercase());
+        let address = named.iter().filter_map(|name| fields.get(name)).find_map(|value| mailbox(&value));
+        let bare = || {
+            let value = fields.first_of(&named)?;
+            let value = after_type(&value).trim_matches(['<', '>', ' ']);
+            Some(text::cut(value, text::MAX_ADDRESS_BYTES).to_lowercase())
+        };
         let Some(address) = address.or_else(bare).filter(|address| !address.is_empty()) else {
             notes.push("A group of the delivery status names no recipient.".to_owned());
             return;
         };
-        let original = fields.get("original-recipient").and_then(|value| text::first_address(after_type(&value)));
+        let original = fields.get("original-recipient").and_then(|value| mailbox(&value));
         let status = fields.get("status");
         let status = status.as_deref().map(|value| value.split([' ', '(']).next().unwrap_or_default());
         let parsed = status.and_then(|text| text.parse::<EnhancedStatus>().ok());
@@ -95,6 +107,12 @@ impl Status {
             .filter(|value| !value.is_empty())
             .reduce(|all, next| all + " " + next)
             .unwrap_or_default();
+        let is_heard = self.said <= MAX_SAID_BYTES;
+        self.said += diagnostic.len();
+        if is_heard && self.said > MAX_SAID_BYTES {
+            notes.push(format!("What is said of those behind {address} is not weighed: it is too much."));
+        }
+        let diagnostic = if is_heard { encoded_word::decode(diagnostic).into_owned() } else { String::new() };
         self.recipients.push(Found {
             original: original.filter(|original| *original != address),
             address,
@@ -102,7 +120,7 @@ impl Status {
             action,
             comment: comment(fields),
             step: None,
-            text: text::decode_words(diagnostic).into_owned(),
+            text: diagnostic,
             remote_mta: fields.get("remote-mta").map(|value| {
                 after_type(&value).split([' ', '(']).find(|word| !word.is_empty()).unwrap_or_default().to_lowercase()
             }),
@@ -126,7 +144,28 @@ fn comment(fields: &Fields<'_>) -> String {
         .map(|(_, code)| format!("exit status {}", code.trim()));
     let category = fields.get("x-powermta-bouncecategory").map(|value| format!("bounce category: {value}"));
     let words = [behind_status, exit, category].into_iter().flatten().reduce(|all, next| all + "; " + &next);
-    text::decode_words(words.unwrap_or_default().into()).into_owned()
+    encoded_word::decode(words.unwrap_or_default().into()).into_owned()
+}
+
+/// The address in `rfc822; a@example.org` or, where only ASCII may stand, `utf-8; \x{4F50}@example.org` (RFC 6533, 3).
+fn mailbox(value: &str) -> Option<String> {
+    let address = after_type(value);
+    let is_utf8 = text::starts_with(value.trim_start(), "utf-8") && address.contains("\\x{");
+    if !is_utf8 {
+        return text::first_address(address);
+    }
+    let mut pieces = address.split("\\x{");
+    let mut plain = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let code = piece.split_once('}').and_then(|(hex, rest)| Some((u32::from_str_radix(hex, 16).ok()?, rest)));
+        if let Some((code, rest)) = code.and_then(|(code, rest)| Some((char::from_u32(code)?, rest))) {
+            plain.push(code);
+            plain.push_str(rest);
+        } else {
+            plain.extend(["\\x{", piece]);
+        }
+    }
+    text::first_address(&plain)
 }
 
 /// What follows `rfc822;`, `dns;`, `smtp;`.
@@ -134,5 +173,45 @@ fn after_type(value: &str) -> &str {
     match value.split_once(';') {
         Some((kind, rest)) if !kind.trim().contains([' ', '@']) => rest.trim(),
         _ => value.trim(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_in_unicode_is_read_where_only_ascii_may_stand() {
+        for (value, expected) in [
+            ("utf-8; \\x{4F50}\\x{85E4}@b.example", "佐藤@b.example"),
+            ("UTF-8;a\\x{2B}b@b.example", "a+b@b.example"),
+            ("utf-8; 佐藤@b.example", "佐藤@b.example"),
+            ("rfc822; <Sato@b.example>", "sato@b.example"),
+        ] {
+            assert_eq!(mailbox(value).as_deref(), Some(expected), "{value}");
+        }
+        assert_eq!(mailbox("utf-8; \\x{110000}"), None);
+    }
+
+    #[test]
+    fn what_is_said_of_too_many_is_noted_and_left_out() {
+        let (mut status, mut notes) = (Status::default(), Vec::new());
+        let said = "no ".repeat(1_000);
+        for number in 0..1_000 {
+            let group = format!("Final-Recipient: rfc822; a{number}@b.example\nDiagnostic-Code: smtp; {said}\n");
+            status.add(group.as_bytes(), &mut notes);
+        }
+        let heard = status.recipients.iter().filter(|found| !found.text.is_empty()).count();
+        assert_eq!((status.recipients.len(), heard, notes.len()), (1_000, MAX_SAID_BYTES / (said.len() - 1) + 1, 1));
+        status.add("A: b\n\n".repeat(MAX_LINES).as_bytes(), &mut notes);
+        assert_eq!(notes.len(), 2, "{notes:?}");
+    }
+
+    #[test]
+    fn what_is_too_long_for_an_address_is_cut() {
+        let mut status = Status::default();
+        let long = "a".repeat(100_000);
+        status.add(format!("Final-Recipient: rfc822; {long}@b.example\nAction: failed\n").as_bytes(), &mut Vec::new());
+        assert_eq!(status.recipients[0].address, "a".repeat(text::MAX_ADDRESS_BYTES));
     }
 }

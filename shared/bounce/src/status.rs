@@ -4,12 +4,17 @@ use std::borrow::Cow;
 
 use daimon_domain::status::{Class, EnhancedStatus};
 
+use crate::text;
+
 /// The reply codes of RFC 5321 and those that servers made up and kept.
 const REPLIES: &[u16] = &[
     421, 422, 430, 431, 432, 441, 442, 450, 451, 452, 453, 454, 455, 458, 471, 500, 501, 502, 503, 504, 510, 511, 512,
     513, 515, 517, 521, 523, 525, 530, 533, 534, 535, 540, 541, 542, 543, 550, 551, 552, 553, 554, 555, 556, 557, 559,
     570, 571, 572, 573, 574, 577, 579, 580, 582, 590,
 ];
+
+/// `5.999.999`.
+const MAX_STATUS_BYTES: usize = 9;
 
 /// The most telling status in the text: the first behind a reply code, then the first that says more than `x.0.0`,
 /// then the first.
@@ -66,9 +71,11 @@ pub(crate) fn find_reply(text: &str) -> Option<u16> {
 /// belong together. `text` has single spaces.
 pub(crate) fn without_repeats(text: &str) -> Cow<'_, str> {
     let first = text.match_indices('-').find_map(|(at, _)| {
-        let (reply, rest) = (text.get(at.checked_sub(3)?..at)?, text.get(at + 1..)?);
-        let status = rest.split(' ').next().filter(|word| word.parse::<EnhancedStatus>().is_ok())?;
+        let reply = text.get(at.checked_sub(3)?..at)?;
         reply.parse::<u16>().ok().filter(|code| REPLIES.contains(code))?;
+        // Not as far as the next space, which may be far away in a text of nothing but dashes.
+        let next = text::cut(text.get(at + 1..)?, MAX_STATUS_BYTES + 1);
+        let status = next.split(' ').next().filter(|word| word.parse::<EnhancedStatus>().is_ok())?;
         Some((at + 1 + status.len(), reply, status))
     });
     let Some((end, reply, status)) = first else { return Cow::Borrowed(text) };

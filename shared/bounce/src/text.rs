@@ -34,7 +34,7 @@ pub(crate) fn with_lf(bytes: &[u8], limit: usize) -> Cow<'_, [u8]> {
 /// Text in the charset it names, or in the one it seems to be in.
 pub(crate) fn decode_charset<'a>(bytes: &'a [u8], charset: Option<&str>) -> Cow<'a, str> {
     let is_iso_2022 = memchr::memchr_iter(0x1b, bytes).any(|at| bytes.get(at + 1) == Some(&b'$'));
-    let named = charset.and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes()));
+    let named = charset.and_then(|label| encoding_rs::Encoding::for_label_no_replacement(label.as_bytes()));
     // What ASCII or ISO-2022-JP is called and has eight bits is something else.
     let says_seven_bits = [encoding_rs::ISO_2022_JP, encoding_rs::WINDOWS_1252];
     let named = named.filter(|encoding| is_iso_2022 || !says_seven_bits.contains(encoding) || bytes.is_ascii());
@@ -56,14 +56,17 @@ fn japanese(bytes: &[u8]) -> Option<&'static encoding_rs::Encoding> {
     })
 }
 
-/// Decodes encoded words (RFC 2047); text without any stays as it is.
-pub(crate) fn decode_words(value: Cow<'_, str>) -> Cow<'_, str> {
-    if !value.contains("=?") {
-        return value;
+/// The bytes of a text in which two hexadecimal digits behind `sign` stand for one.
+pub(crate) fn with_hex_decoded(text: &str, sign: u8) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let hex = after.get(..2).filter(|hex| *first == sign && hex.iter().all(u8::is_ascii_hexdigit));
+        let byte = hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { after.get(2..).unwrap_or_default() } else { after };
     }
-    let line = format!("{value}\n");
-    let decoded = mail_parser::parsers::MessageStream::new(line.as_bytes()).parse_unstructured();
-    decoded.into_text().map_or(value, |text| Cow::Owned(text.into_owned()))
+    bytes
 }
 
 /// A date as mail programs write it.
@@ -162,6 +165,9 @@ fn character(entity: &str) -> Option<char> {
     }
 }
 
+/// Longer than that is no address: a path has 256 bytes (RFC 5321, 4.5.3.1.3), and some programs take more.
+pub(crate) const MAX_ADDRESS_BYTES: usize = 1_000;
+
 /// The addresses in a line, in lower case, without duplicates, as many as anybody wants to know.
 pub(crate) fn addresses(line: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -185,10 +191,10 @@ fn every_address(line: &str) -> impl Iterator<Item = String> {
         let after = line.get(at + 1..).unwrap_or_default();
         from = at + 1;
         let local = local_part(before);
-        if local.is_empty() {
+        let domain = domain(after).trim_end_matches(['.', '-', '_']);
+        if local.is_empty() || local.len() + domain.len() >= MAX_ADDRESS_BYTES {
             return None;
         }
-        let domain = domain(after).trim_end_matches(['.', '-', '_']);
         let is_host = domain == "localhost" || domain.contains(['.', ':']) && !domain.starts_with('.');
         is_host.then(|| lower(&[local, "@", domain].concat()))
     })
@@ -328,6 +334,13 @@ mod tests {
             assert_eq!(decode_charset(&bytes, charset), "宛先が見つかりません", "{} {charset:?}", encoding.name());
         }
         assert_eq!(decode_charset(b"gr\xfc\xdfe", Some("iso-8859-1")), "grüße");
+    }
+
+    #[test]
+    fn a_charset_that_browsers_refuse_hides_nothing() {
+        for charset in ["hz-gb-2312", "iso-2022-kr", "iso-2022-cn"] {
+            assert_eq!(decode_charset(b"<a@b.example>: no", Some(charset)), "<a@b.example>: no", "{charset}");
+        }
     }
 
     #[test]

@@ -93,11 +93,17 @@ const VALUES: &[&str] = &[
     "<",
     "a@b.example, ",
     "=?utf-8?q?a?= ",
+    "=?ab?q?x",
+    "=?utf-8?b?aaaa ",
+    "=?",
     "(",
+    "(auth)",
     "(a",
     ";",
     "; a=b",
+    "; boundary*0=a",
     "\"",
+    "\"\\",
     "\r\n\t@",
     "\r\n ",
     "auth=",
@@ -188,6 +194,18 @@ pub(crate) fn shapes() -> Vec<Shape> {
         ),
         Shape::new("lines like boundaries, 25 parts deep", &deep(), "--x\r\n", ""),
         Shape::new("boundaries of boundaries, 25 parts deep", &deep(), "--bbbbbbbbbbbb\r\n", ""),
+        Shape::new(
+            "parts of the smallest fields",
+            "Content-Type: multipart/mixed; boundary=b\r\n\r\n",
+            &format!("--b\r\n{}\r\n", "A:\r\n".repeat(4_000)),
+            "",
+        ),
+        Shape::new(
+            "groups of more fields than are read",
+            STATUS,
+            &format!("Final-Recipient: rfc822; a#@b.example\r\n{}\r\n", "A: b\r\n".repeat(53_000)),
+            "--b--\r\n",
+        ),
         Shape::new("JSON of text", "\r\n{\"Message\":\"", "\\\"", "\"}"),
         Shape::new(
             "JSON of fields",
@@ -207,6 +225,12 @@ pub(crate) fn shapes() -> Vec<Shape> {
             "\r\n   ----- The following addresses had permanent fatal errors -----\r\n",
             "<a#@b.example>\r\n",
             "   ----- Transcript of session follows -----\r\n550 no\r\n",
+        ),
+        Shape::new(
+            "sendmail's list above a long conversation",
+            "\r\n   ----- The following addresses had permanent fatal errors -----\r\n",
+            "<a#@b.example>\r\n",
+            &format!("   ----- Transcript of session follows -----\r\n{}", "550 whatever you try\r\n".repeat(100)),
         ),
         Shape::new(
             "sendmail's transcript",
@@ -238,10 +262,35 @@ pub(crate) fn shapes() -> Vec<Shape> {
     for piece in TAGS {
         shapes.push(Shape::new(&format!("HTML of {piece:?}"), "Content-Type: text/html\r\n\r\n", piece, ""));
     }
+    for (name, text) in [
+        ("dashes", "-".repeat(8_000)),
+        ("replies", "550-".repeat(2_000)),
+        ("beginnings of encoded words", "=?ab?q?x".repeat(1_000)),
+        ("words that rules ask for", rule_words(8_000)),
+    ] {
+        let group = format!(
+            "Final-Recipient: rfc822; a#@b.example\r\nAction: failed\r\nDiagnostic-Code: smtp; # {text}\r\n\r\n"
+        );
+        shapes.push(Shape::new(&format!("diagnostics of {name}"), STATUS, &group, "--b--\r\n"));
+        let field =
+            format!("{STATUS}Final-Recipient: rfc822; a@b.example\r\nAction: failed\r\nDiagnostic-Code: smtp; ");
+        shapes.push(Shape::new(&format!("one diagnostic of {name}"), &field, &text, "\r\n\r\n--b--\r\n"));
+    }
     for piece in GROUPS {
         shapes.push(Shape::new(&format!("a status of {piece:?}"), STATUS, piece, "\r\n--b--\r\n"));
     }
     shapes
+}
+
+/// What the rules look for, as much of it as there is room for.
+fn rule_words(bytes: usize) -> String {
+    let mut all = String::new();
+    for (_, file) in daimon_bounce::shipped_rules() {
+        for line in file.lines().filter(|line| line.starts_with("text = ")) {
+            all.extend(line.split('"').skip(1).step_by(2).flat_map(|word| [word, " "]));
+        }
+    }
+    all.chars().filter(char::is_ascii).take(bytes).collect()
 }
 
 /// Parts within parts, each boundary the start of the next.

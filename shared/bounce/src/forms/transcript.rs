@@ -1,6 +1,6 @@
 //! sendmail's form: the addresses that failed, then the conversation that went wrong.
 
-use super::{Found, heads};
+use super::{Found, MAX_RECIPIENTS, heads};
 use crate::{lexicon, status, step::Step, text};
 
 /// Where the list of addresses begins.
@@ -29,7 +29,7 @@ pub(super) fn read(lines: &[&str]) -> Vec<Found> {
     }
     let mut found: Vec<Found> = Vec::new();
     for line in list.and_then(|start| lines.get(start + 1..)).unwrap_or_default() {
-        if line.trim_start().starts_with("---") {
+        if line.trim_start().starts_with("---") || found.len() == MAX_RECIPIENTS {
             break;
         }
         let trimmed = line.trim();
