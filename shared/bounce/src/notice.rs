@@ -78,6 +78,10 @@ fn beginnings(pattern: &str) -> Option<Vec<String>> {
 /// More text than this is not searched.
 const MAX_BYTES: usize = 64 << 10;
 
+/// With these a report begins to show a conversation, whose last answer it repeats in its fields. Sendmail does not say
+/// there whose it is, where the host refused the sender. In lower case.
+const CONVERSING: &[&str] = &["while talking to", "<<< ", ">>> "];
+
 /// With these a report begins to quote another host, or the mail that it is about. In lower case.
 const QUOTING: &[&str] = &[
     " said:",
@@ -88,10 +92,19 @@ const QUOTING: &[&str] = &[
     "remote system",
     "remote mta",
     "smtp error from",
-    "while talking to",
     "connected to",
-    "<<< ",
-    ">>> ",
+    "refused to talk to me",         // Postfix
+    "following list of recipients:", // OpenSMTPD
+    "reason: 4",
+    "reason: 5",
+    "<-- ", // MDaemon
+    "--> ",
+    " says:",          // CommuniGate
+    "gave this error", // Exchange
+    "rejected your message",
+    "protocol returned",              // Domino
+    "undeliverable to the following", // GroupWise
+    "antwort lautet",
     "response was",
     "response from",
     "responded",
@@ -135,12 +148,14 @@ pub(crate) fn heard(told: &Told<'_>) -> Option<ProviderNotice> {
     if in_subject.is_some() {
         return in_subject;
     }
+    let is_conversation = first_of(CONVERSING, letter).is_some();
     let mut in_diagnostic = None;
     let mut in_answer = None;
     for recipient in told.diagnostics.iter().take(5) {
         let Some(text) = recipient.diagnostic.as_deref() else { continue };
         let Some(entry) = find(text, &lexicon::search(text)) else { continue };
-        let is_quoted = own_words(&text::lower(text)).len() < text.len() || recipient.remote_mta.is_some();
+        let is_quoted =
+            is_conversation || recipient.remote_mta.is_some() || own_words(&text::lower(text)).len() < text.len();
         let (found, place) = if is_quoted {
             (&mut in_answer, NoticePlace::Answer)
         } else {
@@ -163,8 +178,13 @@ pub(crate) fn heard(told: &Told<'_>) -> Option<ProviderNotice> {
 
 /// What stands before the first quotation. Nobody can tell where it ends: an answer has as many lines as its host likes.
 fn own_words(text: &str) -> &str {
-    let start = QUOTING.iter().filter_map(|words| text.find(words)).min();
+    let start = [QUOTING, CONVERSING].into_iter().filter_map(|words| first_of(words, text)).min();
     start.and_then(|start| text.get(..start)).unwrap_or(text)
+}
+
+/// Where the first of these stands.
+fn first_of(words: &[&str], text: &str) -> Option<usize> {
+    words.iter().filter_map(|words| text.find(words)).min()
 }
 
 fn notice(entry: &Entry, place: NoticePlace, said_by: Option<String>) -> ProviderNotice {

@@ -174,7 +174,8 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     {
         status = found;
     }
-    let is_in_fields = !status.recipients.is_empty();
+    // Without a word in the fields a diagnostic is what the letter says.
+    let is_in_fields = status.recipients.iter().any(|found| !found.text.is_empty());
     let mut recipients = Vec::new();
     if matches!(kind, Kind::Bounce | Kind::Delay | Kind::Delivered) {
         let default_action = if kind == Kind::Delay { Action::Delayed } else { Action::Failed };
