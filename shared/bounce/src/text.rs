@@ -120,7 +120,11 @@ pub(crate) fn without_html(html: &str) -> String {
         } else if name.eq_ignore_ascii_case("script") {
             hidden = Some("/script");
         } else if BLOCKS.iter().any(|block| name.eq_ignore_ascii_case(block)) {
-            out.push('\n');
+            // A table's cell within a row within a division ends one line, and leaves no empty ones.
+            let parts = ["br", "p", "/p", "hr"].iter().any(|tag| name.eq_ignore_ascii_case(tag));
+            if parts || !out.ends_with('\n') {
+                out.push('\n');
+            }
         }
         rest = tag_on.get(end + 1..).unwrap_or_default();
     }
@@ -192,7 +196,8 @@ fn every_address(line: &str) -> impl Iterator<Item = String> {
         from = at + 1;
         let local = local_part(before);
         let domain = domain(after).trim_end_matches(['.', '-', '_']);
-        if local.is_empty() || local.len() + domain.len() >= MAX_ADDRESS_BYTES {
+        // What stands in a link is its page's, not somebody's.
+        if local.is_empty() || local.starts_with("//") || local.len() + domain.len() >= MAX_ADDRESS_BYTES {
             return None;
         }
         let is_host = domain == "localhost" || domain.contains(['.', ':']) && !domain.starts_with('.');
@@ -207,7 +212,20 @@ fn domain(text: &str) -> &str {
         return text.get(..end + 2).unwrap_or_default();
     }
     let end = text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))).unwrap_or(text.len());
-    text.get(..end).unwrap_or_default()
+    let host = text.get(..end).unwrap_or_default();
+    // "a@b.exampleへ": Chinese, Japanese and Korean put no space there, and a label is in one script.
+    let mut in_ascii = false;
+    let particle = host.char_indices().find_map(|(at, c)| {
+        let is_particle = in_ascii && is_east_asian(c);
+        in_ascii = c.is_ascii_alphanumeric();
+        is_particle.then_some(at)
+    });
+    particle.and_then(|at| host.get(..at)).unwrap_or(host)
+}
+
+/// Of the scripts that are written without spaces, or put particles right behind a word.
+fn is_east_asian(c: char) -> bool {
+    matches!(c, '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}' | '\u{ff00}'..='\u{ffef}')
 }
 
 /// `192.0.2.1` or `IPv6:2001:db8::1`.
@@ -232,6 +250,10 @@ fn local_part(before: &str) -> &str {
     if local.starts_with("=?") {
         return local; // an encoded word where none may stand, kept as it was written
     }
+    let local = match local.char_indices().rev().find(|(_, c)| is_east_asian(*c)) {
+        Some((at, c)) if at + c.len_utf8() < local.len() => local.get(at + c.len_utf8()..).unwrap_or_default(),
+        Some(_) | None => local,
+    };
     let local = local.trim_start_matches(['\'', '`', '.', '-', '=']);
     // "rfc822;a@b", "mailto:a@b", "TO=a@b"
     local.rsplit_once('=').filter(|(name, _)| name.len() <= 4).map_or(local, |(_, value)| value)
@@ -349,6 +371,14 @@ mod tests {
             "<style>p{}</style><p>To <a href='mailto:a@b.example'>a@b.example</a><br>550&nbsp;&lt;no&gt;</p>",
         );
         assert_eq!(text.split_whitespace().collect::<Vec<_>>(), ["To", "a@b.example", "550", "<no>"]);
+    }
+
+    #[test]
+    fn an_address_ends_where_the_script_changes() {
+        assert_eq!(addresses("您发给wang@b.example的邮件"), ["wang@b.example"]);
+        assert_eq!(addresses("kim@b.example로 메일이"), ["kim@b.example"]);
+        assert_eq!(addresses("例@例え.example"), ["例@例え.example"]);
+        assert!(addresses("https://b.example/login?a@c.example").is_empty());
     }
 
     #[test]

@@ -220,6 +220,7 @@ pub(super) fn head(line: &str) -> Option<(String, &str)> {
     let starts_reason = after.is_empty()
         || after.starts_with([':', ',', ';', '(', '-', '.', '<'])
         || ["on ", "am ", "le "].iter().any(|word| after.starts_with(word))
+        || ["日時", "于 ", "於 "].iter().any(|word| after.starts_with(word))
         || after.starts_with("...")
         || token.contains("...")
         || after.starts_with(|c: char| c.is_ascii_digit())
