@@ -5,6 +5,7 @@ use std::{borrow::Cow, collections::HashMap};
 use daimon_domain::{
     bounce::{Action, Kind, Recipient, Report},
     origin::Origin,
+    reason::Reason,
 };
 
 use crate::{
@@ -13,11 +14,14 @@ use crate::{
     judge::{Beside, Judge},
     lexicon,
     mime::Part,
-    notice, origin, recognise,
-    recognise::Signs,
+    notice, origin,
+    phrases::List,
+    recognise,
+    recognise::{Named, Signs},
     report::{self, Status},
+    rules::{self, Failure},
     search::Hits,
-    text,
+    status, text,
 };
 
 /// More of the letter than this is not weighed.
@@ -131,10 +135,11 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     let subject = fields.decoded("subject").unwrap_or_default();
     let lower_subject = subject.to_lowercase();
     let subject_words = lexicon::search(&lower_subject);
-    let signs = Signs {
+    let mut signs = Signs {
         returns_original: pieces.original.is_some() || letter.original.is_some(),
         ..Signs::read(&fields, &lower_subject, &subject_words)
     };
+    signs.tells_cause = signs.from_system && status.recipients.is_empty() && tells_cause(&folded, &words);
     let returned = match (&pieces.original, letter.original) {
         (Some(bytes), _) => bytes.trim_ascii_start(),
         (None, Some(text)) => text.as_bytes(),
@@ -154,7 +159,8 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     let from = fields.get("from").as_deref().and_then(text::first_address).filter(|_| signs.from_system);
     let host = from.as_deref().and_then(|from| from.rsplit_once('@')).map(|(_, host)| host);
     let in_letter = if may_tell(&signs, &status) {
-        forms::read(&letter, &words, &own, host, &status.recipients)
+        let any = signs.null_sender && signs.tells_cause;
+        forms::read(&letter, &words, &own, host, &status.recipients, any)
     } else {
         Vec::new()
     };
@@ -163,8 +169,18 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     }
     let mut feedback_type = None;
     let notification = notification::read(&text);
-    let names = !in_letter.is_empty() || in_text.is_some();
-    let mut kind = kind(&pieces, &status, &signs, &subject_words, &words, names, &fields);
+    let named = match () {
+        () if in_letter.iter().any(|found| !own.contains(&found.address)) => Named::Others,
+        () if !in_letter.is_empty() || in_text.is_some() => Named::Reader,
+        () => Named::Nobody,
+    };
+    // Phishing dressed as a report names nobody but its reader, and wants something of him.
+    let is_bare = named != Named::Others && status.recipients.is_empty() && !signs.null_sender && !signs.header_fails;
+    let lures = is_bare && !signs.returns_original && lexicon::says(&words, List::Lures);
+    let mut kind = kind(&pieces, &status, &signs, &subject_words, &words, named, &fields);
+    if matches!(kind, Kind::Bounce | Kind::Delay) && (lures || recognise::is_transcript(&lower_subject, &folded)) {
+        kind = Kind::NotBounce;
+    }
     let notified;
     if let Some(found) = notification {
         (kind, status, notified, feedback_type) = (found.kind, found.status, found.original, found.feedback_type);
@@ -232,6 +248,33 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     }
 }
 
+/// Whether a text gives a cause for which mail is not delivered, by a code or by words.
+fn tells_cause(folded: &str, words: &Hits) -> bool {
+    let failure = Failure {
+        words,
+        status: None,
+        reply: None,
+        senders: [None, None],
+        step: None,
+        action: Action::Failed,
+        is_letter: false,
+    };
+    status::find_status(folded).is_some()
+        || rules::by_words(&failure).is_some_and(|rule| {
+            matches!(
+                rule.reason,
+                Reason::UserUnknown
+                    | Reason::MailboxFull
+                    | Reason::MailboxDisabled
+                    | Reason::HostUnknown
+                    | Reason::RecipientRefused
+                    | Reason::RateLimited
+                    | Reason::SenderRejected
+                    | Reason::IpBlocked
+            )
+        })
+}
+
 /// Whether a returned mail is a report itself.
 fn is_report(original: &Fields<'_>) -> bool {
     let content_type = original.get("content-type").unwrap_or_default().to_ascii_lowercase();
@@ -249,7 +292,7 @@ fn kind(
     signs: &Signs,
     subject: &Hits,
     letter: &Hits,
-    names: bool,
+    named: Named,
     fields: &Fields<'_>,
 ) -> Kind {
     let content_type = fields.get("content-type").unwrap_or_default().to_lowercase();
@@ -279,7 +322,7 @@ fn kind(
     if recognise::is_challenge(subject, letter) && !signs.header_fails {
         return Kind::Challenge;
     }
-    recognise::kind(signs, letter, names)
+    recognise::kind(signs, letter, named)
 }
 
 /// Joins what the machine-readable part and the letter say of the same address, and judges each.

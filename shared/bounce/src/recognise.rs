@@ -8,7 +8,7 @@ use daimon_domain::bounce::Kind;
 use crate::{
     fields::Fields,
     lexicon::{says, search},
-    phrases::{AUTOMATIC_SUBJECTS, List, SYSTEM_LOCALS},
+    phrases::{AUTOMATIC_SUBJECTS, List, SYSTEM_LOCALS, TRANSCRIPT_SUBJECTS},
     search::Hits,
     text,
 };
@@ -19,6 +19,8 @@ use crate::{
 pub(crate) struct Signs {
     /// From a mail system: mailer-daemon, postmaster, "Mail Delivery System", an empty sender.
     pub(crate) from_system: bool,
+    /// From a mailer-daemon, and nobody is called so.
+    pub(crate) from_daemon: bool,
     /// The subject tells of a failure.
     pub(crate) subject_fails: bool,
     /// The subject tells of a delay.
@@ -27,6 +29,8 @@ pub(crate) struct Signs {
     pub(crate) header_fails: bool,
     /// Sent with an empty envelope sender.
     pub(crate) null_sender: bool,
+    /// The text gives a cause for which mail is not delivered.
+    pub(crate) tells_cause: bool,
     /// The original, or its header, is in it.
     pub(crate) returns_original: bool,
     /// An answer to a mail, by a person or by a machine.
@@ -46,6 +50,7 @@ impl Signs {
             ["re:", "aw:", "sv:", "antw:", "fwd:", "fw:", "wg:"].iter().any(|prefix| subject.starts_with(prefix));
         Self {
             from_system: is_from_system(fields),
+            from_daemon: is_from_daemon(fields),
             subject_fails: !subject_replies && says(subject_words, List::FailingSubjects),
             subject_delays: says(subject_words, List::DelayedSubjects),
             header_fails: ["x-failed-recipients", "x-ms-embedded-report", "x-postfix-queue-id"]
@@ -58,6 +63,7 @@ impl Signs {
                     .is_some_and(|value| value.to_ascii_lowercase().contains("delivery-status"))
                 || fields.all("received").take(20).any(|line| line.contains("invoked for bounce")),
             null_sender: fields.get("return-path").is_some_and(|value| value.replace(' ', "") == "<>"),
+            tells_cause: false,
             returns_original: false,
             is_reply: subject_replies || (has("in-reply-to") && !subject.is_empty()),
             is_bulk: has("list-unsubscribe")
@@ -69,16 +75,35 @@ impl Signs {
                 || auto.starts_with("auto-generated")
                 || ["x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply"].iter().any(|name| has(name))
                 || fields.get("precedence").is_some_and(|value| value.trim().eq_ignore_ascii_case("auto_reply"))
-                || AUTOMATIC_SUBJECTS.iter().any(|words| subject.starts_with(words)),
+                || is_automatic_subject(subject),
         }
     }
 
     fn weight(&self) -> u8 {
         u8::from(self.from_system) * 2
+            + u8::from(self.from_daemon)
             + u8::from(self.subject_fails) * 2
             + u8::from(self.header_fails) * 3
             + u8::from(self.null_sender)
     }
+}
+
+/// Whether the subject, or what follows the brackets before it, begins as answering machines do.
+fn is_automatic_subject(subject: &str) -> bool {
+    let inside = subject.trim_start_matches(['[', '(', '【', '「', '<', '*', ' ']);
+    let behind = subject.split_once([']', ')', '】', '」']).map_or("", |(_, behind)| behind.trim_start());
+    AUTOMATIC_SUBJECTS.iter().any(|words| [subject, inside, behind].iter().any(|subject| subject.starts_with(words)))
+}
+
+/// Whether a mail server tells its own postmaster of a conversation; nobody's mail came back, unless its content was
+/// already on the way.
+pub(crate) fn is_transcript(subject: &str, letter: &str) -> bool {
+    TRANSCRIPT_SUBJECTS.iter().any(|words| subject.starts_with(words)) && !letter.contains("out: 354")
+}
+
+fn is_from_daemon(fields: &Fields<'_>) -> bool {
+    let from = fields.decoded("from").as_deref().and_then(text::first_address);
+    from.is_some_and(|from| from.starts_with("mailer-daemon@"))
 }
 
 /// Whether the sender is a mail system.
@@ -102,10 +127,22 @@ pub(crate) fn is_challenge(subject: &Hits, letter: &Hits) -> bool {
         || says(letter, List::Challenges) && says(letter, List::Tasks) && !says(letter, List::NoChallenge)
 }
 
+/// Whom the text names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Named {
+    Nobody,
+    /// The one who reads it.
+    Reader,
+    Others,
+}
+
 /// What a message without a machine-readable part is; `letter` is what was found in its text.
-pub(crate) fn kind(signs: &Signs, letter: &Hits, names_recipients: bool) -> Kind {
+pub(crate) fn kind(signs: &Signs, letter: &Hits, named: Named) -> Kind {
     let fails = says(letter, List::FailingWords);
-    let weight = signs.weight() + u8::from(fails) * 2;
+    let names_recipients = named != Named::Nobody;
+    // A mail system that names somebody else and a cause tells of a failure, whatever its language.
+    let names_others = signs.from_system && signs.tells_cause && named == Named::Others;
+    let weight = signs.weight() + u8::from(fails) * 2 + u8::from(names_others);
     let speaks_of_failure = signs.from_system || signs.header_fails || (signs.subject_fails && fails);
     if signs.is_automatic && !speaks_of_failure {
         return Kind::AutoReply;

@@ -179,13 +179,14 @@ fn has_header(text: &str, skip: usize) -> bool {
 }
 
 /// Everything the letter says of its recipients; `words` was found in it, `own` are the addresses of the sender, `host` is where the report comes from,
-/// `named` is what its machine-readable part names.
+/// `named` is what its machine-readable part names; with `any`, whoever else is named failed.
 pub(crate) fn read(
     letter: &Letter<'_>,
     words: &Hits,
     own: &[String],
     host: Option<&str>,
     named: &[Found],
+    any: bool,
 ) -> Vec<Found> {
     let transcribes = says(words, List::Transcripts);
     let mut only_own = None;
@@ -206,7 +207,15 @@ pub(crate) fn read(
         only_own = only_own.or(Some(found).filter(|found| !found.is_empty()));
     }
     let users = host.map(|host| local::read(&letter.lines, host)).unwrap_or_default();
-    if users.is_empty() { only_own.unwrap_or_default() } else { users }
+    if !users.is_empty() {
+        return users;
+    }
+    only_own.unwrap_or_else(|| {
+        let mut found = if any && named.is_empty() { sentence::read_any(&letter.lines) } else { Vec::new() };
+        found.retain(|found| !is_helper(&found.address));
+        // Where its reader is named, a mailbox of his is meant.
+        if found.iter().any(|found| own.contains(&found.address)) { Vec::new() } else { found }
+    })
 }
 
 /// Addresses to write to for help.

@@ -53,6 +53,73 @@ const SURELY_FAILS: &[&str] = &[
     "发送",
     "投递",
     "收件人",
+    "宛先",
+    "退回",
+    "寄給",
+    "寄送",
+    "寄達",
+    "傳送",
+    "收件者",
+    "受信者",
+    "수신자",
+    "수신인",
+    "받는 사람",
+    "받는사람",
+    "님께",
+    "전송",
+    "전달",
+    "발송",
+    "배달",
+    "получател",
+    "адресат",
+    "доставк",
+    "адресу",
+    "одержувач",
+    "доставит",
+    "доставити",
+    "отримувач",
+    "adresat",
+    "odbiorc",
+    "dostarcz",
+    "doręcz",
+    "příjemc",
+    "adresát",
+    "doruč",
+    "kézbesít",
+    "címzett",
+    "livra",
+    "destinatar",
+    "παραλήπτ",
+    "παραδο",
+    "alıcı",
+    "teslim",
+    "ileti",
+    "gönderil",
+    "người nhận",
+    "gửi",
+    "penerima",
+    "dikirim",
+    "terkirim",
+    "ผู้รับ",
+    "הנמען",
+    "נמסר",
+    "المستلم",
+    "تسليم",
+    "destinatário",
+    "destinatario",
+    "destinataire",
+    "délivr",
+    "livré",
+    "empfänger",
+    "ontvanger",
+    "afgelever",
+    "mottagar",
+    "levere",
+    "levert",
+    "modtager",
+    "mottaker",
+    "toimit",
+    "vastaanottaj",
 ];
 
 /// Words that mostly say so.
@@ -99,6 +166,16 @@ const MAY_FAIL: &[&str] = &["user", "recipient", "mailbox", "address", "account"
 pub(super) fn read(lines: &[&str]) -> Vec<Found> {
     let found = read_with(lines, &[SURELY_FAILS, LIKELY_FAILS]);
     if found.is_empty() { read_with(lines, &[MAY_FAIL]) } else { found }
+}
+
+/// In a language of which no word is known: every address but those to write to.
+pub(super) fn read_any(lines: &[&str]) -> Vec<Found> {
+    let mut found = read_with(lines, &[&["@"]]);
+    found.retain(|found| {
+        let local = found.address.split('@').next().unwrap_or_default();
+        !matches!(local, "postmaster" | "admin" | "administrator" | "webmaster" | "help" | "noc" | "security" | "root")
+    });
+    found
 }
 
 fn read_with(lines: &[&str], fails: &[&[&str]]) -> Vec<Found> {
