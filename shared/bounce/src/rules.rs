@@ -24,6 +24,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("networks.toml", include_str!("../rules/networks.toml")),
     ("services.toml", include_str!("../rules/services.toml")),
     ("certain.toml", include_str!("../rules/certain.toml")),
+    ("languages.toml", include_str!("../rules/languages.toml")),
     ("rate.toml", include_str!("../rules/rate.toml")),
     ("authentication.toml", include_str!("../rules/authentication.toml")),
     ("reputation.toml", include_str!("../rules/reputation.toml")),
