@@ -71,7 +71,7 @@ pub fn walk<P: Into<PathBuf>>(
 enum Step {
     /// Named by the caller: read whatever it holds.
     Named(PathBuf),
-    /// Found in a folder: read if it looks like mail.
+    /// Found in a folder: read if it is called `.eml` or looks like mail.
     Found(PathBuf),
     /// Found in `cur` or `new` of a Maildir.
     Maildir(PathBuf),
@@ -167,12 +167,12 @@ impl Walk {
     fn open(&mut self, path: String, from: Box<dyn Read>, only_mail: bool) -> io::Result<Option<MailFile>> {
         let mut reader = BufReader::new(from);
         let start = reader.fill_buf()?;
+        let holds_one = Path::new(&path).extension().is_some_and(|end| end.eq_ignore_ascii_case("eml"));
         if start.starts_with(b"From ") {
-            let holds_one = Path::new(&path).extension().is_some_and(|end| end.eq_ignore_ascii_case("eml"));
             self.mbox = Some(Mbox { path, reader, from_line: None, count: 0, holds_one });
             return Ok(None);
         }
-        if only_mail && !looks_like_mail(start) {
+        if only_mail && !holds_one && !looks_like_mail(start) {
             return Ok(None);
         }
         read_whole(path, &mut reader).map(Some)
@@ -346,8 +346,9 @@ mod tests {
         fs::write(folder.path().join("b.eml"), "Received: by x; Sat, 3 Jan 2026 01:05:34 +0000\r\nSubject: x\r\n\r\n")
             .unwrap();
         fs::write(folder.path().join("README.md"), "# Notes\n").unwrap();
+        fs::write(folder.path().join("without-header.eml"), "could not deliver your message\n").unwrap();
         let mails = all(folder.path());
-        assert_eq!(mails.len(), 1);
+        assert_eq!(mails.len(), 2, "a mail without a header is one if it is called so");
         assert_eq!(mails[0].delivered_at.unwrap().to_rfc3339(), "2026-01-03T01:05:34+00:00");
     }
 
