@@ -203,6 +203,34 @@ impl Client {
         Ok(self.get(&format!("/v1/incidents/{id}")).await?.body)
     }
 
+    /// Asks something of an incident, such as `contain`; whatever comes of it.
+    pub async fn ask(&self, incident: &str, what: &str, body: &Value) -> anyhow::Result<Answer> {
+        self.request(Method::POST, &format!("/v1/incidents/{incident}/{what}"), None, Some(body)).await
+    }
+
+    /// Sets a step of an incident's playbook.
+    pub async fn set_step(
+        &self,
+        incident: &str,
+        step: &str,
+        state: &str,
+        note: Option<&str>,
+    ) -> anyhow::Result<Answer> {
+        let path = format!("/v1/incidents/{incident}/steps/{step}");
+        let body = note.map_or(json!({ "state": state }), |note| json!({ "state": state, "note": note }));
+        self.request(Method::PUT, &path, None, Some(&body)).await
+    }
+
+    /// Replaces a mailbox's password.
+    pub async fn replace_password(&self, mailbox: &str, password: &str) -> anyhow::Result<()> {
+        let path = format!("/v1/mailboxes/{mailbox}");
+        let etag = self.get(&path).await?.etag.context("a mailbox without an ETag")?;
+        let body = json!({ "password": password });
+        let answer = self.request(Method::PUT, &format!("{path}/credential"), Some(&etag), Some(&body)).await?;
+        ensure!(answer.status == StatusCode::OK.as_u16(), "the password was not taken: {}", answer.body);
+        Ok(())
+    }
+
     /// All events, oldest first.
     pub async fn events(&self) -> anyhow::Result<Vec<Value>> {
         Ok(self.get("/v1/events?limit=200").await?.items())

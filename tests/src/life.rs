@@ -195,6 +195,30 @@ impl Person {
         Ok(())
     }
 
+    /// More of the thief's mail comes back: `count` of the real bounces in INBOX, of mail to other recipients, submitted later
+    /// `by` that much than theirs was. They come `at` that time.
+    pub async fn more_came_back(
+        &self,
+        servers: &ServersAt,
+        count: usize,
+        mark: &str,
+        by: TimeDelta,
+        at: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        let mut imap = self.open(servers).await?;
+        let bounces = imap.read_all("INBOX").await?.into_iter().filter_map(|mail| String::from_utf8(mail).ok());
+        let real: Vec<String> =
+            bounces.filter(|mail| mail.contains("MassSender") && !mail.contains(".again")).collect();
+        anyhow::ensure!(real.len() >= count, "only {} bounces are there to be taken", real.len());
+        for mail in real.iter().take(count) {
+            let renamed = (0..10).fold(redated(mail, by), |mail, digit| {
+                mail.replace(&format!("@mail{digit}"), &format!(".again{mark}@mail{digit}"))
+            });
+            imap.append("INBOX", renamed.as_bytes(), at).await?;
+        }
+        Ok(())
+    }
+
     /// Waits until INBOX holds `wanted` messages. Postfix and Dovecot are real and follow no clock of ours.
     pub async fn wait_for_mail(&self, servers: &ServersAt, wanted: u32) -> anyhow::Result<u32> {
         self.open(servers).await?.wait_for("INBOX", wanted, Duration::from_mins(1)).await
@@ -203,6 +227,24 @@ impl Person {
     fn domain(&self) -> &str {
         self.address.rsplit('@').next().unwrap_or_default()
     }
+}
+
+/// The same mail with every date in it moved.
+fn redated(mail: &str, by: TimeDelta) -> String {
+    const DAYS: [&str; 7] = ["Mon, ", "Tue, ", "Wed, ", "Thu, ", "Fri, ", "Sat, ", "Sun, "];
+    let (mut moved, mut rest) = (String::new(), mail);
+    while let Some(start) = DAYS.iter().filter_map(|day| rest.find(day)).min() {
+        let (before, from) = rest.split_at(start);
+        moved.push_str(before);
+        let date = [31, 30].iter().find_map(|length| {
+            let text = from.get(..*length)?;
+            Some((*length, DateTime::parse_from_rfc2822(text.trim()).ok()?))
+        });
+        let (length, shown) = date.map_or((5, None), |(length, date)| (length, Some((date + by).to_rfc2822())));
+        moved.push_str(shown.as_deref().unwrap_or(from.get(..length).unwrap_or_default()));
+        rest = from.get(length..).unwrap_or_default();
+    }
+    moved + rest
 }
 
 /// A plain letter.

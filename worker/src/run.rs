@@ -24,6 +24,8 @@ use crate::pool::{Jobs, announce, answer_drains, consume};
 use crate::read::{Left, Reader, Room};
 use crate::upkeep::upkeep;
 
+/// Incidents that are tended at once: each is a few statements, seldom a sign-in.
+const TEND_SLOTS: u16 = 4;
 /// Jobs may go on this long after the signal before their work is given back.
 const FINISH_WITHIN: Duration = Duration::from_secs(22);
 /// And this long to give it back.
@@ -98,7 +100,9 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
     loops.spawn(answer_drains(drains, places(), Arc::clone(&jobs), stop.clone()));
     let (rest, stopping) = (Arc::clone(&jobs), stop.clone());
     loops.spawn(async move { rest.give_back_rest(stopping).await });
-    for (kind, slots) in [(Kind::Poll, settings.poll_slots), (Kind::Deliver, settings.deliver_slots)] {
+    let slots_for =
+        [(Kind::Poll, settings.poll_slots), (Kind::Deliver, settings.deliver_slots), (Kind::Tend, TEND_SLOTS)];
+    for (kind, slots) in slots_for {
         loops.spawn(consume(kind, slots, places(), Arc::clone(&jobs), tasks.clone(), stop.clone()));
     }
 

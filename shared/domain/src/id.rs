@@ -110,6 +110,10 @@ ids! {
     BounceId = "bnc";
     /// One per mailbox and cause.
     IncidentId = "inc";
+    /// A sending that a tenant did on purpose.
+    CampaignId = "cmp";
+    /// A link to a ticket in somebody else's system.
+    TicketId = "tkt";
     /// Something that happened.
     EventId = "evt";
     /// Where an MSP wants to be told.

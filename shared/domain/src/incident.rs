@@ -1,7 +1,8 @@
 //! One per mailbox and cause: evidence, state and what to do.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::event::EventType;
 use crate::id::{IncidentId, MailboxId, TenantId};
 use crate::verdict::{EvidenceLine, Severity, Tier, Verdict};
 use crate::words;
@@ -26,6 +27,20 @@ words! {
     }
 }
 
+words! {
+    /// Why a person says that an incident is none.
+    Dismissal {
+        /// Nothing happened.
+        FalseAlarm = "false_alarm",
+        /// The mail was the owner's own, such as a newsletter: the same letters raise no alarm again.
+        ThisWasUs = "this_was_us",
+        /// Another incident is about the same.
+        Duplicate = "duplicate",
+        /// It is known, and nothing is done about it.
+        AcceptedRisk = "accepted_risk",
+    }
+}
+
 impl IncidentState {
     /// Whether new evidence updates it; otherwise it opens another.
     pub const fn is_live(self) -> bool {
@@ -34,6 +49,46 @@ impl IncidentState {
             Self::Closed | Self::Dismissed => false,
         }
     }
+
+    /// Whether somebody still has to shut the way in.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Open | Self::Reopened)
+    }
+
+    /// Whether the way in is shut, and it is not over yet.
+    pub const fn is_contained(self) -> bool {
+        matches!(self, Self::Contained | Self::Monitoring | Self::Recovered)
+    }
+}
+
+/// Nobody wants to be told for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snooze {
+    /// Until then.
+    pub until: DateTime<Utc>,
+    /// Why.
+    pub reason: String,
+    /// How sure we were: a higher tier wakes it.
+    pub tier: Tier,
+}
+
+/// What people and time have made of an incident.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Life {
+    /// Who works on it, in the MSP's own words.
+    pub assignee: Option<String>,
+    /// Until when nobody wants to be told.
+    pub snooze: Option<Snooze>,
+    /// Why it was said to be none.
+    pub dismissal: Option<Dismissal>,
+    /// Since when the old credential is refused, where that is proved.
+    pub refused_since: Option<DateTime<Utc>>,
+    /// When the last late bounce may come.
+    pub closes_at: Option<DateTime<Utc>>,
+    /// Bounces of mail from before the containment.
+    pub trailing: u32,
+    /// Recipients of mail from after it.
+    pub continued: u32,
 }
 
 /// What a technician works on.
@@ -75,4 +130,44 @@ pub struct Incident {
     pub last_bounce_at: DateTime<Utc>,
     /// When the way in was shut, for as long as it has not been opened again.
     pub contained_at: Option<DateTime<Utc>>,
+    /// What people and time have made of it.
+    pub life: Life,
+}
+
+/// A contained incident is watched for so long before it counts as stopped.
+pub const WATCHED: TimeDelta = TimeDelta::hours(24);
+/// How long mail from before the containment goes on coming back: the longest usual queue lifetime, 5 days (RFC 5321,
+/// 4.5.4.1), and as long again for the bounce itself.
+pub const TAIL: TimeDelta = TimeDelta::days(10);
+
+impl Incident {
+    /// When time alone moves it next, if it does.
+    pub fn due_at(&self) -> Option<DateTime<Utc>> {
+        let moves = match self.state {
+            IncidentState::Contained => self.contained_at.map(|at| at + WATCHED),
+            IncidentState::Recovered => self.life.closes_at,
+            IncidentState::Open
+            | IncidentState::Reopened
+            | IncidentState::Monitoring
+            | IncidentState::Closed
+            | IncidentState::Dismissed => None,
+        };
+        let wakes = self.life.snooze.as_ref().filter(|_| self.state.is_live()).map(|snooze| snooze.until);
+        moves.into_iter().chain(wakes).min()
+    }
+}
+
+/// An incident that has moved, and what goes with it into the same transaction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moved {
+    /// The incident as it is from now on.
+    pub incident: Incident,
+    /// What happened, for the story and the audit log: `contained`.
+    pub what: &'static str,
+    /// What is told.
+    pub event: EventType,
+    /// Steps of the playbook that are ours, and done by this.
+    pub settled: Vec<&'static str>,
+    /// Steps that have to be done once more.
+    pub repeated: Vec<&'static str>,
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod bounce;
+pub mod campaign;
 pub mod clock;
 pub mod delivery;
 pub mod event;

@@ -11,6 +11,8 @@ words! {
         Poll = "poll",
         /// A webhook to send.
         Deliver = "deliver",
+        /// An incident that time moves, or of which something is to be looked at.
+        Tend = "tend",
     }
 }
 
@@ -21,7 +23,7 @@ pub struct Hint {
     pub msp: MspId,
     /// Of which tenant.
     pub tenant: TenantId,
-    /// The mailbox or the delivery.
+    /// The mailbox, the delivery or the incident.
     pub id: uuid::Uuid,
 }
 

@@ -6,7 +6,7 @@
 use aws_lc_rs::aead::{self, AES_256_GCM, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hmac;
 use daimon_domain::clock::Entropy;
-use daimon_domain::id::{EndpointId, KeyId, MailboxId, MspId, TenantId};
+use daimon_domain::id::{EndpointId, IncidentId, KeyId, MailboxId, MspId, TenantId};
 use uuid::Uuid;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -44,6 +44,11 @@ impl Aad {
     /// The secret a mailbox is signed in to with.
     pub const fn mailbox_secret(msp: MspId, tenant: TenantId, mailbox: MailboxId) -> Self {
         Self { msp, tenant: Some(tenant), row: Some(mailbox.as_uuid()), column: "sealed_secret" }
+    }
+
+    /// What a mailbox was signed in to with before an incident's containment.
+    pub const fn old_credential(msp: MspId, tenant: TenantId, incident: IncidentId) -> Self {
+        Self { msp, tenant: Some(tenant), row: Some(incident.as_uuid()), column: "old_credential" }
     }
 
     /// An answer that is kept for a caller who may ask again; it can show a secret that is shown once.

@@ -302,3 +302,29 @@ pub async fn list(tx: &mut MspTx, filter: &BounceFilter, page: Page<BounceId>) -
     .await?;
     Ok(page.cut(rows.into_iter().map(Bounce::try_from).collect::<Result<_, _>>()?))
 }
+
+/// The letters that the bounces of an incident were about, the most frequent first.
+pub async fn templates(tx: &mut MspTx, incident: IncidentId) -> Result<Vec<String>, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"select template as "template!" from bounce where incident_id = $1 and template is not null
+        group by template order by count(*) desc, template limit 1000"#,
+        incident.as_uuid()
+    )
+    .fetch_all(tx.conn())
+    .await?)
+}
+
+/// To how many recipients mail of an incident went out through the own provider after `at`, by times that can be trusted.
+pub async fn sent_after(tx: &mut MspTx, incident: IncidentId, at: DateTime<Utc>) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"select count(distinct recipient_hash) as "recipients!" from bounce
+        where incident_id = $1 and observation ->> 'is_own_origin' = 'true'
+            and observation ->> 'is_unexpected' = 'true'
+            and observation -> 'submitted' ->> 'source' in ('own_received', 'own_arrival')
+            and (observation -> 'submitted' ->> 'at')::timestamptz > $2"#,
+        incident.as_uuid(),
+        at
+    )
+    .fetch_one(tx.conn())
+    .await?)
+}

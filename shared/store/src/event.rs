@@ -5,12 +5,14 @@
 //! lock, when somebody asks for the list.
 
 use chrono::{DateTime, Utc};
-use daimon_domain::event::Event;
-use daimon_domain::id::{EventId, TenantId};
+use daimon_domain::clock::Entropy;
+use daimon_domain::delivery::{Delivery, DeliveryState};
+use daimon_domain::event::{Event, EventType};
+use daimon_domain::id::{DeliveryId, EventId, TenantId};
 use daimon_domain::verdict::Severity;
 use uuid::Uuid;
 
-use crate::{MspTx, StoreError, row};
+use crate::{MspTx, StoreError, delivery, endpoint, row};
 
 /// How many events get their position at once.
 const BATCH: i64 = 5_000;
@@ -68,6 +70,45 @@ pub async fn insert(
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// What is to be told.
+#[derive(Clone, Debug)]
+pub struct New {
+    /// What happened.
+    pub kind: EventType,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The body, as `daimon_verdict::telling` writes it.
+    pub body: String,
+}
+
+/// Stores an event and a delivery for each endpoint that wants it; answers the deliveries, to be hinted after the commit.
+pub async fn tell(
+    tx: &mut MspTx,
+    new: New,
+    tenant: Option<TenantId>,
+    severity: Option<Severity>,
+    entropy: &dyn Entropy,
+) -> Result<Vec<DeliveryId>, StoreError> {
+    let New { kind, at, body } = new;
+    let event = Event { id: EventId::new(at, entropy), kind, occurred_at: at, body };
+    insert(tx, &event, tenant, severity).await?;
+    let wanted = endpoint::for_event(tx, kind, severity, tenant).await?;
+    let deliveries: Vec<Delivery> = wanted
+        .into_iter()
+        .map(|endpoint| Delivery {
+            id: DeliveryId::new(at, entropy),
+            event: event.id,
+            endpoint,
+            state: DeliveryState::Pending,
+            attempts: 0,
+            next_attempt_at: Some(at),
+            created_at: at,
+        })
+        .collect();
+    delivery::insert_many(tx, tenant, &deliveries).await?;
+    Ok(deliveries.into_iter().map(|delivery| delivery.id).collect())
 }
 
 /// Reads one event; `None` also when it is outside the wall.

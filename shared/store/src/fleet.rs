@@ -1,7 +1,7 @@
 //! The few questions that span MSPs, asked by a role that may read ids and due times and nothing else.
 
 use chrono::{DateTime, Utc};
-use daimon_domain::id::{DeliveryId, MailboxId, MspId, TenantId};
+use daimon_domain::id::{DeliveryId, IncidentId, MailboxId, MspId, TenantId};
 use sqlx::postgres::PgPool;
 use uuid::Uuid;
 
@@ -29,12 +29,18 @@ pub struct Busy {
     pub due_deliveries: i64,
     /// Deliveries being sent.
     pub leased_deliveries: i64,
+    /// Incidents that time moves, or of which something is to be looked at.
+    pub due_incidents: i64,
 }
 
 impl Busy {
     /// Nothing due and nothing in flight.
     pub const fn is_idle(self) -> bool {
-        self.due_mailboxes == 0 && self.leased_mailboxes == 0 && self.due_deliveries == 0 && self.leased_deliveries == 0
+        self.due_mailboxes == 0
+            && self.leased_mailboxes == 0
+            && self.due_deliveries == 0
+            && self.leased_deliveries == 0
+            && self.due_incidents == 0
     }
 }
 
@@ -103,6 +109,30 @@ impl Fleet {
         Ok(rows.into_iter().map(|row| due(row.msp_id, row.tenant_id, row.delivery_id)).collect())
     }
 
+    /// Incidents that time moves, or of which something is to be looked at.
+    #[tracing::instrument(name = "store.fleet.due_incidents", skip_all)]
+    pub async fn due_incidents(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Due<IncidentId>>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select msp_id as "msp_id!", tenant_id as "tenant_id!", incident_id as "incident_id!"
+            from (
+                select msp_id, tenant_id, incident_id from incident where due_at <= $1
+                union
+                select msp_id, tenant_id, incident_id from old_credential where next_try_at <= $1
+            ) as due
+            limit $2"#,
+            now,
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let due = |msp: Uuid, tenant: Uuid, id: Uuid| Due {
+            msp: MspId::from_uuid(msp),
+            tenant: Some(TenantId::from_uuid(tenant)),
+            id: IncidentId::from_uuid(id),
+        };
+        Ok(rows.into_iter().map(|row| due(row.msp_id, row.tenant_id, row.incident_id)).collect())
+    }
+
     /// How much is due or in flight at `now`.
     pub async fn busy(&self, now: DateTime<Utc>) -> Result<Busy, StoreError> {
         let counts = sqlx::query!(
@@ -112,7 +142,9 @@ impl Fleet {
                 (select count(*) from mailbox where lease_until > $1) as "leased_mailboxes!",
                 (select count(*) from delivery where state = 'pending'
                     and next_attempt_at <= $1 and (lease_until is null or lease_until <= $1)) as "due_deliveries!",
-                (select count(*) from delivery where state = 'pending' and lease_until > $1) as "leased_deliveries!""#,
+                (select count(*) from delivery where state = 'pending' and lease_until > $1) as "leased_deliveries!",
+                (select count(*) from incident where due_at <= $1)
+                    + (select count(*) from old_credential where next_try_at <= $1) as "due_incidents!""#,
             now
         )
         .fetch_one(&self.pool)
@@ -122,6 +154,7 @@ impl Fleet {
             leased_mailboxes: counts.leased_mailboxes,
             due_deliveries: counts.due_deliveries,
             leased_deliveries: counts.leased_deliveries,
+            due_incidents: counts.due_incidents,
         })
     }
 

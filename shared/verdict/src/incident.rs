@@ -1,10 +1,11 @@
 //! What an assessment does to the incidents of a mailbox: one per cause, updated and never doubled.
 
+use chrono::{DateTime, Utc};
 use daimon_domain::id::{IncidentId, MailboxId};
-use daimon_domain::incident::{Incident, IncidentState};
+use daimon_domain::incident::Incident;
 use daimon_domain::verdict::Verdict;
 
-use crate::Assessment;
+use crate::{Assessment, life};
 
 /// What to do with a mailbox's incidents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,31 +48,68 @@ pub fn dedup_key(mailbox: MailboxId, verdict: Verdict) -> String {
 /// An incident whose cause could not be told becomes that of the cause that is found; its key stays, so it is found
 /// by its key first.
 pub fn decide(mailbox: MailboxId, live: &[Incident], assessment: &Assessment) -> Move {
+    let is_tail = |incident: &&Incident| incident.state.is_contained() && life::has_a_tail(incident.verdict);
+    if assessment.is_continued_abuse()
+        && let Some(incident) = live.iter().find(is_tail)
+    {
+        return Move::Update { incident: incident.id, is_news: true, reopens: true };
+    }
     let key = dedup_key(mailbox, assessment.verdict);
     let by_key = live.iter().find(|incident| incident.dedup_key == key);
     let found = by_key
         .or_else(|| live.iter().find(|incident| incident.verdict == assessment.verdict))
         .or_else(|| live.iter().find(|incident| incident.verdict == Verdict::Undetermined));
     match found {
-        // "Nothing" is told by closing, which people and the countdown do.
-        _ if assessment.verdict == Verdict::Legit => Move::None,
+        // "Nothing" is told by closing, which people and the countdown do; late bounces are counted meanwhile.
+        _ if assessment.verdict == Verdict::Legit => match live.iter().find(is_tail) {
+            Some(incident) if !is_counted(incident, assessment) => {
+                Move::Update { incident: incident.id, is_news: false, reopens: false }
+            }
+            Some(_) | None => Move::None,
+        },
         None if assessment.wants_incident => Move::Open,
         None => Move::None,
         Some(incident) if !assessment.wants_incident && incident.verdict != assessment.verdict => Move::None,
         Some(incident) => {
-            let reopens = assessment.is_continued_abuse()
-                && matches!(
-                    incident.state,
-                    IncidentState::Contained | IncidentState::Monitoring | IncidentState::Recovered
-                );
-            let is_news = reopens
-                || incident.verdict != assessment.verdict
+            let is_news = incident.verdict != assessment.verdict
                 || incident.tier != assessment.tier
                 || incident.severity != assessment.severity;
             let is_same = !is_news
-                && incident.bounces == assessment.bounces
+                && incident.bounces >= assessment.bounces
+                && is_counted(incident, assessment)
                 && incident.unexpected_recipients == assessment.unexpected_recipients;
-            if is_same { Move::None } else { Move::Update { incident: incident.id, is_news, reopens } }
+            if is_same { Move::None } else { Move::Update { incident: incident.id, is_news, reopens: false } }
         }
     }
+}
+
+/// Whether the incident knows how many late bounces came, if it counts them.
+fn is_counted(incident: &Incident, assessment: &Assessment) -> bool {
+    !life::has_a_tail(incident.verdict)
+        || (incident.life.trailing, incident.life.continued) == (assessment.trailing, assessment.continued)
+}
+
+/// What the assessment makes of an incident that it updates.
+pub fn updated(before: &Incident, assessment: &Assessment, now: DateTime<Utc>) -> Incident {
+    let mut after = Incident {
+        // What was gathered may have begun anew meanwhile; the incident remembers.
+        bounces: assessment.bounces.max(before.bounces),
+        sequence: before.sequence + 1,
+        updated_at: now,
+        last_bounce_at: assessment.last_bounce_at.unwrap_or(before.last_bounce_at).max(before.last_bounce_at),
+        ..before.clone()
+    };
+    if life::has_a_tail(before.verdict) {
+        (after.life.trailing, after.life.continued) = (assessment.trailing, assessment.continued);
+    }
+    // A cause that has calmed down is not taken back: closing tells of that.
+    if assessment.verdict != Verdict::Legit {
+        after.verdict = assessment.verdict;
+        after.tier = assessment.tier;
+        after.severity = assessment.severity;
+        after.score_db = assessment.score_db;
+        after.unexpected_recipients = assessment.unexpected_recipients;
+        after.evidence.clone_from(&assessment.evidence);
+    }
+    after
 }

@@ -8,6 +8,7 @@ mod explain;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use daimon_domain::incident::TAIL;
 use daimon_domain::verdict::{Severity, Tier, Verdict};
 use serde::{Deserialize, Serialize};
 
@@ -26,8 +27,6 @@ const CALM_DB: f64 = 10.0;
 const CALM: TimeDelta = TimeDelta::hours(48);
 /// Clocks differ and queues lag: mail sent this soon after a password change may have been sent before it.
 const CONTAINED_MARGIN: TimeDelta = TimeDelta::minutes(10);
-/// The longest queue lifetime (5 d) and as long again for the bounce.
-const TAIL: TimeDelta = TimeDelta::days(10);
 
 /// What is remembered of a mailbox.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -97,6 +96,13 @@ impl State {
     /// The password was changed and every session ended at that time: older mail is trailing from now on.
     pub fn contained(&mut self, at: DateTime<Utc>) {
         self.contained_at = Some(at);
+        self.trailing = 0;
+        self.continued.clear();
+    }
+
+    /// What was contained is over, or was none: what comes from now on is a matter of its own.
+    pub fn forget_containment(&mut self) {
+        self.contained_at = None;
         self.trailing = 0;
         self.continued.clear();
     }

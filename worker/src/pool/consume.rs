@@ -94,6 +94,10 @@ async fn due(kind: Kind, max: usize, fleet: &Fleet, time: &Time) -> Result<Vec<H
             let due = fleet.due_deliveries(now, limit).await?;
             due.iter().map(|due| hint(place(due), due.id.as_uuid())).collect()
         }
+        Kind::Tend => {
+            let due = fleet.due_incidents(now, limit).await?;
+            due.iter().map(|due| hint(place(due), due.id.as_uuid())).collect()
+        }
     })
 }
 

@@ -82,7 +82,7 @@ pub(super) async fn commit(ctx: &Reader, work: &mut Work, mut found: Found) -> R
     tx.commit().await?;
     work.memory = memory;
     work.passed(found.folder, found.checkpoint);
-    ctx.hint_deliveries(work, &deliveries).await;
+    ctx.hint_deliveries(work.wall.msp, work.tenant.id, &deliveries).await;
     Ok(())
 }
 

@@ -4,16 +4,18 @@ use chrono::{DateTime, Utc};
 use daimon_domain::clock::Entropy;
 use daimon_domain::event::EventType;
 use daimon_domain::id::{DeliveryId, IncidentId};
-use daimon_domain::incident::{Incident, IncidentState};
+use daimon_domain::incident::{Incident, IncidentState, Life, Moved};
 use daimon_store::{MspTx, StoreError, incident};
-use daimon_verdict::{Assessment, Move, decide, dedup_key};
+use daimon_verdict::life::{self, Change};
+use daimon_verdict::telling::body;
+use daimon_verdict::{Assessment, Move, decide, dedup_key, updated};
 
 use super::memory::Memory;
 use super::tell::{self, Subject, of_incident, of_mailbox};
 
 /// What became of it.
 #[derive(Default)]
-pub(super) struct Moved {
+pub(super) struct Became {
     /// The incident that the newest bounces belong to.
     pub(super) incident: Option<IncidentId>,
     /// To be hinted after the commit.
@@ -28,26 +30,28 @@ pub(super) async fn move_on(
     live: &[Incident],
     now: DateTime<Utc>,
     entropy: &dyn Entropy,
-) -> Result<Moved, StoreError> {
+) -> Result<Became, StoreError> {
     let assessment = memory.state.assess(now);
-    let mut moved = Moved::default();
+    let mut moved = Became::default();
     match decide(subject.mailbox.id, live, &assessment) {
         Move::Open => {
             let opened = open(subject, &assessment, now, entropy);
             incident::insert(tx, &opened).await?;
             memory.opened(opened.id);
             moved.incident = Some(opened.id);
-            moved.deliveries.extend(record(tx, subject, &opened, EventType::IncidentOpened, now, entropy).await?);
+            moved
+                .deliveries
+                .extend(record(tx, subject, &opened, EventType::IncidentOpened, false, now, entropy).await?);
         }
         Move::Update { incident: id, is_news, reopens } => {
             moved.incident = Some(id);
             if let Some(before) = live.iter().find(|incident| incident.id == id) {
-                let after = updated(before, &assessment, reopens, now);
-                let is_written = incident::update(tx, &after).await?;
-                if is_written && is_news {
-                    let kind = if reopens { EventType::IncidentReopened } else { EventType::IncidentUpdated };
-                    moved.deliveries.extend(record(tx, subject, &after, kind, now, entropy).await?);
-                }
+                let after = updated(before, &assessment, now);
+                moved.deliveries.extend(if reopens {
+                    reopen(tx, subject, &after, now, entropy).await?
+                } else {
+                    update(tx, subject, after, is_news, now, entropy).await?
+                });
             }
         }
         Move::None => {
@@ -86,44 +90,96 @@ fn open(subject: Subject<'_>, assessment: &Assessment, now: DateTime<Utc>, entro
         first_bounce_at: assessment.first_bounce_at.unwrap_or(now),
         last_bounce_at: assessment.last_bounce_at.unwrap_or(now),
         contained_at: None,
+        life: Life::default(),
     }
 }
 
-fn updated(before: &Incident, assessment: &Assessment, reopens: bool, now: DateTime<Utc>) -> Incident {
-    Incident {
-        verdict: assessment.verdict,
-        tier: assessment.tier,
-        severity: assessment.severity,
-        state: if reopens { IncidentState::Reopened } else { before.state },
-        score_db: assessment.score_db,
-        bounces: assessment.bounces,
-        unexpected_recipients: assessment.unexpected_recipients,
-        evidence: assessment.evidence.clone(),
-        sequence: before.sequence + 1,
-        updated_at: now,
-        last_bounce_at: assessment.last_bounce_at.unwrap_or(before.last_bounce_at).max(before.last_bounce_at),
-        ..before.clone()
-    }
+/// Mail went out after the mailbox had been secured: what was done is to be done again.
+async fn reopen(
+    tx: &mut MspTx,
+    subject: Subject<'_>,
+    before: &Incident,
+    now: DateTime<Utc>,
+    entropy: &dyn Entropy,
+) -> Result<Vec<DeliveryId>, StoreError> {
+    let Ok(moved) = life::change(before, Change::Reopen, &life::Settled::new(), now) else { return Ok(Vec::new()) };
+    let note = format!(
+        "Mail to {} recipients was submitted after the containment: look for sessions, app passwords, OAuth grants, a second \
+         mailbox, malware.",
+        moved.incident.life.continued
+    );
+    write(tx, subject, &moved, Some(note), entropy).await
 }
 
-/// A line in the incident's story, and the event.
+/// Numbers grow; where that is news, people are told, unless they want to hear nothing.
+async fn update(
+    tx: &mut MspTx,
+    subject: Subject<'_>,
+    mut after: Incident,
+    is_news: bool,
+    now: DateTime<Utc>,
+    entropy: &dyn Entropy,
+) -> Result<Vec<DeliveryId>, StoreError> {
+    let is_asleep = after.life.snooze.as_ref().is_some_and(|snooze| after.tier <= snooze.tier);
+    let is_woken = after.life.snooze.is_some() && !is_asleep;
+    if is_woken {
+        after.life.snooze = None;
+    }
+    if !incident::update(tx, &after).await? || !(is_news || is_woken) {
+        return Ok(Vec::new());
+    }
+    if is_woken {
+        let note = Some("surer than when it was snoozed".to_owned());
+        let entry = incident::Entry { at: now, what: "woken".to_owned(), who: "daimon".to_owned(), note };
+        incident::add_entry(tx, &after, &entry).await?;
+    }
+    record(tx, subject, &after, EventType::IncidentUpdated, is_asleep, now, entropy).await
+}
+
+/// Writes a move of ours. Nothing, when somebody else was faster.
+pub(super) async fn write(
+    tx: &mut MspTx,
+    subject: Subject<'_>,
+    moved: &Moved,
+    note: Option<String>,
+    entropy: &dyn Entropy,
+) -> Result<Vec<DeliveryId>, StoreError> {
+    let incident = &moved.incident;
+    let told = body(moved.event, incident.updated_at, &of_incident(subject, incident));
+    let by = incident::Note { who: "daimon".to_owned(), note };
+    let Some(deliveries) = incident::write_move(tx, moved, &by, Some(told), entropy).await? else {
+        return Ok(Vec::new());
+    };
+    log(incident, moved.event, moved.what);
+    Ok(deliveries)
+}
+
+fn log(moved: &Incident, kind: EventType, what: &str) {
+    let id = moved.id;
+    tracing::info!(
+        incident.id = %id, mailbox.id = %moved.mailbox, verdict = %moved.verdict, tier = %moved.tier, event = %kind,
+        "incident {id} of mailbox {}: {what}", moved.mailbox
+    );
+    metrics::counter!("daimon_incident_moves_total", "event" => kind.as_str(), "verdict" => moved.verdict.as_str())
+        .increment(1);
+}
+
+/// A line in the incident's story and, unless it is asleep, the event.
 async fn record(
     tx: &mut MspTx,
     subject: Subject<'_>,
     moved: &Incident,
     kind: EventType,
+    is_asleep: bool,
     now: DateTime<Utc>,
     entropy: &dyn Entropy,
 ) -> Result<Vec<DeliveryId>, StoreError> {
     let what = kind.as_str().trim_start_matches("incident.").to_owned();
     let note = Some(format!("{} ({}), {} dB ahead", moved.verdict, moved.tier, moved.score_db));
+    log(moved, kind, &what);
     incident::add_entry(tx, moved, &incident::Entry { at: now, what, who: "daimon".to_owned(), note }).await?;
-    let id = moved.id;
-    tracing::info!(
-        incident.id = %id, mailbox.id = %moved.mailbox, verdict = %moved.verdict, tier = %moved.tier, event = %kind,
-        "incident {id} of mailbox {} moved", moved.mailbox
-    );
-    metrics::counter!("daimon_incident_moves_total", "event" => kind.as_str(), "verdict" => moved.verdict.as_str())
-        .increment(1);
+    if is_asleep {
+        return Ok(Vec::new());
+    }
     tell::tell(tx, subject, kind, Some(moved.severity), &of_incident(subject, moved), now, entropy).await
 }

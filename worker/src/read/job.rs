@@ -6,7 +6,7 @@ use std::time::Instant;
 use chrono::TimeDelta;
 use daimon_boot::time::Time;
 use daimon_domain::clock::Clock;
-use daimon_domain::id::{DeliveryId, MailboxId, MspId};
+use daimon_domain::id::{DeliveryId, MailboxId, MspId, TenantId};
 use daimon_domain::job::JobEnd;
 use daimon_domain::mailbox::ConnectionFault;
 use daimon_domain::scope::Wall;
@@ -94,9 +94,9 @@ impl PollError {
 
 impl Reader {
     /// Says that deliveries wait. Without Redis they are found in Postgres.
-    pub(super) async fn hint_deliveries(&self, work: &Work, deliveries: &[DeliveryId]) {
+    pub(super) async fn hint_deliveries(&self, msp: MspId, tenant: TenantId, deliveries: &[DeliveryId]) {
         let ids: Vec<_> = deliveries.iter().map(|id| id.as_uuid()).collect();
-        if let Err(error) = self.queue.push_many(Kind::Deliver, work.tenant.id, work.wall.msp, &ids).await {
+        if let Err(error) = self.queue.push_many(Kind::Deliver, tenant, msp, &ids).await {
             tracing::debug!(error = %error, "deliveries were not hinted");
         }
     }
@@ -156,7 +156,7 @@ async fn take(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<Work>, S
     let now = ctx.time.now();
     let mut tx = ctx.db.begin(&Wall::whole(msp)).await?;
     let Some((mailbox, lease)) = mailbox::lease(&mut tx, id, now, now + ctx.lease).await? else { return Ok(None) };
-    match Work::read(&mut tx, mailbox, lease, &ctx.master).await? {
+    match Work::read(&mut tx, mailbox, lease, &ctx.master, now).await? {
         Taken::Work(work) => {
             in_hand::take(&mut tx, work.tenant.id, id, &lease, &InHand::nothing_of("", false), now).await?;
             tx.commit().await?;

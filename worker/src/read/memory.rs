@@ -8,10 +8,10 @@ use std::collections::{BTreeSet, VecDeque};
 
 use chrono::{DateTime, Utc};
 use daimon_domain::id::IncidentId;
-use daimon_domain::incident::{Incident, IncidentState};
+use daimon_domain::incident::Incident;
 use daimon_domain::verdict::{Tier, Verdict};
 use daimon_store::mailbox::DetectorState;
-use daimon_verdict::{Habits, State};
+use daimon_verdict::{Habits, State, life};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -144,14 +144,21 @@ impl Memory {
             self.state.reset();
         }
         self.live = now_live;
-        let contained = live.iter().find(|incident| {
-            matches!(incident.state, IncidentState::Contained | IncidentState::Monitoring | IncidentState::Recovered)
-        });
+        let contained =
+            live.iter().find(|incident| incident.state.is_contained() && life::has_a_tail(incident.verdict));
         let since = contained.and_then(|incident| Some((incident.id, incident.contained_at?)));
-        if let Some((_, at)) = since.filter(|_| since != self.contained_since) {
-            self.state.contained(at);
+        match (since, self.contained_since) {
+            (Some((_, at)), known) if since != known => {
+                self.state.contained(at);
+                self.contained_since = since;
+            }
+            // One that was reopened lives, and what comes of mail from before is late all the same.
+            (None, Some((id, _))) if !self.live.contains(&id) => {
+                self.state.forget_containment();
+                self.contained_since = None;
+            }
+            (Some(_) | None, _) => {}
         }
-        self.contained_since = since;
     }
 
     /// Learns how the mailbox is used from what is old enough by then, unless it is under suspicion.
@@ -191,6 +198,10 @@ fn beginning(hash: &[u8; 32]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use daimon_domain::id::{MailboxId, TenantId};
+    use daimon_domain::incident::{IncidentState, Life};
+    use daimon_domain::verdict::Severity;
+
     use super::*;
 
     fn read(stored: &DetectorState) -> Memory {
@@ -266,12 +277,35 @@ mod tests {
         assert_eq!((&read(&older).state, read(&older).told_connected), (&State::default(), true));
     }
 
+    /// A takeover that was contained.
+    fn contained(since: DateTime<Utc>) -> Incident {
+        Incident {
+            id: IncidentId::from_uuid(uuid::Uuid::from_u128(3)),
+            tenant: TenantId::from_uuid(uuid::Uuid::from_u128(1)),
+            mailbox: MailboxId::from_uuid(uuid::Uuid::from_u128(2)),
+            verdict: Verdict::AccountTakeover,
+            tier: Tier::Probable,
+            severity: Severity::Critical,
+            state: IncidentState::Contained,
+            score_db: 52.5,
+            bounces: 40,
+            unexpected_recipients: 38,
+            evidence: Vec::new(),
+            dedup_key: "key".to_owned(),
+            sequence: 4,
+            opened_at: since,
+            updated_at: since,
+            first_bounce_at: since,
+            last_bounce_at: since,
+            contained_at: Some(since),
+            life: Life::default(),
+        }
+    }
+
     #[test]
     fn an_incident_counts_as_contained_since_it_was_and_a_closed_one_not_at_all() {
         let at = |minute: i64| DateTime::from_timestamp(1_700_000_000 + minute * 60, 0).unwrap();
-        let mut incident = crate::read::tell::tests::an_incident();
-        incident.state = IncidentState::Contained;
-        (incident.contained_at, incident.updated_at) = (Some(at(0)), at(50));
+        let mut incident = contained(at(0));
         let mut heard = Memory::default();
         heard.hear_of(std::slice::from_ref(&incident));
         let mut expected = State::default();
@@ -279,14 +313,29 @@ mod tests {
         assert_eq!(heard.state, expected);
         assert!(heard.wants_watching(at(1)));
 
+        // It began again: mail from before is late all the same.
+        (incident.state, incident.contained_at) = (IncidentState::Reopened, None);
+        heard.hear_of(std::slice::from_ref(&incident));
+        assert_eq!(heard.state, expected);
+
         // The same incident, contained a second time.
-        incident.contained_at = Some(at(30));
+        (incident.state, incident.contained_at) = (IncidentState::Contained, Some(at(30)));
         heard.hear_of(std::slice::from_ref(&incident));
         expected.contained(at(30));
         assert_eq!(heard.state, expected);
 
         heard.hear_of(&[]);
+        assert_eq!(heard.state, State::default());
         assert!(!heard.wants_watching(at(31)));
+    }
+
+    #[test]
+    fn where_nobody_was_shut_out_nothing_is_late() {
+        let at = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+        let forged = Incident { verdict: Verdict::Backscatter, ..contained(at) };
+        let mut heard = Memory::default();
+        heard.hear_of(&[forged]);
+        assert_eq!(heard.state, State::default());
     }
 
     #[test]

@@ -14,9 +14,11 @@ mod posture;
 mod session;
 mod surroundings;
 mod tell;
+mod tend;
 mod weigh;
 mod work;
 
 pub use alone::Room;
 pub use give_back::Left;
 pub use job::{Reader, poll};
+pub use tend::tend;

@@ -166,7 +166,7 @@ async fn finish(
     }
     let end = MailboxEnd { connection, next_poll_at, last_polled_at, state: Some(work.memory.write()) };
     ending.finish(&end).await?;
-    ctx.hint_deliveries(&work, &deliveries).await;
+    ctx.hint_deliveries(work.wall.msp, work.tenant.id, &deliveries).await;
     Ok(Some(JobEnd::Retry { after: next_poll_at }))
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use daimon_domain::clock::Clock;
-use daimon_domain::mailbox::{Checkpoint, TlsMode};
+use daimon_domain::mailbox::{Checkpoint, ImapServer, TlsMode};
+use daimon_egress::Egress;
 use daimon_store::quarantine::Quarantined;
 
 use super::commit::{Found, commit, commit_numbering, commit_put_aside, commit_sent};
@@ -42,7 +43,7 @@ fn judged(ended: Result<(), PollError>, has_progressed: bool) -> Result<(), Poll
 async fn read_all(ctx: &Reader, work: &mut Work, credentials: &Credentials) -> Result<(), PollError> {
     hands::apart(ctx, work, "").await?;
     let opening = async {
-        let mut session = sign_in(ctx, work, credentials, Limits::default()).await?;
+        let mut session = sign_in(&ctx.egress, &work.mailbox.server, credentials, Limits::default()).await?;
         let folders = session.folders().await?;
         Ok::<_, PollError>((session, folders))
     };
@@ -65,16 +66,21 @@ async fn read_all(ctx: &Reader, work: &mut Work, credentials: &Credentials) -> R
     if is_renumbered { Err(PollError::Renumbered) } else { Ok(()) }
 }
 
-async fn sign_in(ctx: &Reader, work: &Work, credentials: &Credentials, limits: Limits) -> Result<Session, PollError> {
-    let server = &work.mailbox.server;
+/// Signs in, once.
+pub(super) async fn sign_in(
+    egress: &Egress,
+    server: &ImapServer,
+    credentials: &Credentials,
+    limits: Limits,
+) -> Result<Session, PollError> {
     match server.tls {
         TlsMode::Implicit => {
-            let stream = ctx.egress.tls_connect(&server.host, server.port).await?;
+            let stream = egress.tls_connect(&server.host, server.port).await?;
             Ok(Session::open(stream, credentials, limits).await?)
         }
         TlsMode::StartTls => {
-            let stream = ctx.egress.connect(&server.host, server.port).await?;
-            let upgrade = |plain| ctx.egress.start_tls(&server.host, plain);
+            let stream = egress.connect(&server.host, server.port).await?;
+            let upgrade = |plain| egress.start_tls(&server.host, plain);
             Ok(Session::open_starttls(stream, upgrade, credentials, limits).await?)
         }
     }

@@ -3,14 +3,17 @@
 //! Nothing here waits for anything. A stranger decides how much there is to weigh, so it is done on the blocking pool.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use daimon_domain::bounce::{Kind, Recipient};
+use daimon_domain::campaign::Marks;
 use daimon_domain::id::{BounceId, MailboxId, TenantId};
 use daimon_domain::mailbox::Mailbox;
 use daimon_domain::origin::Origin;
 use daimon_seal::KeyedHash;
 use daimon_store::bounce::Bounce;
+use daimon_verdict::campaign::belongs;
 use daimon_verdict::{Known, Observation};
 
 use super::commit::Found;
@@ -27,6 +30,8 @@ pub(super) struct Ground {
     pub(super) tenant: TenantId,
     pub(super) hash: KeyedHash,
     pub(super) own: Own,
+    /// What marks the sendings that its owner did on purpose.
+    pub(super) campaigns: Arc<[Marks]>,
 }
 
 /// What has to be known of the database first.
@@ -103,8 +108,8 @@ impl judge::History for Past<'_> {
         self.work.own.has_correspondents
     }
 
-    fn is_campaign(&self, _original: &Origin) -> bool {
-        false
+    fn is_campaign(&self, original: &Origin) -> bool {
+        self.work.campaigns.iter().any(|marks| belongs(original, marks))
     }
 
     fn recipient_key(&self, recipient: &Recipient) -> String {

@@ -1,15 +1,21 @@
 //! What is read together with the lease.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+use daimon_domain::campaign::Marks;
 use daimon_domain::id::{MailboxId, MspId};
+use daimon_domain::incident::TAIL;
 use daimon_domain::job::Lease;
 use daimon_domain::mailbox::{Checkpoint, Mailbox};
 use daimon_domain::scope::Wall;
 use daimon_domain::tenant::Tenant;
 use daimon_seal::{Aad, KeyedHash, MasterKey};
 use daimon_store::quarantine::{self, Quarantined};
-use daimon_store::{MspTx, Sealed, StoreError, correspondent, folder, in_hand, incident, mailbox, sent, tenant};
+use daimon_store::{
+    MspTx, Sealed, StoreError, campaign, correspondent, folder, in_hand, incident, mailbox, sent, tenant,
+};
 use secrecy::SecretString;
 
 use super::alone::Seat;
@@ -42,6 +48,7 @@ pub(super) struct Work {
     pub(super) has_sent: bool,
     pub(super) has_correspondents: bool,
     pub(super) hash: KeyedHash,
+    campaigns: Arc<[Marks]>,
     sealed_key: Vec<u8>,
     sealed_secret: Sealed,
 }
@@ -62,6 +69,7 @@ impl Work {
         mailbox: Mailbox,
         lease: Lease,
         master: &MasterKey,
+        now: DateTime<Utc>,
     ) -> Result<Taken, StoreError> {
         let (id, tenant_id) = (mailbox.id, mailbox.tenant);
         let Some(tenant) = tenant::find(tx, tenant_id).await? else { return Ok(Taken::Gone) };
@@ -88,6 +96,7 @@ impl Work {
             has_sent: sent::count(tx, id).await? > 0,
             has_correspondents: correspondent::count(tx, id).await? > 0,
             hash: master.keyed_hash(tx.msp()),
+            campaigns: campaign::marks_for(tx, tenant_id, id, now - TAIL).await?.into(),
             sealed_key,
             sealed_secret,
             mailbox,
@@ -110,9 +119,8 @@ impl Work {
     /// Opens the password; `None` when it can't be, which somebody has to mend.
     pub(super) fn credentials(&self, master: &MasterKey) -> Option<Credentials> {
         let (msp, tenant) = (self.msp(), self.tenant.id);
-        let key = master.unwrap(&self.sealed_key, &Aad::tenant_key(msp, tenant)).ok()?;
-        let plain = key.open(&Aad::mailbox_secret(msp, tenant, self.id()), &self.sealed_secret.bytes).ok()?;
-        let secret = SecretString::from(std::str::from_utf8(&plain).ok()?);
+        let aad = Aad::mailbox_secret(msp, tenant, self.id());
+        let secret = open(master, &self.sealed_key, &Aad::tenant_key(msp, tenant), &aad, &self.sealed_secret)?;
         Some(Credentials { username: self.mailbox.username.clone(), secret })
     }
 
@@ -130,6 +138,20 @@ impl Work {
             tenant: self.tenant.id,
             hash: self.hash.clone(),
             own: Own { has_sent: self.has_sent, has_correspondents: self.has_correspondents },
+            campaigns: Arc::clone(&self.campaigns),
         }
     }
+}
+
+/// Opens a password that is sealed under its tenant's key.
+pub(super) fn open(
+    master: &MasterKey,
+    sealed_key: &[u8],
+    of_key: &Aad,
+    of_secret: &Aad,
+    sealed: &Sealed,
+) -> Option<SecretString> {
+    let key = master.unwrap(sealed_key, of_key).ok()?;
+    let plain = key.open(of_secret, &sealed.bytes).ok()?;
+    Some(SecretString::from(std::str::from_utf8(&plain).ok()?))
 }

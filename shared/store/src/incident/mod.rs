@@ -1,14 +1,18 @@
 //! Incidents. One live one per mailbox and cause: the partial unique index `incident_live_once` keeps that promise also
 //! when two workers find the same cause at once.
 
+mod moving;
+mod ticket;
 mod timeline;
 
 use chrono::{DateTime, Utc};
 use daimon_domain::id::{IncidentId, MailboxId, TenantId};
-use daimon_domain::incident::{Incident, IncidentState};
+use daimon_domain::incident::{Dismissal, Incident, IncidentState, Life, Snooze};
 use daimon_domain::verdict::Verdict;
 use uuid::Uuid;
 
+pub use moving::{Note, settled, write_move};
+pub use ticket::{Ticket, link, tickets, unlink};
 pub use timeline::{Entry, StepDone, StepState, add_entry, entries, set_step, steps};
 
 use crate::{Listed, MspTx, Page, StoreError, row};
@@ -32,6 +36,15 @@ struct Row {
     first_bounce_at: DateTime<Utc>,
     last_bounce_at: DateTime<Utc>,
     contained_at: Option<DateTime<Utc>>,
+    assignee: Option<String>,
+    snoozed_until: Option<DateTime<Utc>>,
+    snooze_reason: Option<String>,
+    snooze_tier: Option<String>,
+    dismissal: Option<String>,
+    refused_since: Option<DateTime<Utc>>,
+    closes_at: Option<DateTime<Utc>>,
+    trailing_bounces: i64,
+    continued_recipients: i64,
 }
 
 impl TryFrom<Row> for Incident {
@@ -39,6 +52,19 @@ impl TryFrom<Row> for Incident {
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
         const TABLE: &str = "incident";
+        let snooze = match (row.snoozed_until, row.snooze_reason, row.snooze_tier) {
+            (Some(until), Some(reason), Some(tier)) => Some(Snooze { until, reason, tier: row::text(TABLE, &tier)? }),
+            _none => None,
+        };
+        let life = Life {
+            assignee: row.assignee,
+            snooze,
+            dismissal: row::maybe_text(TABLE, row.dismissal.as_deref())?,
+            refused_since: row.refused_since,
+            closes_at: row.closes_at,
+            trailing: row::number(TABLE, row.trailing_bounces)?,
+            continued: row::number(TABLE, row.continued_recipients)?,
+        };
         Ok(Self {
             id: IncidentId::from_uuid(row.incident_id),
             tenant: TenantId::from_uuid(row.tenant_id),
@@ -58,6 +84,7 @@ impl TryFrom<Row> for Incident {
             first_bounce_at: row.first_bounce_at,
             last_bounce_at: row.last_bounce_at,
             contained_at: row.contained_at,
+            life,
         })
     }
 }
@@ -83,7 +110,8 @@ pub async fn live_for_mailbox(tx: &mut MspTx, mailbox: MailboxId) -> Result<Vec<
         Row,
         "select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
             unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at,
-            contained_at
+            contained_at, assignee, snoozed_until, snooze_reason, snooze_tier, dismissal, refused_since, closes_at, trailing_bounces,
+            continued_recipients
         from incident
         where mailbox_id = $1 and state in ('open', 'contained', 'monitoring', 'recovered', 'reopened')
         order by incident_id for update",
@@ -129,18 +157,16 @@ pub async fn insert(tx: &mut MspTx, incident: &Incident) -> Result<(), StoreErro
 
 /// Writes an incident that moved on. `false`: the stored one is as new or newer, or it is gone.
 ///
-/// `incident.sequence` must have grown: two who read the same state can't both write. When it became contained is written by
-/// the change to that state, and not moved by those after it.
+/// `incident.sequence` must have grown: two who read the same state can't both write.
 pub async fn update(tx: &mut MspTx, incident: &Incident) -> Result<bool, StoreError> {
+    let life = &incident.life;
+    let snooze = life.snooze.as_ref();
     let done = sqlx::query!(
         "update incident set verdict = $3, tier = $4, severity = $5, state = $6, score_db = $7, bounces = $8,
             unexpected_recipients = $9, evidence = $10, dedup_key = $11, sequence = $2, updated_at = $12,
-            first_bounce_at = $13, last_bounce_at = $14,
-            contained_at = case
-                when $6 in ('open', 'reopened') then null
-                when $6 in ('contained', 'monitoring', 'recovered') then coalesce(contained_at, $12)
-                else contained_at
-            end
+            first_bounce_at = $13, last_bounce_at = $14, contained_at = $15, assignee = $16, snoozed_until = $17,
+            snooze_reason = $18, snooze_tier = $19, dismissal = $20, refused_since = $21, closes_at = $22, trailing_bounces = $23,
+            continued_recipients = $24, due_at = $25
         where incident_id = $1 and sequence < $2",
         incident.id.as_uuid(),
         incident.sequence,
@@ -155,11 +181,28 @@ pub async fn update(tx: &mut MspTx, incident: &Incident) -> Result<bool, StoreEr
         incident.dedup_key,
         incident.updated_at,
         incident.first_bounce_at,
-        incident.last_bounce_at
+        incident.last_bounce_at,
+        incident.contained_at,
+        life.assignee,
+        snooze.map(|snooze| snooze.until),
+        snooze.map(|snooze| snooze.reason.as_str()),
+        snooze.map(|snooze| snooze.tier.as_str()),
+        life.dismissal.map(Dismissal::as_str),
+        life.refused_since,
+        life.closes_at,
+        i64::from(life.trailing),
+        i64::from(life.continued),
+        incident.due_at()
     )
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Looks at an incident again not before `at`: time was to move it, and it did not.
+pub async fn postpone(tx: &mut MspTx, id: IncidentId, at: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!("update incident set due_at = $2 where incident_id = $1", id.as_uuid(), at).execute(tx.conn()).await?;
+    Ok(())
 }
 
 /// Reads one incident; `None` also when it is outside the wall.
@@ -168,7 +211,8 @@ pub async fn find(tx: &mut MspTx, id: IncidentId) -> Result<Option<Incident>, St
         Row,
         "select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
             unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at,
-            contained_at
+            contained_at, assignee, snoozed_until, snooze_reason, snooze_tier, dismissal, refused_since, closes_at, trailing_bounces,
+            continued_recipients
         from incident where incident_id = $1",
         id.as_uuid()
     )
@@ -195,7 +239,8 @@ pub async fn list(
         Row,
         "select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
             unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at,
-            contained_at
+            contained_at, assignee, snoozed_until, snooze_reason, snooze_tier, dismissal, refused_since, closes_at, trailing_bounces,
+            continued_recipients
         from incident
         where ($1::uuid is null or tenant_id = $1) and ($2::uuid is null or mailbox_id = $2)
             and ($3::text is null or verdict = $3) and ($4::text is null or state = $4)

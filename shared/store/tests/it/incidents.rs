@@ -1,8 +1,13 @@
 //! One live incident per mailbox and cause, and no change lost between two who make one.
 
-use daimon_domain::incident::{Incident, IncidentState};
-use daimon_store::incident::{self, Entry, IncidentFilter, StepDone, StepState};
-use daimon_store::{Page, StoreError};
+use daimon_domain::campaign::{Campaign, Marks};
+use daimon_domain::event::EventType;
+use daimon_domain::id::{CampaignId, TicketId};
+use daimon_domain::incident::{Dismissal, Incident, IncidentState, Life, Moved, Snooze};
+use daimon_store::campaign::{self, CampaignFilter};
+use daimon_store::incident::{self, Entry, IncidentFilter, Note, StepDone, StepState, Ticket};
+use daimon_store::old_credential::{self, OldCredential};
+use daimon_store::{Page, Sealed, StoreError, audit, event};
 use sqlx::PgPool;
 
 use crate::support::{World, at};
@@ -74,25 +79,130 @@ async fn an_incident_remembers_what_was_done_about_it(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "daimon_store::MIGRATOR")]
-async fn when_an_incident_was_contained_is_written_once(pool: PgPool) {
+async fn what_people_and_time_made_of_an_incident_reads_back(pool: PgPool) {
     let world = World::new(pool).await;
-    let mut moved = world.incident(world.ours);
+    let before = world.incident(world.ours);
     let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
-    incident::insert(&mut tx, &moved).await.unwrap();
-    let mut since = Vec::new();
-    for (second, state) in [
-        (10, IncidentState::Open),
-        (20, IncidentState::Contained),
-        (30, IncidentState::Contained),
-        (40, IncidentState::Recovered),
-        (50, IncidentState::Reopened),
-        (60, IncidentState::Contained),
-        (70, IncidentState::Closed),
-    ] {
-        moved = Incident { state, sequence: moved.sequence + 1, updated_at: at(second), ..moved };
-        assert!(incident::update(&mut tx, &moved).await.unwrap());
-        since.push(incident::find(&mut tx, moved.id).await.unwrap().unwrap().contained_at);
-    }
-    let (first, second) = (Some(at(20)), Some(at(60)));
-    assert_eq!(since, [None, first, first, first, None, second, second]);
+    incident::insert(&mut tx, &before).await.unwrap();
+    let snooze = Snooze { until: at(90), reason: "after the fair".to_owned(), tier: before.tier };
+    let life = Life {
+        assignee: Some("Mori".to_owned()),
+        snooze: Some(snooze),
+        dismissal: Some(Dismissal::ThisWasUs),
+        refused_since: Some(at(20)),
+        closes_at: Some(at(99)),
+        trailing: 7,
+        continued: 1,
+    };
+    let moved =
+        Incident { state: IncidentState::Contained, contained_at: Some(at(20)), sequence: 2, life, ..before.clone() };
+    assert!(incident::update(&mut tx, &moved).await.unwrap());
+    assert_eq!(incident::find(&mut tx, before.id).await.unwrap(), Some(moved.clone()));
+    tx.commit().await.unwrap();
+    assert_eq!(moved.due_at(), Some(at(90)));
+    assert_eq!(world.fleet.due_incidents(at(89), 9).await.unwrap(), []);
+    let due = world.fleet.due_incidents(at(90), 9).await.unwrap();
+    assert_eq!(due.iter().map(|due| (due.msp, due.id)).collect::<Vec<_>>(), [(world.ours.id, before.id)]);
+    assert!(!world.fleet.busy(at(90)).await.unwrap().is_idle());
+}
+
+#[sqlx::test(migrator = "daimon_store::MIGRATOR")]
+async fn a_move_is_written_with_all_that_goes_with_it_or_not_at_all(pool: PgPool) {
+    let world = World::new(pool).await;
+    let before = world.incident(world.ours);
+    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    incident::insert(&mut tx, &before).await.unwrap();
+    let old = OldCredential {
+        username: "sato".to_owned(),
+        secret: Sealed { bytes: vec![1; 40], key_version: 1 },
+        replaced_at: at(5),
+        tries: 0,
+        accepted_at: None,
+        refused_at: None,
+        next_try_at: Some(at(600)),
+    };
+    assert!(old_credential::keep(&mut tx, &before, &old).await.unwrap());
+    let later = OldCredential { username: "another".to_owned(), ..old.clone() };
+    assert!(!old_credential::keep(&mut tx, &before, &later).await.unwrap(), "the first one was stolen");
+    assert!(!old_credential::take(&mut tx, before.id, at(599), None, true).await.unwrap());
+    assert!(old_credential::take(&mut tx, before.id, at(600), Some(at(1_200)), true).await.unwrap());
+    assert!(!old_credential::take(&mut tx, before.id, at(600), Some(at(1_200)), true).await.unwrap());
+    let taken = OldCredential { tries: 1, next_try_at: Some(at(1_200)), ..old };
+    assert_eq!(old_credential::find(&mut tx, before.id).await.unwrap(), Some(taken));
+
+    let moved = |state, sequence| Moved {
+        incident: Incident { state, sequence, updated_at: at(9), ..before.clone() },
+        what: "moved",
+        event: EventType::IncidentUpdated,
+        settled: vec!["V01"],
+        repeated: vec!["C01"],
+    };
+    let note = Note { who: "daimon".to_owned(), note: Some("as proved".to_owned()) };
+    let body = Some("{}".to_owned());
+    let contained = moved(IncidentState::Contained, 2);
+    let told = incident::write_move(&mut tx, &contained, &note, body.clone(), &world.entropy).await.unwrap();
+    assert_eq!(told, Some(Vec::new()), "there is no endpoint");
+    assert!(old_credential::find(&mut tx, before.id).await.unwrap().is_some());
+    let late = incident::write_move(&mut tx, &contained, &note, body.clone(), &world.entropy).await.unwrap();
+    assert_eq!(late, None, "somebody else was faster");
+    let steps = incident::settled(&mut tx, before.id).await.unwrap();
+    assert_eq!(steps.into_iter().collect::<Vec<_>>(), ["V01"]);
+    let story = incident::entries(&mut tx, before.id).await.unwrap();
+    assert_eq!(story.iter().map(|entry| entry.what.as_str()).collect::<Vec<_>>(), ["moved"]);
+    let log = audit::list(&mut tx, Page::first(9)).await.unwrap().items;
+    assert_eq!(log.iter().map(|entry| entry.action.as_str()).collect::<Vec<_>>(), ["incident.moved"]);
+    assert_eq!(event::list_after(&mut tx, 0, 9).await.unwrap().len(), 1);
+
+    let closed = moved(IncidentState::Closed, 3);
+    incident::write_move(&mut tx, &closed, &note, None, &world.entropy).await.unwrap().unwrap();
+    assert_eq!(old_credential::find(&mut tx, before.id).await.unwrap(), None, "it proves nothing any more");
+    assert_eq!(event::list_after(&mut tx, 0, 9).await.unwrap().len(), 1, "nobody was told");
+}
+
+#[sqlx::test(migrator = "daimon_store::MIGRATOR")]
+async fn a_ticket_is_linked_once_and_a_campaign_is_of_its_mailbox_or_of_all(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (ours, before) = (world.ours, world.incident(world.ours));
+    let mut tx = world.db.begin(&ours.wall()).await.unwrap();
+    incident::insert(&mut tx, &before).await.unwrap();
+    let campaign = |mailbox, ends_at| Campaign {
+        id: CampaignId::new(at(0), &world.entropy),
+        tenant: ours.tenant,
+        mailbox,
+        incident: Some(before.id),
+        name: "Autumn letter".to_owned(),
+        marks: Marks { ends_at, templates: vec!["00ff".to_owned()], ..Marks::default() },
+        created_at: at(0),
+        created_by: "key_1".to_owned(),
+    };
+    let (of_all, of_one) = (campaign(None, None), campaign(Some(ours.mailbox), Some(at(50))));
+    campaign::insert(&mut tx, &of_all).await.unwrap();
+    campaign::insert(&mut tx, &of_one).await.unwrap();
+    let marks = campaign::marks_for(&mut tx, ours.tenant, ours.mailbox, at(50)).await.unwrap();
+    assert_eq!(marks, [of_one.marks.clone(), of_all.marks.clone()]);
+    let later = campaign::marks_for(&mut tx, ours.tenant, ours.mailbox, at(51)).await.unwrap();
+    assert_eq!(later, std::slice::from_ref(&of_all.marks));
+    let filter = CampaignFilter { mailbox: Some(ours.mailbox), ..CampaignFilter::default() };
+    let listed = campaign::list(&mut tx, &filter, Page::first(9)).await.unwrap().items;
+    assert_eq!(listed, [of_one.clone(), of_all.clone()]);
+    assert!(campaign::delete(&mut tx, of_one.id).await.unwrap());
+    campaign::delete_of_incident(&mut tx, before.id).await.unwrap();
+    assert_eq!(campaign::find(&mut tx, of_all.id).await.unwrap(), None);
+
+    let ticket = Ticket {
+        id: TicketId::new(at(0), &world.entropy),
+        system: "halopsa".to_owned(),
+        reference: "4711".to_owned(),
+        url: None,
+        linked_at: at(1),
+        linked_by: "key_1".to_owned(),
+    };
+    incident::link(&mut tx, &before, &ticket).await.unwrap();
+    assert_eq!(incident::tickets(&mut tx, before.id).await.unwrap(), std::slice::from_ref(&ticket));
+    assert!(incident::unlink(&mut tx, before.id, ticket.id).await.unwrap());
+    assert!(!incident::unlink(&mut tx, before.id, ticket.id).await.unwrap());
+    incident::link(&mut tx, &before, &ticket).await.unwrap();
+    let again = Ticket { id: TicketId::new(at(2), &world.entropy), ..ticket };
+    let refusal = incident::link(&mut tx, &before, &again).await.unwrap_err();
+    assert!(matches!(refusal, StoreError::Conflict { constraint } if constraint == "incident_ticket_once"));
 }

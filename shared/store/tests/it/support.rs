@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::clock::SeededEntropy;
 use daimon_domain::id::{BounceId, DeliveryId, EndpointId, EventId, IncidentId, MailboxId, MspId, TenantId};
-use daimon_domain::incident::{Incident, IncidentState};
+use daimon_domain::incident::{Incident, IncidentState, Life};
 use daimon_domain::mailbox::{Connection, ImapServer, Mailbox, Polling, TlsMode};
 use daimon_domain::scope::{Tenants, Wall};
 use daimon_domain::tenant::{Language, Tenant};
@@ -155,6 +155,7 @@ impl World {
             first_bounce_at: at(1),
             last_bounce_at: at(4),
             contained_at: None,
+            life: Life::default(),
         }
     }
 }

@@ -4,7 +4,7 @@ use daimon_domain::reason::Reason;
 use daimon_domain::verdict::{Severity, Tier, Verdict};
 
 use super::*;
-use crate::{Move, decide, dedup_key};
+use crate::{Move, decide};
 
 fn sent_at(number: usize, minutes: i64) -> Report {
     let mut report = own_bounce(number, Reason::UserUnknown, "Invoice");
@@ -54,26 +54,14 @@ fn undated_mail_is_trailing_until_the_tail_ends() {
     assert_eq!(state.assess(at(11 * 1440)).trailing, 1);
 }
 
-fn incident(mailbox: MailboxId, verdict: Verdict, assessment: &Assessment) -> Incident {
+fn like(verdict: Verdict, assessment: &Assessment) -> Incident {
     Incident {
-        id: "inc_01985aa0000070008000000000000001".parse().unwrap(),
-        tenant: "tnt_01985aa0000070008000000000000001".parse().unwrap(),
-        mailbox,
-        verdict,
         tier: assessment.tier,
         severity: assessment.severity,
-        state: IncidentState::Open,
         score_db: assessment.score_db,
         bounces: assessment.bounces,
         unexpected_recipients: assessment.unexpected_recipients,
-        evidence: Vec::new(),
-        dedup_key: dedup_key(mailbox, verdict),
-        sequence: 1,
-        opened_at: at(0),
-        updated_at: at(0),
-        first_bounce_at: at(0),
-        last_bounce_at: at(0),
-        contained_at: None,
+        ..incident(verdict)
     }
 }
 
@@ -87,20 +75,36 @@ fn an_incident_is_updated_and_never_doubled() {
 
     assert_eq!(decide(mailbox, &[], calm), Move::None);
     assert_eq!(decide(mailbox, &[], sure), Move::Open);
-    let same = incident(mailbox, Verdict::AccountTakeover, sure);
+    let same = like(Verdict::AccountTakeover, sure);
     assert_eq!(decide(mailbox, std::slice::from_ref(&same), sure), Move::None);
 
     // What could not be told becomes a takeover in the same incident, under the same key.
-    let vague = incident(mailbox, Verdict::Undetermined, sure);
+    let vague = like(Verdict::Undetermined, sure);
     assert_eq!(vague.dedup_key, same.dedup_key);
     let news = Move::Update { incident: vague.id, is_news: true, reopens: false };
     assert_eq!(decide(mailbox, &[vague], sure), news);
 
     // Another cause of the same mailbox is another incident.
-    let other = incident(mailbox, Verdict::BulkList, sure);
+    let other = like(Verdict::BulkList, sure);
     assert_eq!(decide(mailbox, &[other], sure), Move::Open);
 
     let numbers = Incident { bounces: 1, ..same };
     let update = Move::Update { incident: numbers.id, is_news: false, reopens: false };
     assert_eq!(decide(mailbox, &[numbers], sure), update);
+}
+
+#[test]
+fn what_begins_again_after_all_had_calmed_down_reopens_the_same_incident() {
+    let mailbox: MailboxId = "mbx_01985aa0000070008000000000000001".parse().unwrap();
+    let mut state = State::default();
+    state.contained(at(0));
+    weigh(&mut state, &sent_at(1, 60), &known(), STRANGE, 61);
+    let assessment = weigh(&mut state, &sent_at(2, 62), &known(), STRANGE, 63);
+    assert_ne!(assessment.verdict, Verdict::AccountTakeover);
+    let before = Incident { state: IncidentState::Monitoring, ..incident(Verdict::AccountTakeover) };
+    let reopened = Move::Update { incident: before.id, is_news: true, reopens: true };
+    assert_eq!(decide(mailbox, std::slice::from_ref(&before), &assessment), reopened);
+    // A newsletter that is dealt with has nothing to do with it.
+    let other = Incident { state: IncidentState::Monitoring, ..incident(Verdict::BulkList) };
+    assert!(!matches!(decide(mailbox, &[other], &assessment), Move::Update { reopens: true, .. }));
 }

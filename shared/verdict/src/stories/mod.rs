@@ -9,8 +9,10 @@ mod received;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::bounce::{Action, Envelope, Kind, Recipient, Report};
+use daimon_domain::incident::{Incident, IncidentState, Life};
 use daimon_domain::origin::{Hop, Origin};
 use daimon_domain::reason::{Permanence, Reason};
+use daimon_domain::verdict::{Severity, Tier, Verdict};
 
 use crate::{Assessment, Facts, Known, Provider, State, observe};
 
@@ -122,6 +124,32 @@ pub(crate) fn foreign_bounce(number: usize) -> Report {
     report.origin.received = vec![foreign_hop(&mx, "botnet.example", "192.0.2.99")];
     report.reporting_mta = Some(mx);
     report
+}
+
+/// An incident of that cause.
+pub(crate) fn incident(verdict: Verdict) -> Incident {
+    let mailbox = "mbx_01985aa0000070008000000000000001".parse().unwrap();
+    Incident {
+        id: "inc_01985aa0000070008000000000000001".parse().unwrap(),
+        tenant: "tnt_01985aa0000070008000000000000001".parse().unwrap(),
+        mailbox,
+        verdict,
+        tier: Tier::Probable,
+        severity: Severity::High,
+        state: IncidentState::Open,
+        score_db: 52.0,
+        bounces: 9,
+        unexpected_recipients: 9,
+        evidence: Vec::new(),
+        dedup_key: crate::dedup_key(mailbox, verdict),
+        sequence: 1,
+        opened_at: at(0),
+        updated_at: at(0),
+        first_bounce_at: at(0),
+        last_bounce_at: at(0),
+        contained_at: None,
+        life: Life::default(),
+    }
 }
 
 /// What a mailbox with a Sent folder says of mail it never wrote.
