@@ -18,6 +18,12 @@ words! {
         MethodNotAllowed = "method_not_allowed",
         /// It collides with what is there.
         Conflict = "conflict",
+        /// There is no way there from where the incident stands.
+        WrongState = "wrong_state",
+        /// Steps of the playbook come first.
+        StepsMissing = "steps_missing",
+        /// Mail went out after the time that was stated.
+        StillSending = "still_sending",
         /// `If-Match` names another version.
         PreconditionFailed = "precondition_failed",
         /// `If-Match` is missing.
@@ -51,7 +57,9 @@ impl Code {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Conflict | Self::IdempotencyKeyInUse => StatusCode::CONFLICT,
+            Self::Conflict | Self::WrongState | Self::StepsMissing | Self::StillSending | Self::IdempotencyKeyInUse => {
+                StatusCode::CONFLICT
+            }
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -71,6 +79,9 @@ impl Code {
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "Method not allowed",
             Self::Conflict => "Conflict",
+            Self::WrongState => "Not from here",
+            Self::StepsMissing => "Steps are missing",
+            Self::StillSending => "Still sending",
             Self::PreconditionFailed => "Changed in the meantime",
             Self::PreconditionRequired => "If-Match is missing",
             Self::BodyTooLarge => "Body too large",
@@ -98,6 +109,14 @@ impl Code {
             }
             Self::MethodNotAllowed => "The Allow header lists the methods of this path.",
             Self::Conflict => "Read what is there, then decide.",
+            Self::WrongState => "Read the incident: its state says what can follow.",
+            Self::StepsMissing => {
+                "Do the steps that missing_steps lists, or skip each with a note that says why it does not apply."
+            }
+            Self::StillSending => {
+                "Bounces of mail that was submitted later have come, so the way in was open then. State a later time, once \
+                 it is shut: end sessions, app passwords and grants too."
+            }
             Self::PreconditionFailed => "Somebody changed it. Read it again and repeat your change with the new ETag.",
             Self::PreconditionRequired => "Read the resource and send its ETag as If-Match.",
             Self::BodyTooLarge => "A request's body has at most 1 MiB.",

@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
+// The examples of the document are long.
+#![recursion_limit = "256"]
 
 mod answer;
 mod audit;
 mod auth;
 mod bounces;
 mod caller;
+mod campaigns;
 mod code;
 mod deliveries;
 mod docs;

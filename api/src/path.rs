@@ -38,6 +38,7 @@ paths! {
     MailboxPath { mailbox_id: MailboxId } = "mailbox", mailbox_id;
     BouncePath { bounce_id: BounceId } = "bounce", bounce_id;
     IncidentPath { incident_id: IncidentId } = "incident", incident_id;
+    CampaignPath { campaign_id: CampaignId } = "campaign", campaign_id;
     EndpointPath { endpoint_id: EndpointId } = "webhook endpoint", endpoint_id;
     DeliveryPath { delivery_id: DeliveryId } = "delivery", delivery_id;
     KeyPath { key_id: KeyId } = "API key", key_id;
@@ -53,6 +54,18 @@ pub(crate) struct StepPath {
     /// Which step.
     #[param(example = "C01")]
     pub(crate) step: String,
+}
+
+/// Names one ticket that an incident is linked to.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct TicketPath {
+    /// Which incident.
+    #[param(schema_with = crate::words::incident_id)]
+    pub(crate) incident_id: String,
+    /// Which link.
+    #[param(schema_with = crate::words::ticket_id)]
+    pub(crate) ticket_id: String,
 }
 
 /// The header that a change must carry.

@@ -6,9 +6,11 @@
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
+use daimon_domain::incident::IncidentState;
 use daimon_domain::scope::Permission;
 use daimon_seal::SealError;
 use daimon_store::StoreError;
+use daimon_verdict::life::Refusal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -67,6 +69,15 @@ pub(crate) enum Problem {
     /// A sentence that says with what it collides.
     #[error("{0}")]
     Conflict(&'static str),
+    /// Where the incident stands.
+    #[error("That can't follow: the incident is {0}.")]
+    WrongState(IncidentState),
+    /// The ids of steps of the playbook that are neither done nor skipped.
+    #[error("Steps of the playbook are neither done nor skipped: {}.", .0.join(", "))]
+    StepsMissing(Vec<&'static str>),
+    /// To how many recipients mail went out after the time that was stated.
+    #[error("Mail to {0} recipients was submitted after that time.")]
+    StillSending(i64),
     /// `If-Match` names another version.
     #[error("It has been changed since you read it.")]
     PreconditionFailed,
@@ -111,6 +122,9 @@ impl Problem {
             Self::NotFound(_) => Code::NotFound,
             Self::MethodNotAllowed(_) => Code::MethodNotAllowed,
             Self::Conflict(_) => Code::Conflict,
+            Self::WrongState(_) => Code::WrongState,
+            Self::StepsMissing(_) => Code::StepsMissing,
+            Self::StillSending(_) => Code::StillSending,
             Self::PreconditionFailed => Code::PreconditionFailed,
             Self::PreconditionRequired => Code::PreconditionRequired,
             Self::BodyTooLarge => Code::BodyTooLarge,
@@ -157,6 +171,9 @@ impl Problem {
                 | Self::NotFound(_)
                 | Self::MethodNotAllowed(_)
                 | Self::Conflict(_)
+                | Self::WrongState(_)
+                | Self::StepsMissing(_)
+                | Self::StillSending(_)
                 | Self::PreconditionFailed
                 | Self::PreconditionRequired
                 | Self::BodyTooLarge
@@ -168,6 +185,7 @@ impl Problem {
                 | Self::Unavailable
                 | Self::Internal => Vec::new(),
             },
+            missing_steps: if let Self::StepsMissing(steps) = self { steps.clone() } else { Vec::new() },
         }
     }
 
@@ -188,6 +206,8 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Conflict { constraint } => match constraint.as_str() {
                 "mailbox_address_once" => Self::Conflict("This tenant has a mailbox with this address already."),
+                "incident_live_once" => Self::Conflict("There is a live incident of this cause already."),
+                "incident_ticket_once" => Self::Conflict("This ticket is linked already."),
                 "idempotency_pk" => Self::IdempotencyKeyInUse,
                 _ => Self::Conflict("There is one already."),
             },
@@ -203,6 +223,15 @@ impl From<StoreError> for Problem {
             | StoreError::Unwalled { .. }
             | StoreError::Migration(_)
             | StoreError::Statement(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::State(state) => Self::WrongState(state),
+            Refusal::Steps(steps) => Self::StepsMissing(steps),
         }
     }
 }
@@ -260,6 +289,10 @@ pub(crate) struct ProblemBody {
     /// What is wrong, and where.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) errors: Vec<FieldError>,
+    /// Steps of the playbook that have to be done or skipped first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>, required = false, example = json!(["C01", "C03"]))]
+    pub(crate) missing_steps: Vec<&'static str>,
 }
 
 #[cfg(test)]

@@ -15,7 +15,8 @@ use crate::docs::{self, Document};
 use crate::problem::Problem;
 use crate::service::{Service, Sources};
 use crate::{
-    answer, audit, auth, bounces, deliveries, endpoints, events, incidents, keys, mailboxes, root, spec, tenants,
+    answer, audit, auth, bounces, campaigns, deliveries, endpoints, events, incidents, keys, mailboxes, root, spec,
+    tenants,
 };
 
 fn operations(config: &mut ServiceConfig<'_>) {
@@ -26,6 +27,7 @@ fn operations(config: &mut ServiceConfig<'_>) {
     mailboxes::routes(config);
     bounces::routes(config);
     incidents::routes(config);
+    campaigns::routes(config);
     endpoints::routes(config);
     deliveries::routes(config);
     events::routes(config);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use daimon_domain::clock::{Clock, Entropy};
-use daimon_domain::id::{MailboxId, MspId, TenantId, uuid_v7};
+use daimon_domain::id::{DeliveryId, MailboxId, MspId, TenantId, uuid_v7};
 use daimon_egress::Guard;
 use daimon_queue::{Kind, Queue};
 use daimon_seal::{MasterKey, TokenIssuer};
@@ -65,6 +65,16 @@ impl Service {
             && let Err(error) = queue.push(Kind::Poll, tenant, msp, mailbox.as_uuid()).await
         {
             tracing::warn!(error = %error, mailbox.id = %mailbox, "no hint for mailbox {mailbox}: it is found by the sweep");
+        }
+    }
+
+    /// Says that deliveries wait.
+    pub async fn hint_deliveries(&self, msp: MspId, tenant: TenantId, deliveries: &[DeliveryId]) {
+        let ids: Vec<_> = deliveries.iter().map(|id| id.as_uuid()).collect();
+        if let Some(queue) = &self.queue
+            && let Err(error) = queue.push_many(Kind::Deliver, tenant, msp, &ids).await
+        {
+            tracing::warn!(error = %error, "no hints for deliveries: they are found by the sweep");
         }
     }
 }

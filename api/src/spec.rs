@@ -51,6 +51,7 @@ pub(crate) fn base() -> OpenApi {
             tag("Mailboxes", "The IMAP accounts that are read."),
             tag("Bounces", "What came back, message by message."),
             tag("Incidents", "What it means, why, and what to do."),
+            tag("Campaigns", "What your tenants send on purpose, so that it raises no alarm."),
             tag("Webhooks", "Where you want to be told, and how telling went."),
             tag("Events", "What happened, to be pulled instead of pushed."),
             tag("Audit", "Who changed what."),

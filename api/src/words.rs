@@ -3,7 +3,7 @@
 use daimon_domain::bounce::{Action, Kind, NoticeKind, NoticePlace, NoticeStrength};
 use daimon_domain::delivery::{AttemptFault, DeliveryState};
 use daimon_domain::event::EventType;
-use daimon_domain::incident::IncidentState;
+use daimon_domain::incident::{Dismissal, IncidentState};
 use daimon_domain::mailbox::{ConnectionFault, TlsMode};
 use daimon_domain::playbook::{Phase, Who};
 use daimon_domain::reason::{Fault, Permanence, Reason};
@@ -48,6 +48,7 @@ words_schemas! {
     tier: Tier = "How sure we are that the mailbox was taken over, lowest first.";
     severity: Severity = "How urgent it is.";
     incident_state: IncidentState = "Where the incident stands.";
+    dismissal: Dismissal = "Why it is said to be none. `this_was_us` teaches: the same letters raise no alarm again.";
     phase: Phase = "When in an incident's life the step is due.";
     who: Who = "Who does it.";
     bounce_kind: Kind = "What the message is.";
@@ -76,6 +77,8 @@ nullable! {
     attempt_fault_or_null = attempt_fault;
     disabled_reason_or_null = disabled_reason;
     verdict_or_null = verdict;
+    dismissal_or_null = dismissal;
+    mailbox_id_or_null = mailbox_id;
     incident_id_or_null = incident_id;
     tenant_id_or_null = tenant_id;
 }
@@ -127,6 +130,8 @@ id_schemas! {
     mailbox_id: "mbx" = "A mailbox.";
     bounce_id: "bnc" = "A bounce.";
     incident_id: "inc" = "An incident.";
+    ticket_id: "tkt" = "A link to a ticket.";
+    campaign_id: "cmp" = "A campaign.";
     event_id: "evt" = "An event; also its `webhook-id`.";
     endpoint_id: "whe" = "A webhook endpoint.";
     delivery_id: "dlv" = "A delivery.";

@@ -39,9 +39,15 @@ async fn another_msp_finds_nothing_at_any_address() {
         for (name, id) in &ids {
             real = real.replace(&format!("{{{name}}}"), id);
         }
-        // What this world has none of (incidents, bounces, deliveries) gets an id that never was.
+        // What this world has none of (incidents, campaigns, bounces, deliveries) gets an id that never was.
         let made_up = |prefix: &str| format!("{prefix}_019ab1c2d3e47f508192a3b4c5d6e7f8");
-        for (name, prefix) in [("incident_id", "inc"), ("bounce_id", "bnc"), ("delivery_id", "dlv")] {
+        for (name, prefix) in [
+            ("incident_id", "inc"),
+            ("ticket_id", "tkt"),
+            ("campaign_id", "cmp"),
+            ("bounce_id", "bnc"),
+            ("delivery_id", "dlv"),
+        ] {
             real = real.replace(&format!("{{{name}}}"), &made_up(prefix));
         }
         real = real.replace("{step}", "C01");

@@ -33,5 +33,6 @@ pub(super) async fn read<P>(caller: &mut Caller<P>, id: IncidentId) -> Result<In
     let steps = incident::steps(&mut caller.tx, id).await?;
     let acknowledged = incident::acknowledged(&mut caller.tx, id).await?;
     let timeline = incident::entries(&mut caller.tx, id).await?;
-    Ok(IncidentWithEvidenceView::new(incident, language, steps, acknowledged, timeline))
+    let tickets = incident::tickets(&mut caller.tx, id).await?;
+    Ok(IncidentWithEvidenceView::new(incident, language, steps, acknowledged, tickets, timeline))
 }

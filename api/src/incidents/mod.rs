@@ -1,10 +1,20 @@
-//! Incidents: what the bounces mean, why, and what to do.
+//! Incidents: what the bounces mean, why, and what to do; and how they end.
 
 mod acknowledge;
+mod asked;
+mod assign;
+mod comment;
+mod contain;
+mod dismiss;
 mod get;
 mod list;
+mod moving;
+mod recover;
+mod reopen;
 mod sentence;
+mod snooze;
 mod step;
+mod ticket;
 mod view;
 
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -14,5 +24,15 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
         .service(list::list_incidents)
         .service(get::get_incident)
         .service(acknowledge::acknowledge_incident)
-        .service(step::set_step);
+        .service(assign::assign_incident)
+        .service(comment::comment_incident)
+        .service(snooze::snooze_incident)
+        .service(snooze::unsnooze_incident)
+        .service(step::set_step)
+        .service(contain::contain_incident)
+        .service(recover::recover_incident)
+        .service(dismiss::dismiss_incident)
+        .service(reopen::reopen_incident)
+        .service(ticket::link_ticket)
+        .service(ticket::unlink_ticket);
 }

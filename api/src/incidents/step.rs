@@ -7,6 +7,7 @@ use daimon_store::incident::{self, StepDone, StepState};
 use daimon_store::tenant;
 use serde_json::json;
 
+use super::moving::go_on;
 use super::view::{StepChange, StepView};
 use crate::caller::{IncidentsWrite, Permitted};
 use crate::input::Body;
@@ -15,7 +16,8 @@ use crate::problem::Problem;
 
 /// Set a step of an incident's playbook
 ///
-/// Writes down that a step is done, does not apply, or is open again. The last one to say so counts.
+/// Writes down that a step is done, does not apply, or is open again. The last one to say so counts. With the last step of
+/// a gate the incident moves on by itself, where the rest is proved.
 #[utoipa::path(operation_id = "setIncidentStep", tag = "Incidents", params(StepPath), request_body = StepChange, responses(
     (status = 200, description = "The step as it is now", body = StepView)))]
 #[put("/v1/incidents/{incident_id}/steps/{step}")]
@@ -51,6 +53,9 @@ pub(super) async fn set_step(
         .await?;
     let tenant = tenant::find(&mut caller.tx, incident.tenant).await?;
     let language = tenant.map_or(Language::English, |tenant| tenant.language);
+    let (service, msp, of) = (caller.service.clone(), caller.msp, incident.tenant);
+    let told = go_on(&mut caller, incident).await?;
     caller.commit().await?;
+    service.hint_deliveries(msp, of, &told).await;
     Ok(Json(StepView::new(step, Some(done), language)))
 }

@@ -1,12 +1,12 @@
 //! Wire shapes of incidents. What people read is in the tenant's language.
 
 use chrono::{DateTime, Utc};
-use daimon_domain::id::{IncidentId, MailboxId, TenantId};
-use daimon_domain::incident::{Incident, IncidentState};
+use daimon_domain::id::{IncidentId, MailboxId, TenantId, TicketId};
+use daimon_domain::incident::{Dismissal, Incident, IncidentState};
 use daimon_domain::playbook::{Phase, Step, Who};
 use daimon_domain::tenant::Language;
 use daimon_domain::verdict::{EvidenceLine, Severity, Tier, Verdict};
-use daimon_store::incident::{Entry, StepDone, StepState};
+use daimon_store::incident::{Entry, StepDone, StepState, Ticket};
 use daimon_verdict::{assessment::score_note, submission};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,9 @@ use crate::input::is_plain_text;
     "mailbox_id": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8", "verdict": "account_takeover", "tier": "probable",
     "severity": "critical", "state": "open", "score_db": 57.5, "bounces": 14, "unexpected_recipients": 12,
     "dedup_key": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8:account_takeover", "sequence": 3, "opened_at": "2026-11-24T07:00:00Z",
-    "updated_at": "2026-11-24T07:20:00Z", "first_bounce_at": "2026-11-24T06:50:00Z", "last_bounce_at": "2026-11-24T07:19:00Z"
+    "updated_at": "2026-11-24T07:20:00Z", "first_bounce_at": "2026-11-24T06:50:00Z", "last_bounce_at": "2026-11-24T07:19:00Z",
+    "assignee": "mori@kestrel-it.example", "snoozed_until": null, "snooze_reason": null, "dismissal": null,
+    "old_credential_refused_since": null, "contained_at": null, "closes_at": null, "trailing": 0, "continued": 0
 }))]
 pub(crate) struct IncidentView {
     /// Its id.
@@ -64,6 +66,31 @@ pub(crate) struct IncidentView {
     first_bounce_at: DateTime<Utc>,
     /// Its newest bounce.
     last_bounce_at: DateTime<Utc>,
+    /// Who works on it.
+    #[schema(required = true)]
+    assignee: Option<String>,
+    /// Until when you are told nothing of it.
+    #[schema(required = true)]
+    snoozed_until: Option<DateTime<Utc>>,
+    /// Why.
+    #[schema(required = true)]
+    snooze_reason: Option<String>,
+    /// Why it was said to be none.
+    #[schema(schema_with = crate::words::dismissal_or_null)]
+    dismissal: Option<Dismissal>,
+    /// Since when the password from before the change is refused, where that is proved.
+    #[schema(required = true)]
+    old_credential_refused_since: Option<DateTime<Utc>>,
+    /// Since when the way in is shut.
+    #[schema(required = true)]
+    contained_at: Option<DateTime<Utc>>,
+    /// When the last late bounce may come: it closes then, if it is recovered.
+    #[schema(required = true)]
+    closes_at: Option<DateTime<Utc>>,
+    /// Late bounces: of mail from before the containment. They mean nothing.
+    trailing: u32,
+    /// Recipients of mail that was submitted after it; the second one reopens it.
+    continued: u32,
 }
 
 /// What a technician works on, with the evidence, the playbook and the story so far.
@@ -74,6 +101,8 @@ pub(crate) struct IncidentView {
     "severity": "critical", "state": "open", "score_db": 57.5, "bounces": 14, "unexpected_recipients": 12,
     "dedup_key": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8:account_takeover", "sequence": 3, "opened_at": "2026-11-24T07:00:00Z",
     "updated_at": "2026-11-24T07:20:00Z", "first_bounce_at": "2026-11-24T06:50:00Z", "last_bounce_at": "2026-11-24T07:19:00Z",
+    "assignee": "mori@kestrel-it.example", "snoozed_until": null, "snooze_reason": null, "dismissal": null,
+    "old_credential_refused_since": null, "contained_at": null, "closes_at": null, "trailing": 0, "continued": 0,
     "language": "en",
     "headline": "Somebody signed in as sato@clinic.example from 203.0.113.7: 14 mails that nobody here is known to have written came back.",
     "evidence": [{"item": "submission", "value": "signed_in=sato@clinic.example from=203.0.113.7", "db": 0.0, "count": 14,
@@ -84,7 +113,12 @@ pub(crate) struct IncidentView {
     "score_note": null,
     "playbook": [{"id": "C01", "phase": "contain", "who": "provider_admin", "gate": "contained", "title": "Set a new password",
         "why": "The old one is known.", "evidence": "When, and by whom.", "state": "open", "by": null, "at": null, "note": null}],
-    "acknowledged_at": null, "acknowledged_by": null, "timeline": []
+    "acknowledged_at": null, "acknowledged_by": null,
+    "tickets": [{"id": "tkt_019ab1c2d3e47f508192a3b4c5d6e7f8", "system": "halopsa", "reference": "4711",
+        "url": "https://kestrel.halopsa.example/tickets?id=4711", "linked_at": "2026-11-24T07:10:00Z",
+        "linked_by": "key_019ab1c2d3e47f508192a3b4c5d6e7f8"}],
+    "timeline": [{"at": "2026-11-24T07:00:00Z", "what": "opened", "who": "daimon",
+        "note": "account_takeover (probable), 57.5 dB ahead"}]
 }))]
 pub(crate) struct IncidentWithEvidenceView {
     #[serde(flatten)]
@@ -108,6 +142,8 @@ pub(crate) struct IncidentWithEvidenceView {
     /// Who: an API key's id.
     #[schema(required = true)]
     acknowledged_by: Option<String>,
+    /// The same incident in other systems.
+    tickets: Vec<TicketView>,
     /// What happened to it, oldest first.
     timeline: Vec<EntryView>,
 }
@@ -172,7 +208,10 @@ pub(crate) struct StepView {
 
 /// A line of an incident's story.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = TimelineEntry)]
+#[schema(as = TimelineEntry, example = json!({
+    "at": "2026-11-24T07:30:00Z", "what": "commented", "who": "key_019ab1c2d3e47f508192a3b4c5d6e7f8",
+    "note": "The owner is on a plane until 18:00."
+}))]
 pub(crate) struct EntryView {
     /// When.
     at: DateTime<Utc>,
@@ -183,6 +222,43 @@ pub(crate) struct EntryView {
     /// In their words.
     #[schema(required = true)]
     note: Option<String>,
+}
+
+/// A link to a ticket.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Ticket, example = json!({
+    "id": "tkt_019ab1c2d3e47f508192a3b4c5d6e7f8", "system": "halopsa", "reference": "4711",
+    "url": "https://kestrel.halopsa.example/tickets?id=4711", "linked_at": "2026-11-24T07:10:00Z",
+    "linked_by": "key_019ab1c2d3e47f508192a3b4c5d6e7f8"
+}))]
+pub(crate) struct TicketView {
+    /// Its id, to take it away.
+    #[schema(schema_with = crate::words::ticket_id)]
+    id: TicketId,
+    /// In which system.
+    system: String,
+    /// What it is called there.
+    reference: String,
+    /// Where people read it.
+    #[schema(required = true)]
+    url: Option<String>,
+    /// When it was linked.
+    linked_at: DateTime<Utc>,
+    /// Who linked it: an API key's id.
+    linked_by: String,
+}
+
+impl From<Ticket> for TicketView {
+    fn from(ticket: Ticket) -> Self {
+        let Ticket { id, system, reference, url, linked_at, linked_by } = ticket;
+        Self { id, system, reference, url, linked_at, linked_by }
+    }
+}
+
+impl From<Entry> for EntryView {
+    fn from(entry: Entry) -> Self {
+        Self { at: entry.at, what: entry.what, who: entry.who, note: entry.note }
+    }
 }
 
 impl StepView {
@@ -222,6 +298,7 @@ impl IncidentWithEvidenceView {
         language: Language,
         mut done: Vec<StepDone>,
         acknowledged: Option<(DateTime<Utc>, String)>,
+        tickets: Vec<Ticket>,
         timeline: Vec<Entry>,
     ) -> Self {
         let verdict = incident.verdict;
@@ -244,16 +321,16 @@ impl IncidentWithEvidenceView {
             playbook,
             acknowledged_at,
             acknowledged_by,
-            timeline: timeline
-                .into_iter()
-                .map(|entry| EntryView { at: entry.at, what: entry.what, who: entry.who, note: entry.note })
-                .collect(),
+            tickets: tickets.into_iter().map(TicketView::from).collect(),
+            timeline: timeline.into_iter().map(EntryView::from).collect(),
         }
     }
 }
 
 impl From<Incident> for IncidentView {
     fn from(incident: Incident) -> Self {
+        let life = incident.life;
+        let (snoozed_until, snooze_reason) = life.snooze.map(|snooze| (snooze.until, snooze.reason)).unzip();
         Self {
             id: incident.id,
             tenant_id: incident.tenant,
@@ -271,6 +348,15 @@ impl From<Incident> for IncidentView {
             updated_at: incident.updated_at,
             first_bounce_at: incident.first_bounce_at,
             last_bounce_at: incident.last_bounce_at,
+            assignee: life.assignee,
+            snoozed_until,
+            snooze_reason,
+            dismissal: life.dismissal,
+            old_credential_refused_since: life.refused_since,
+            contained_at: incident.contained_at,
+            closes_at: life.closes_at,
+            trailing: life.trailing,
+            continued: life.continued,
         }
     }
 }
