@@ -8,6 +8,7 @@ mod deliver;
 mod destinations;
 mod domains;
 mod hostile;
+mod incident_life;
 mod mistakes;
 mod on_disk;
 mod reading;
