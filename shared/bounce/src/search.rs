@@ -214,13 +214,11 @@ fn is_said(text: &str, start: usize, end: usize) -> bool {
     let in_link = memchr::memmem::find(token, b"://").is_some();
     let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     let rest: Vec<u8> = after.bytes().take(MAX_NAME_BYTES).take_while(is_of_name).collect();
-    let top = rest.trim_ascii_end().rsplit(|byte| *byte == b'.').find(|label| !label.is_empty());
-    let is_host = rest.contains(&b'.')
-        && top.is_some_and(|top| {
-            top.len() < rest.trim_ascii_end().len()
-                && (2..=6).contains(&top.len())
-                && top.iter().all(u8::is_ascii_alphabetic)
-        });
+    // The dot that ends a sentence makes no host: "suspended." is "suspend" and the rest of a word.
+    let end = rest.iter().rposition(|byte| *byte != b'.').map_or(0, |last| last + 1);
+    let rest = rest.get(..end).unwrap_or_default();
+    let top = rest.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    let is_host = top.len() < rest.len() && (2..=6).contains(&top.len()) && top.iter().all(u8::is_ascii_alphabetic);
     !in_link && !is_host
 }
 
@@ -329,6 +327,8 @@ mod tests {
         let said = |text: &str, words: &str| text.find(words).is_some_and(|at| is_said(text, at, at + words.len()));
         assert!(said("554 rejected as spam.", "spam"));
         assert!(said("554 spam. Go away", "spam"));
+        assert!(said("account suspended.", "suspend"));
+        assert!(said("account suspended...", "suspend"));
         assert!(said("550 anti-spam engine", "spam"));
         assert!(!said("host spam.policy.test said: no", "spam"));
         assert!(!said("host spam-gate.policy.test said: no", "spam"));
