@@ -154,19 +154,11 @@ fn push_unescaped(text: &str, out: &mut String) {
 
 /// What an entity without its `&` and `;` stands for.
 fn character(entity: &str) -> Option<char> {
-    match entity {
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "amp" => Some('&'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        "nbsp" => Some(' '),
-        _ => {
-            let digits = entity.strip_prefix('#')?;
-            let hex = digits.strip_prefix(['x', 'X']).map(|hex| u32::from_str_radix(hex, 16));
-            hex.unwrap_or_else(|| digits.parse()).ok().and_then(char::from_u32)
-        }
-    }
+    let mut decoded = String::new();
+    mail_parser::decoders::html::add_html_token(&mut decoded, ["&", entity, ";"].concat().as_bytes(), false);
+    let mut characters = decoded.chars();
+    // One that is not known stays as it was written.
+    characters.next().filter(|_| characters.next().is_none())
 }
 
 /// Longer than that is no address: a path has 256 bytes (RFC 5321, 4.5.3.1.3), and some programs take more.
@@ -379,6 +371,12 @@ mod tests {
         assert_eq!(addresses("kim@b.example로 메일이"), ["kim@b.example"]);
         assert_eq!(addresses("例@例え.example"), ["例@例え.example"]);
         assert!(addresses("https://b.example/login?a@c.example").is_empty());
+    }
+
+    #[test]
+    fn entities_become_the_letters_they_stand_for() {
+        let text = without_html("La bo&icirc;te est pleine &#233;t&eacute; &mdash; R&amp;D &unknown; &");
+        assert_eq!(text, "La boîte est pleine été — R&D &unknown; &");
     }
 
     #[test]
