@@ -106,6 +106,10 @@ const REASON_BEGINS: &[&str] = &[
     "isn't",
 ];
 
+/// What stands between an address and the date in Exchange's languages.
+const BEFORE_DATES: &[&str] =
+    &["on ", "am ", "le ", "el ", "il ", "op ", "em ", "den ", "på ", "dne ", "w dniu ", "в ", "日時", "于 ", "於 "];
+
 /// How a line ends behind which an address to write to stands.
 const HELPS: &[&str] = &[
     "to the address",
@@ -219,8 +223,7 @@ pub(super) fn head(line: &str) -> Option<(String, &str)> {
     let after = after.trim_start_matches("<mailto:").trim_start();
     let starts_reason = after.is_empty()
         || after.starts_with([':', ',', ';', '(', '-', '.', '<'])
-        || ["on ", "am ", "le "].iter().any(|word| after.starts_with(word))
-        || ["日時", "于 ", "於 "].iter().any(|word| after.starts_with(word))
+        || BEFORE_DATES.iter().any(|word| after.starts_with(word))
         || after.starts_with("...")
         || token.contains("...")
         || after.starts_with(|c: char| c.is_ascii_digit())
