@@ -60,6 +60,8 @@ fn operations(document: &Value) -> Vec<(Method, String, bool, Value)> {
             ("mailbox_id", "mbx"),
             ("bounce_id", "bnc"),
             ("incident_id", "inc"),
+            ("ticket_id", "tkt"),
+            ("campaign_id", "cmp"),
             ("endpoint_id", "whe"),
             ("delivery_id", "dlv"),
             ("key_id", "key"),
