@@ -208,18 +208,18 @@ fn is_said(text: &str, start: usize, end: usize) -> bool {
     if words.contains(['.', '/', '=', '#', '_', ' ']) {
         return true;
     }
+    let is_of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let length = after.as_bytes().iter().take(MAX_NAME_BYTES).take_while(is_of_name).count();
+    // The dot that ends a sentence makes no host: "suspended." is "suspend" and the rest of a word.
+    let rest = after.get(..length).unwrap_or_default().trim_end_matches('.').as_bytes();
+    let top = rest.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    if top.len() < rest.len() && (2..=6).contains(&top.len()) && top.iter().all(u8::is_ascii_alphabetic) {
+        return false;
+    }
     // Links and names are short; a text without spaces must not be read once for each word in it.
     let near = before.as_bytes().get(before.len().saturating_sub(MAX_NAME_BYTES)..).unwrap_or_default();
     let token = near.iter().rposition(|byte| *byte == b' ').map_or(near, |space| near.get(space..).unwrap_or_default());
-    let in_link = memchr::memmem::find(token, b"://").is_some();
-    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    let rest: Vec<u8> = after.bytes().take(MAX_NAME_BYTES).take_while(is_of_name).collect();
-    // The dot that ends a sentence makes no host: "suspended." is "suspend" and the rest of a word.
-    let end = rest.iter().rposition(|byte| *byte != b'.').map_or(0, |last| last + 1);
-    let rest = rest.get(..end).unwrap_or_default();
-    let top = rest.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
-    let is_host = top.len() < rest.len() && (2..=6).contains(&top.len()) && top.iter().all(u8::is_ascii_alphabetic);
-    !in_link && !is_host
+    memchr::memmem::find(token, b"://").is_none()
 }
 
 /// A bit per number.
