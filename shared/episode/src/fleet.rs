@@ -133,7 +133,7 @@ impl Fleet {
             Happening::Innocent => innocent(total, &mut random),
         };
         let owner = owner(plan, episode, total, &mut random);
-        let habits = Habits::any(&owner, &mut random);
+        let habits = Habits::any(&owner, episode == Some(Episode::BulkList), &mut random);
         let mut diary = Diary::default();
         life::live(&owner, &habits, plan.begin, total, &mut diary, &mut random.branch());
         let day = match plan.happening {
@@ -143,7 +143,7 @@ impl Fleet {
         let begin = owner.zone.midnight(plan.begin, day) + random.seconds(0, 86_399);
         let (begins, style) = match episode {
             Some(episode) => {
-                let mut stage = Stage::new(&owner, begin, plan.most_bounces, &mut diary, random.branch());
+                let mut stage = Stage::new(&owner, &habits, begin, plan.most_bounces, &mut diary, random.branch());
                 (Some(begin), episode.play(&mut stage))
             }
             None => (None, String::new()),

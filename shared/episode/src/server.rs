@@ -183,7 +183,7 @@ impl Server {
             Mta::Sendmail => mta::sendmail::stores(hand_in),
             Mta::Google => mta::google::stores(hand_in, random),
             Mta::Microsoft365 => mta::microsoft::stores(self, hand_in, random),
-            Mta::Exchange => mta::exchange::stores(self),
+            Mta::Exchange => mta::exchange::stores(self, hand_in),
         }
     }
 
@@ -197,6 +197,21 @@ impl Server {
             Mta::Google => mta::google::reports(report, random),
             Mta::Microsoft365 => mta::microsoft::reports(self, report, random),
             Mta::Exchange => mta::exchange::reports(self, report, random),
+        }
+    }
+
+    /// What a forwarding rule writes above a message that it sends on.
+    pub(crate) fn forwards(&self, owner: &str, to: &str) -> String {
+        match self.mta {
+            Mta::Google => format!("X-Forwarded-To: {to}\r\nX-Forwarded-For: {owner} {to}\r\n"),
+            Mta::Microsoft365 | Mta::Exchange => {
+                format!("Resent-From: <{owner}>\r\nX-MS-Exchange-Inbox-Rules-Loop: {owner}\r\n")
+            }
+            // Dovecot's Sieve behind it.
+            Mta::Postfix | Mta::Exim => {
+                format!("X-Sieve: Pigeonhole Sieve 0.5.19\r\nX-Sieve-Redirected-From: {owner}\r\n")
+            }
+            Mta::Qmail | Mta::Sendmail => String::new(),
         }
     }
 

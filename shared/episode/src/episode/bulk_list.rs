@@ -8,7 +8,11 @@ use crate::{
 };
 
 pub(super) fn play(stage: &mut Stage<'_>) -> String {
-    let newsletter = Newsletter::any(stage.owner, &mut stage.random);
+    // As every issue before it, with the same tool from the same place; or the first one ever.
+    let newsletter = match &stage.habits.newsletter {
+        Some(newsletter) => newsletter.clone(),
+        None => Newsletter::any(stage.owner, &mut stage.random),
+    };
     let mut diary = Diary::default();
     let start = stage.owner.zone.midnight(stage.begin, 0) + stage.owner.starts + TimeDelta::hours(1);
     newsletter.goes_out(stage.owner, start.max(stage.begin), stage.most, true, &mut diary, &mut stage.random);

@@ -37,6 +37,7 @@ pub(super) fn play(stage: &mut Stage<'_>) -> String {
         let (first, _) = writer.writes(owner, Said { subject: &subject, text: &text, ..Said::default() }, at, random);
         let mut message = parsed(&first.bytes);
         rounds(&mut message, stage, &there, &partner.party, at);
+        message.stamp(&hosting.incoming.forwards(&owner.party.address, &partner.party.address));
         let random = &mut stage.random;
         let sender = &owner.party.address;
         let entry = Entry::Local { account: "vmail", uid: 5_000 };

@@ -23,7 +23,7 @@ use daimon_domain::{verdict::Verdict, words::UnknownWord};
 use crate::{
     Mail, Provider,
     clock::Time,
-    life::Diary,
+    life::{Diary, Habits},
     owner::Owner,
     random::Random,
     server::{Marks, Mta},
@@ -234,6 +234,7 @@ impl FromStr for Episode {
 /// Where an episode plays.
 pub(crate) struct Stage<'a> {
     pub(crate) owner: &'a Owner,
+    pub(crate) habits: &'a Habits,
     pub(crate) begin: Time,
     /// It ends after so many bounces.
     pub(crate) most: u32,
@@ -242,8 +243,15 @@ pub(crate) struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    pub(crate) fn new(owner: &'a Owner, begin: Time, most: u32, diary: &'a mut Diary, random: Random) -> Self {
-        Self { owner, begin, most, diary, random }
+    pub(crate) fn new(
+        owner: &'a Owner,
+        habits: &'a Habits,
+        begin: Time,
+        most: u32,
+        diary: &'a mut Diary,
+        random: Random,
+    ) -> Self {
+        Self { owner, habits, begin, most, diary, random }
     }
 
     /// A mail of the episode comes in.

@@ -24,9 +24,11 @@ pub(crate) struct Habits {
 }
 
 impl Habits {
-    pub(crate) fn any(owner: &Owner, random: &mut Random) -> Self {
+    /// `has_newsletter`: whether it must be so.
+    pub(crate) fn any(owner: &Owner, has_newsletter: bool, random: &mut Random) -> Self {
+        let share = if has_newsletter { 1.0 } else { 0.06 };
         Self {
-            newsletter: random.chance(0.06).then(|| newsletter::Newsletter::any(owner, random)),
+            newsletter: random.chance(share).then(|| newsletter::Newsletter::any(owner, random)),
             forwards_to: random.chance(0.03).then(|| {
                 let receiver = crate::receiver::Receiver::provider(owner.country, random);
                 crate::letter::Party::bare(&format!("{}@{}", crate::receiver::local_part(random), receiver.domain))

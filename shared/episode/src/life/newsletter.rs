@@ -36,6 +36,8 @@ pub(crate) struct Newsletter {
     every: u32,
     first: u32,
     readers: u32,
+    /// From which each reader follows: an issue goes to those of the issue before.
+    list: Random,
     /// How many of the addresses are dead, when it is looked after.
     dead: f64,
 }
@@ -51,15 +53,17 @@ impl Newsletter {
             ),
             network: Network::office(random.choose(&[(0.7, owner.country)], Country::Britain), random),
         });
-        let every = random.choose(&[(0.5, 30), (0.2, 7)], 90);
+        // One in five is the first ever, or the first of this year.
+        let every = random.choose(&[(0.5, 30), (0.2, 7), (0.1, 14)], 1_000);
         Self {
             tool,
             device,
             has_list_headers: random.chance(0.6),
             keeps_copies: tool == Tool::Desk && random.chance(0.7),
             every,
-            first: random.below(every),
+            first: random.below(every.min(30)) + if every == 1_000 { 900 } else { 0 },
             readers: random.range(40, 800),
+            list: random.branch(),
             dead: random.between(0.01, 0.06),
         }
     }
@@ -72,7 +76,8 @@ impl Newsletter {
     pub(crate) fn style(&self) -> String {
         let list = if self.has_list_headers { "list headers" } else { "no list headers" };
         let copies = if self.keeps_copies { "copies" } else { "no copies" };
-        format!("{:?}, {list}, {copies}", self.tool)
+        let before = if self.every == 1_000 { "the first" } else { "as ever" };
+        format!("{:?}, {list}, {copies}, {before}", self.tool)
     }
 
     /// One issue; at most so many bounces of it. `is_dead`: the list was bought or lay about for years.
@@ -85,22 +90,33 @@ impl Newsletter {
         diary: &mut Diary,
         random: &mut Random,
     ) {
-        let dead = if is_dead { random.between(0.2, 0.6) } else { self.dead };
-        let readers = if is_dead { self.readers.max(200) } else { self.readers };
-        let bounces = random.poisson(f64::from(readers) * dead).min(most);
+        let (dead, count) =
+            if is_dead { (random.between(0.2, 0.6), self.readers.max(200)) } else { (self.dead, self.readers) };
+        // Another list than the one that every issue goes to.
+        let mut list = self.list.clone();
+        if is_dead {
+            list = list.branch();
+        }
         let device = match &self.device {
             Some(device) => device.clone(),
             None => owner.device(at, random),
         };
         let from = device.network.connect(random);
         let (subject, text) = owner.language.news(&owner.company, random);
-        let (mut sent_at, step) =
-            (at, TimeDelta::milliseconds(i64::from(3_600_000 / readers.max(1))).min(TimeDelta::seconds(8)));
-        let living = u32::min(readers, 25);
+        let step = TimeDelta::milliseconds(i64::from(3_600_000 / count.max(1))).min(TimeDelta::seconds(8));
         let keeps = self.keeps_copies && owner.keeps(&device.client, random);
-        for number in 0..bounces + living {
-            sent_at += random.wait(step * i32::try_from(readers / (bounces + living).max(1)).unwrap_or(1));
-            let (address, receiver) = reader(owner, random);
+        let (mut sent_at, mut bounces, mut copies) = (at, 0, 0);
+        for _ in 0..count {
+            sent_at += step;
+            let mut of_reader = list.branch();
+            let (address, receiver) = reader(owner, &mut of_reader);
+            let why = of_reader.chance(dead).then(|| Group::List.refusal(&mut of_reader));
+            // Of those that arrive a few stand for all.
+            let counted = if why.is_some() { &mut bounces } else { &mut copies };
+            *counted += 1;
+            if *counted > if why.is_some() { most } else { 25 } {
+                continue;
+            }
             let mut letter = owner.letter(&Party::bare(&address), subject.clone(), text.clone(), sent_at);
             letter.is_html = true;
             if self.has_list_headers {
@@ -116,10 +132,7 @@ impl Newsletter {
             if keeps || is_filed {
                 diary.sent.push(Owner::copy(&message, sent_at));
             }
-            if number >= bounces {
-                continue;
-            }
-            let why = Group::List.refusal(random);
+            let Some(why) = why else { continue };
             let spooled = owner.submit(message, &device.client, &from, &address, sent_at, random);
             if random.chance(0.12) {
                 let host = accepting_server(&receiver, random);

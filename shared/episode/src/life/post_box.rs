@@ -115,6 +115,7 @@ fn forwards(
     }
     let receiver = Receiver::provider(Country::Japan, random);
     let receiver = Receiver { domain: private.domain().to_owned(), ..receiver };
+    message.stamp(&owner.hosting.incoming.forwards(&owner.party.address, &private.address));
     let account = "vmail";
     let hand_in =
         HandIn { entry: Entry::Local { account, uid: 5_000 }, sender: &owner.party.address, to: &private.address, at };

@@ -54,9 +54,10 @@ pub(crate) fn takes(server: &Server, hand_in: &HandIn<'_>, random: &mut Random) 
     Trace { lines: wire(&lines), queue_id: random.digits(13) }
 }
 
-/// Exchange notes the envelope in fields of its own when it exports a message; over IMAP there is no more than this.
-pub(crate) fn stores(server: &Server) -> String {
-    wire(&format!("X-MS-Exchange-Transport-EndToEndLatency: 00:00:00.{}28\n", server.make))
+/// Over IMAP the envelope sender is a field of the message.
+pub(crate) fn stores(server: &Server, hand_in: &HandIn<'_>) -> String {
+    let sender = if hand_in.sender.is_empty() { "<>" } else { hand_in.sender };
+    wire(&format!("Return-Path: {sender}\nX-MS-Exchange-Transport-EndToEndLatency: 00:00:00.{}28\n", server.make))
 }
 
 pub(crate) fn reports(server: &Server, report: &Report<'_>, random: &mut Random) -> Message {

@@ -28,9 +28,13 @@ fn id(random: &mut Random, at: Time) -> String {
     )
 }
 
-/// Signed for the customer's domain by the default key of Workspace.
-fn signatures(domain: &str, random: &mut Random) -> String {
-    let selected = format!("{}.20230601.gappssmtp.com", domain.replace('.', "-"));
+/// Signed for the customer's domain: by a key of its own, or by the default one of Workspace.
+fn signatures(server: &Server, domain: &str, random: &mut Random) -> String {
+    let selected = if server.make.is_multiple_of(2) {
+        domain.to_owned()
+    } else {
+        format!("{}.20230601.gappssmtp.com", domain.replace('.', "-"))
+    };
     format!(
         "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed;\n        d={selected}; s=20230601; t=17102{}; x=17108{};\n        h=to:subject:message-id:date:from:mime-version:from:to:cc:subject\n         :date:message-id:reply-to;\n        bh={}=;\n        b={}\n         {}==\nX-Google-DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed;\n        d=1e100.net; s=20230601;\n        h=to:subject:message-id:date:from:mime-version:x-gm-message-state;\n        bh={}=;\n        b={}==\nX-Gm-Message-State: AOJu0Y{}\nX-Google-Smtp-Source: AGHT+I{}=\n",
         random.digits(5),
@@ -45,7 +49,7 @@ fn signatures(domain: &str, random: &mut Random) -> String {
     )
 }
 
-pub(crate) fn takes(_server: &Server, hand_in: &HandIn<'_>, random: &mut Random) -> Trace {
+pub(crate) fn takes(server: &Server, hand_in: &HandIn<'_>, random: &mut Random) -> Trace {
     let date = pacific().named_date(hand_in.at);
     let queue_id = id(random, hand_in.at);
     let domain = hand_in.sender.rsplit('@').next().unwrap_or_default();
@@ -53,7 +57,7 @@ pub(crate) fn takes(_server: &Server, hand_in: &HandIn<'_>, random: &mut Random)
     let lines = match hand_in.entry {
         Entry::SignedIn { from, helo, .. } => format!(
             "{}X-Received: by {} with SMTP id {};\n        {date}\nReceived: from {helo} ({} [{}])\n        by smtp.gmail.com with ESMTPSA id {queue_id}\n        for <{}>\n        {tls};\n        {date}\n",
-            signatures(domain, random),
+            signatures(server, domain, random),
             shard(random),
             id(random, hand_in.at),
             from.name.as_ref().map_or_else(String::new, |name| format!("{name}.")),
@@ -62,7 +66,7 @@ pub(crate) fn takes(_server: &Server, hand_in: &HandIn<'_>, random: &mut Random)
         ),
         Entry::Web { .. } | Entry::Local { .. } => format!(
             "{}X-Received: by {} with SMTP id\n {queue_id}; {date}\n",
-            signatures(domain, random),
+            signatures(server, domain, random),
             shard(random)
         ),
         Entry::Relayed { from, helo } => {

@@ -57,20 +57,26 @@ pub(crate) fn takes(server: &Server, hand_in: &HandIn<'_>, random: &mut Random) 
             "Authentication-Results: dkim=none (message not signed)\n header.d=none;dmarc=none action=none header.from={domain};\nx-originating-ip: [{ip}]\nX-MS-PublicTrafficType: Email\nX-MS-Exchange-SenderADCheck: 1\nX-MS-Exchange-AntiSpam-Relay: 0\n"
         )
     };
+    // Stamped on whatever a mailbox of the tenant submits, by whichever protocol.
+    let internal = format!(
+        "X-MS-Exchange-CrossTenant-Network-Message-Id: {}\nX-MS-Exchange-CrossTenant-AuthSource: {host}\nX-MS-Exchange-CrossTenant-AuthAs: Internal\nX-MS-Exchange-CrossTenant-OriginalArrivalTime: {}\nX-MS-Exchange-CrossTenant-FromEntityHeader: Hosted\nX-MS-Exchange-CrossTenant-MailboxType: HOSTED\nX-MS-Exchange-Transport-CrossTenantHeadersStamped: {second}\n",
+        random.uuid(),
+        at.format("%d %b %Y %H:%M:%S.0000 (UTC)")
+    );
     let lines = match hand_in.entry {
         Entry::SignedIn { from, helo, .. } => {
             let first = hop(&format!("{host} ({})", ip6(random)), &second, at, random);
             let submission =
                 hop(&format!("{helo} ({})", from.ip), &host, at, random).replace("; ", " via\n Frontend Transport; ");
             format!(
-                "{first}Authentication-Results: dkim=none (message not signed)\n header.d=none;dmarc=none action=none header.from={domain};\n{submission}X-MS-PublicTrafficType: Email\nX-MS-Exchange-SenderADCheck: 1\n"
+                "{first}Authentication-Results: dkim=none (message not signed)\n header.d=none;dmarc=none action=none header.from={domain};\n{submission}X-MS-PublicTrafficType: Email\nX-MS-Exchange-SenderADCheck: 1\n{internal}"
             )
         }
         Entry::Web { from, .. } => {
             let first = hop(&format!("{host} ({})", ip6(random)), &second, at, random);
             let link = local6(random);
             format!(
-                "{first}Received: from {host}\n ([{link}]) by {host}\n ([{link}%{}]) with mapi id 15.20.7362.0{}; {date}\n{}",
+                "{first}Received: from {host}\n ([{link}]) by {host}\n ([{link}%{}]) with mapi id 15.20.7362.0{}; {date}\n{}{internal}",
                 random.range(3, 9),
                 random.range(18, 36),
                 inner(from.ip)
@@ -79,7 +85,7 @@ pub(crate) fn takes(server: &Server, hand_in: &HandIn<'_>, random: &mut Random) 
         Entry::Local { .. } => {
             let link = local6(random);
             format!(
-                "Received: from {host}\n ([{link}]) by {host}\n ([{link}%4]) with mapi id 15.20.7362.031; {date}\nX-MS-PublicTrafficType: Email\n"
+                "Received: from {host}\n ([{link}]) by {host}\n ([{link}%4]) with mapi id 15.20.7362.031; {date}\nX-MS-PublicTrafficType: Email\n{internal}"
             )
         }
         Entry::Relayed { from, helo } => {
