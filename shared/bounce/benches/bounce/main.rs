@@ -9,10 +9,10 @@ mod shapes;
 use std::{
     hint::black_box,
     io::{self, Write},
-    process::Command,
     time::{Duration, Instant},
 };
 
+use daimon_bench::{machine, revision, round};
 use mail_parser::MessageParser;
 use mails::Mails;
 use serde_json::json;
@@ -107,10 +107,6 @@ fn main() -> io::Result<()> {
     writeln!(out, "{line}")
 }
 
-fn round(figure: f64) -> f64 {
-    (figure * 100.0).round() / 100.0
-}
-
 /// Reads a mail and forgets the answer.
 type Reads = fn(&[u8]);
 
@@ -184,21 +180,4 @@ fn allocations(mails: &[Vec<u8>], reads: Reads) -> (f64, f64) {
     let count = f64::from(u32::try_from(mails.len()).unwrap_or(u32::MAX));
     let of = |total: u64| f64::from(u32::try_from(total).unwrap_or(u32::MAX)) / count;
     (of(measured.count_total), of(measured.bytes_total))
-}
-
-/// The processor, as the system names it.
-fn machine() -> String {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name =
-        info.lines().find_map(|line| line.strip_prefix("model name")).map(|rest| rest.trim_matches(['\t', ':', ' ']));
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("{} ({} cores, {})", name.unwrap_or("an unknown processor"), cores, std::env::consts::ARCH)
-}
-
-/// What is measured, with a mark when it is not committed.
-fn revision() -> String {
-    let git = Command::new("git").args(["describe", "--always", "--dirty"]).output();
-    git.ok()
-        .and_then(|output| String::from_utf8(output.stdout).ok())
-        .map_or_else(|| "unknown".to_owned(), |text| text.trim().to_owned())
 }
