@@ -1,5 +1,5 @@
 # Every target is one line that calls a program of the workspace. `make` alone says what there is.
-.PHONY: help deps demo up test bench bench-bounce fuzz sqlx openapi
+.PHONY: help deps demo up test bench bench-bounce bench-verdict fuzz sqlx openapi
 
 CARGO = SQLX_OFFLINE=true cargo
 
@@ -18,10 +18,13 @@ up: deps ## API and worker with private servers under .daimon/, and your first A
 test: ## Everything: format, lints, arrows, every test with its private servers
 	@.ci/run
 
-bench: bench-bounce ## Every bench, one after the other
+bench: bench-bounce bench-verdict ## Every bench, one after the other
 
 bench-bounce: ## How fast reports are read, next to mail-parser alone, and how hostile ones
 	@$(CARGO) bench --locked -p daimon-bounce --bench bounce
+
+bench-verdict: ## How soon a takeover is found on simulated fleets, and how often an innocent one is accused
+	@$(CARGO) bench --locked -p daimon-worker --bench verdict
 
 fuzz: ## Try inputs that nobody thought of; MINUTES=5 for each target
 	@shared/bounce/fuzz/run $(or $(MINUTES),5)
