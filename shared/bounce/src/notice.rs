@@ -148,14 +148,14 @@ pub(crate) fn heard(told: &Told<'_>) -> Option<ProviderNotice> {
     if in_subject.is_some() {
         return in_subject;
     }
-    let is_conversation = first_of(CONVERSING, letter).is_some();
     let mut in_diagnostic = None;
     let mut in_answer = None;
     for recipient in told.diagnostics.iter().take(5) {
         let Some(text) = recipient.diagnostic.as_deref() else { continue };
         let Some(entry) = find(text, &lexicon::search(text)) else { continue };
-        let is_quoted =
-            is_conversation || recipient.remote_mta.is_some() || own_words(&text::lower(text)).len() < text.len();
+        let is_quoted = recipient.remote_mta.is_some()
+            || own_words(&text::lower(text)).len() < text.len()
+            || first_of(CONVERSING, letter).is_some();
         let (found, place) = if is_quoted {
             (&mut in_answer, NoticePlace::Answer)
         } else {

@@ -173,6 +173,9 @@ const SIGNED_IN: &[&str] = &[
 
 /// Takes down who signed in, and answers whether the comment says that somebody did.
 fn read_sign_in(comment: &str, hop: &mut Hop) -> bool {
+    if !comment.starts_with(['a', 's']) {
+        return false; // All of them begin so, few other comments do.
+    }
     let behind = |words: &&str| comment.strip_prefix(*words).filter(|rest| rest.starts_with([':', '=', ' ']));
     let named = match comment.strip_prefix("auth: ") {
         // Courier: "(AUTH: PLAIN anna@example.org, TLS: TLS1.3,256bits,…)".
