@@ -61,7 +61,8 @@ impl Words {
                 .map(|(end, gram)| (end, if is_long { gram } else { short(gram) }))
                 .min_by_key(|(_, gram)| common.get(gram).copied())
                 .unwrap_or_default();
-            let table = if is_long { &mut search.long } else { &mut search.short };
+            let tables = if word.is_ascii() { &mut search.ascii } else { &mut search.others };
+            let table = if is_long { &mut tables.long } else { &mut tables.short };
             // What stands before a word of three bytes may be anything, or the start of the text.
             for before in 0..=if width == 3 { 0xff } else { 0 } {
                 let gram = gram | before << 24;
@@ -153,7 +154,14 @@ const MAX_NAME_BYTES: usize = 256;
 pub(crate) struct Search {
     words: Vec<Vec<u8>>,
     last: Hits,
-    /// Where words of eight bytes or more may be, and where shorter ones.
+    ascii: Tables,
+    /// Words that a text of ASCII cannot have, and most texts are.
+    others: Tables,
+}
+
+/// Where words of eight bytes or more may be, and where shorter ones.
+#[derive(Debug, Default)]
+struct Tables {
     long: Table,
     short: Table,
 }
@@ -164,12 +172,19 @@ impl Search {
         let mut hits = Hits::none(self.words.len());
         // Where the last word of those of which it is told ends, and how long it is.
         let mut last = (0, 0);
-        for (end, gram) in grams(text) {
-            for anchor in self.long.get(gram).chain(self.short.get(short(gram))) {
-                self.take(text, end, *anchor, &mut hits, &mut last);
-            }
+        self.take_all(text, &self.ascii, &mut hits, &mut last);
+        if !text.is_ascii() {
+            self.take_all(text, &self.others, &mut hits, &mut last);
         }
         hits
+    }
+
+    fn take_all(&self, text: &str, tables: &Tables, hits: &mut Hits, last: &mut (usize, usize)) {
+        for (end, gram) in grams(text) {
+            for anchor in tables.long.get(gram).chain(tables.short.get(short(gram))) {
+                self.take(text, end, *anchor, hits, last);
+            }
+        }
     }
 
     /// Takes the word of an anchor if it is there.
