@@ -2,7 +2,7 @@
 
 mod telling;
 
-use telling::{DELAYED_SUBJECTS, DELAYING_WORDS, FAILING_SUBJECTS, FAILING_WORDS};
+use telling::{DELAYED_SUBJECTS, DELAYING_WORDS, FAILING_SUBJECTS, FAILING_WORDS, SUMMARY_SUBJECTS};
 
 /// A list of phrases of which any one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +10,7 @@ pub(crate) enum List {
     SystemNames,
     FailingSubjects,
     DelayedSubjects,
+    SummarySubjects,
     FailingWords,
     DelayingWords,
     /// A failure for good, whatever is said of trying again.
@@ -36,6 +37,7 @@ impl List {
         Self::SystemNames,
         Self::FailingSubjects,
         Self::DelayedSubjects,
+        Self::SummarySubjects,
         Self::FailingWords,
         Self::DelayingWords,
         Self::FinalWords,
@@ -55,6 +57,7 @@ pub(crate) fn of(list: List) -> &'static [&'static str] {
         List::SystemNames => SYSTEM_NAMES,
         List::FailingSubjects => FAILING_SUBJECTS,
         List::DelayedSubjects => DELAYED_SUBJECTS,
+        List::SummarySubjects => SUMMARY_SUBJECTS,
         List::FailingWords => FAILING_WORDS,
         List::DelayingWords => DELAYING_WORDS,
         List::FinalWords => &["permanent error", "permanent fatal", "failed permanently", "giving up", "given up"],

@@ -139,7 +139,7 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
         returns_original: pieces.original.is_some() || letter.original.is_some(),
         ..Signs::read(&fields, &lower_subject, &subject_words)
     };
-    signs.tells_cause = signs.from_system && status.recipients.is_empty() && tells_cause(&folded, &words);
+    signs.tells_code = signs.from_system && status.recipients.is_empty() && status::find_status(&folded).is_some();
     let returned = match (&pieces.original, letter.original) {
         (Some(bytes), _) => bytes.trim_ascii_start(),
         (None, Some(text)) => text.as_bytes(),
@@ -159,7 +159,8 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     let from = fields.get("from").as_deref().and_then(text::first_address).filter(|_| signs.from_system);
     let host = from.as_deref().and_then(|from| from.rsplit_once('@')).map(|(_, host)| host);
     let in_letter = if may_tell(&signs, &status) {
-        let any = signs.null_sender && signs.tells_cause;
+        let fails = signs.subject_fails || signs.from_daemon && lexicon::says(&words, List::FailingWords);
+        let any = signs.from_system && signs.null_sender && (signs.tells_code || fails);
         forms::read(&letter, &words, &own, host, &status.recipients, any)
     } else {
         Vec::new()
@@ -169,13 +170,17 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     }
     let mut feedback_type = None;
     let notification = notification::read(&text);
-    let named = match () {
-        () if in_letter.iter().any(|found| !own.contains(&found.address)) => Named::Others,
-        () if !in_letter.is_empty() || in_text.is_some() => Named::Reader,
-        () => Named::Nobody,
+    let other = in_letter.iter().find(|found| !own.contains(&found.address));
+    let named = match other {
+        Some(found) if signs.from_system && forms::is_at_head(&letter, &found.address) && tells_cause(&found.text) => {
+            Named::OthersAndWhy
+        }
+        Some(_) => Named::Others,
+        None if !in_letter.is_empty() || in_text.is_some() => Named::Reader,
+        None => Named::Nobody,
     };
     // Phishing dressed as a report names nobody but its reader, and wants something of him.
-    let is_bare = named != Named::Others && status.recipients.is_empty() && !signs.null_sender && !signs.header_fails;
+    let is_bare = other.is_none() && status.recipients.is_empty() && !signs.null_sender && !signs.header_fails;
     let lures = is_bare && !signs.returns_original && lexicon::says(&words, List::Lures);
     let mut kind = kind(&pieces, &status, &signs, &subject_words, &words, named, &fields);
     if matches!(kind, Kind::Bounce | Kind::Delay) && (lures || recognise::is_transcript(&lower_subject, &folded)) {
@@ -248,18 +253,13 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     }
 }
 
-/// Whether a text gives a cause for which mail is not delivered, by a code or by words.
-fn tells_cause(folded: &str, words: &Hits) -> bool {
-    let failure = Failure {
-        words,
-        status: None,
-        reply: None,
-        senders: [None, None],
-        step: None,
-        action: Action::Failed,
-        is_letter: false,
-    };
-    status::find_status(folded).is_some()
+/// Whether what is said of a recipient gives a cause for which mail is not delivered.
+fn tells_cause(said: &str) -> bool {
+    let folded = text::fold(said);
+    let words = &lexicon::search(&folded);
+    let (status, action) = (status::find_status(&folded), Action::Failed);
+    let failure = Failure { words, status, reply: None, senders: [None, None], step: None, action, is_letter: false };
+    status.is_some()
         || rules::by_words(&failure).is_some_and(|rule| {
             matches!(
                 rule.reason,

@@ -25,12 +25,14 @@ pub(crate) struct Signs {
     pub(crate) subject_fails: bool,
     /// The subject tells of a delay.
     pub(crate) subject_delays: bool,
+    /// The subject tells of many mails or of a mailbox's room, and of no failure.
+    pub(crate) subject_sums_up: bool,
     /// The header names failed recipients, or is a kind that only reports have.
     pub(crate) header_fails: bool,
     /// Sent with an empty envelope sender.
     pub(crate) null_sender: bool,
-    /// The text gives a cause for which mail is not delivered.
-    pub(crate) tells_cause: bool,
+    /// The text gives a code with which mail is refused.
+    pub(crate) tells_code: bool,
     /// The original, or its header, is in it.
     pub(crate) returns_original: bool,
     /// An answer to a mail, by a person or by a machine.
@@ -48,10 +50,12 @@ impl Signs {
         let has = |name: &str| fields.has(name);
         let subject_replies =
             ["re:", "aw:", "sv:", "antw:", "fwd:", "fw:", "wg:"].iter().any(|prefix| subject.starts_with(prefix));
+        let subject_fails = !subject_replies && says(subject_words, List::FailingSubjects);
         Self {
             from_system: is_from_system(fields),
             from_daemon: is_from_daemon(fields),
-            subject_fails: !subject_replies && says(subject_words, List::FailingSubjects),
+            subject_fails,
+            subject_sums_up: !subject_fails && says(subject_words, List::SummarySubjects),
             subject_delays: says(subject_words, List::DelayedSubjects),
             header_fails: ["x-failed-recipients", "x-ms-embedded-report", "x-postfix-queue-id"]
                 .iter()
@@ -63,7 +67,7 @@ impl Signs {
                     .is_some_and(|value| value.to_ascii_lowercase().contains("delivery-status"))
                 || fields.all("received").take(20).any(|line| line.contains("invoked for bounce")),
             null_sender: fields.get("return-path").is_some_and(|value| value.replace(' ', "") == "<>"),
-            tells_cause: false,
+            tells_code: false,
             returns_original: false,
             is_reply: subject_replies || (has("in-reply-to") && !subject.is_empty()),
             is_bulk: has("list-unsubscribe")
@@ -81,7 +85,6 @@ impl Signs {
 
     fn weight(&self) -> u8 {
         u8::from(self.from_system) * 2
-            + u8::from(self.from_daemon)
             + u8::from(self.subject_fails) * 2
             + u8::from(self.header_fails) * 3
             + u8::from(self.null_sender)
@@ -134,15 +137,21 @@ pub(crate) enum Named {
     /// The one who reads it.
     Reader,
     Others,
+    /// Others, each with a cause.
+    OthersAndWhy,
 }
 
 /// What a message without a machine-readable part is; `letter` is what was found in its text.
 pub(crate) fn kind(signs: &Signs, letter: &Hits, named: Named) -> Kind {
     let fails = says(letter, List::FailingWords);
     let names_recipients = named != Named::Nobody;
-    // A mail system that names somebody else and a cause tells of a failure, whatever its language.
-    let names_others = signs.from_system && signs.tells_cause && named == Named::Others;
-    let weight = signs.weight() + u8::from(fails) * 2 + u8::from(names_others);
+    if signs.subject_sums_up && !signs.returns_original && !signs.header_fails {
+        return if signs.is_automatic && !signs.from_system { Kind::AutoReply } else { Kind::NotBounce };
+    }
+    // A mail system that names somebody else and a cause tells of a failure, whatever its language. What else comes
+    // from there doesn't put a cause behind an address.
+    let tells = signs.from_system && (named == Named::OthersAndWhy || named == Named::Others && signs.tells_code);
+    let weight = signs.weight() + u8::from(fails) * 2 + if tells { 1 + u8::from(signs.from_daemon) } else { 0 };
     let speaks_of_failure = signs.from_system || signs.header_fails || (signs.subject_fails && fails);
     if signs.is_automatic && !speaks_of_failure {
         return Kind::AutoReply;

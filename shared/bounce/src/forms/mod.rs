@@ -218,6 +218,11 @@ pub(crate) fn read(
     })
 }
 
+/// Whether the address stands at the head of a paragraph.
+pub(crate) fn is_at_head(letter: &Letter<'_>, address: &str) -> bool {
+    letter.lines.iter().any(|line| heads::head(line).is_some_and(|(head, _)| head == address))
+}
+
 /// Addresses to write to for help.
 fn is_helper(address: &str) -> bool {
     let local = address.split('@').next().unwrap_or_default();
