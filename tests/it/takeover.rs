@@ -50,9 +50,10 @@ async fn a_stolen_mailbox_opens_one_incident_and_tells_by_signed_webhook() {
     let headline = text(&incident, "headline");
     assert!(headline.contains(&format!("signed in as {} from {THIEF}", sato.address)), "{headline}");
     assert_eq!(text(&why[0], "sentence"), headline);
-    let copy = why.as_array().unwrap().iter().find(|line| text(line, "item") == "sent_copy").unwrap();
-    let rival = text(copy, "against");
-    assert!(text(copy, "sentence").contains(&format!("makes {rival} ")), "{copy}");
+    let origin = why.as_array().unwrap().iter().find(|line| text(line, "item") == "origin").unwrap();
+    let told = text(origin, "sentence");
+    assert!(told.contains(" sign of a stolen mailbox rather than "), "{origin}");
+    assert!(!told.contains(&text(origin, "against")), "{origin}");
     assert!(text(&incident, "score_note").starts_with("The lines add up to "), "{incident:#}");
     let told = catcher.wait_for(Duration::from_secs(20), |caught| caught.kind() == "incident.opened").await.unwrap();
     told.verify(&secret, false).unwrap();

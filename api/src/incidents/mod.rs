@@ -11,7 +11,6 @@ mod list;
 mod moving;
 mod recover;
 mod reopen;
-mod sentence;
 mod snooze;
 mod step;
 mod ticket;

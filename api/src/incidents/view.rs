@@ -7,12 +7,11 @@ use daimon_domain::playbook::{Phase, Step, Who};
 use daimon_domain::tenant::Language;
 use daimon_domain::verdict::{EvidenceLine, Severity, Tier, Verdict};
 use daimon_store::incident::{Entry, StepDone, StepState, Ticket};
-use daimon_verdict::{assessment::score_note, submission};
+use daimon_wording::{evidence, handed_in};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::sentence;
 use crate::input::is_plain_text;
 
 /// What a technician works on, in short.
@@ -109,7 +108,7 @@ pub(crate) struct IncidentView {
         "against": null,
         "sentence": "Somebody signed in as sato@clinic.example from 203.0.113.7: 14 mails that nobody here is known to have written came back."},
         {"item": "sent_copy", "value": "missing", "db": 57.1, "count": 14, "against": "legit",
-        "sentence": "No copy is in the Sent folder (14 times): makes legit 57.1 dB less likely."}],
+        "sentence": "No copy is in the Sent folder (14 bounces): a very strong sign of a stolen mailbox rather than ordinary mail of its owner (57.1 dB)."}],
     "score_note": null,
     "playbook": [{"id": "C01", "phase": "contain", "who": "provider_admin", "gate": "contained", "title": "Set a new password",
         "why": "The old one is known.", "evidence": "When, and by whom.", "state": "open", "by": null, "at": null, "note": null}],
@@ -286,7 +285,7 @@ impl StepView {
 
 impl EvidenceView {
     fn new(line: EvidenceLine, verdict: Verdict, language: Language) -> Self {
-        let sentence = sentence::of(&line, verdict, language);
+        let sentence = evidence::sentence(&line, verdict, language);
         Self { item: line.item, value: line.value, db: line.db, count: line.count, against: line.against, sentence }
     }
 }
@@ -302,7 +301,7 @@ impl IncidentWithEvidenceView {
         timeline: Vec<Entry>,
     ) -> Self {
         let verdict = incident.verdict;
-        let evidence = std::mem::take(&mut incident.evidence);
+        let lines = std::mem::take(&mut incident.evidence);
         let playbook = daimon_verdict::playbook::steps_for(verdict)
             .into_iter()
             .map(|step| {
@@ -311,13 +310,13 @@ impl IncidentWithEvidenceView {
             })
             .collect();
         let (acknowledged_at, acknowledged_by) = acknowledged.unzip();
-        let score_note = score_note(&evidence, incident.score_db, language);
+        let score_note = evidence::score_note(&lines, incident.score_db, language);
         Self {
             incident: incident.into(),
             language,
-            headline: evidence.iter().find_map(|line| submission::sentence(line, language)),
+            headline: lines.iter().find_map(|line| handed_in::sentence(line, language)),
             score_note,
-            evidence: evidence.into_iter().map(|line| EvidenceView::new(line, verdict, language)).collect(),
+            evidence: lines.into_iter().map(|line| EvidenceView::new(line, verdict, language)).collect(),
             playbook,
             acknowledged_at,
             acknowledged_by,

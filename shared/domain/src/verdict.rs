@@ -62,7 +62,7 @@ words! {
     }
 }
 
-/// One line of an explanation: "makes *legit* 10 dB less likely".
+/// One line of an explanation: what was seen, and how much it weighs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvidenceLine {
     /// What was looked at, such as `gen_site` or `sent_copy`.

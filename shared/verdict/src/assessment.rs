@@ -1,17 +1,13 @@
 //! What is thought of a mailbox, and why.
 
 use chrono::{DateTime, Utc};
-use daimon_domain::tenant::Language;
 use daimon_domain::verdict::{EvidenceLine, Severity, Tier, Verdict};
 use serde::Serialize;
 
-use crate::cluster::DAY_CAP_DB;
 use crate::matrix::Matrix;
 
 /// What opens an incident for the other causes.
 const DECIDED_DB: f64 = 30.0;
-/// Rounding explains less than this.
-const WORTH_A_NOTE_DB: f64 = 1.0;
 
 /// What is thought of a mailbox.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -66,26 +62,6 @@ pub struct ClusterReport {
     pub score_db: f64,
     /// What speaks for it.
     pub evidence: Vec<EvidenceLine>,
-}
-
-/// Why the score is not the sum of the lines, in one sentence; `None` where it is.
-pub fn score_note(evidence: &[EvidenceLine], score_db: f64, language: Language) -> Option<String> {
-    let sum: f64 = evidence.iter().map(|line| line.db).sum();
-    let has_lines = evidence.iter().any(|line| line.against.is_some());
-    if !has_lines || (sum - score_db).abs() < WORTH_A_NOTE_DB {
-        return None;
-    }
-    Some(match language {
-        Language::English => format!(
-            "The lines add up to {sum:.1} dB and the score is {score_db:.1} dB: one letter counts at most \
-             {DAY_CAP_DB:.0} dB a day, evidence halves every 24 hours and never sinks below zero, and what excuses one \
-             letter does not excuse another."
-        ),
-        Language::Japanese => format!(
-            "各行の合計は {sum:.1} dB、スコアは {score_db:.1} dB です。1 つの文面の寄与は 1 日 {DAY_CAP_DB:.0} dB まで、\
-             証拠は 24 時間で半減して 0 未満にはならず、ある文面の反証は別の文面を打ち消しません。"
-        ),
-    })
 }
 
 pub(crate) const fn severity(verdict: Verdict, tier: Tier) -> Severity {

@@ -8,7 +8,6 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use daimon_domain::bounce::Report;
-use daimon_domain::tenant::Language;
 use daimon_domain::verdict::EvidenceLine;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -50,6 +49,20 @@ impl Submission {
     pub fn network(&self) -> Option<IpNet> {
         let ip = self.ip?;
         IpNet::new(ip, if ip.is_ipv4() { 24 } else { 48 }).ok().map(|net| net.trunc())
+    }
+
+    /// Reads what it wrote of itself among the evidence.
+    pub fn read(value: &str) -> Self {
+        let field = |name: &str| {
+            let mut fields = value.split(' ').filter_map(|word| word.split_once('='));
+            fields.find(|(key, _)| *key == name).map(|(_, value)| value)
+        };
+        Self {
+            is_signed_in: field("signed_in").is_some(),
+            signed_in_as: field("signed_in").filter(|name| *name != "?").map(str::to_owned),
+            ip: field("from").and_then(|ip| ip.parse().ok()),
+            helo: field("helo").map(str::to_owned),
+        }
     }
 }
 
@@ -101,54 +114,6 @@ impl fmt::Display for Submission {
         }
         self.helo.as_deref().map_or(Ok(()), |helo| write!(out, "{gap}helo={helo}"))
     }
-}
-
-/// Reads what [`Submission`] writes.
-fn read(value: &str) -> Submission {
-    let field = |name: &str| {
-        value.split(' ').find_map(|word| word.split_once('=').filter(|(key, _)| *key == name)).map(|(_, value)| value)
-    };
-    Submission {
-        is_signed_in: field("signed_in").is_some(),
-        signed_in_as: field("signed_in").filter(|name| *name != "?").map(str::to_owned),
-        ip: field("from").and_then(|ip| ip.parse().ok()),
-        helo: field("helo").map(str::to_owned),
-    }
-}
-
-/// The line of evidence as a sentence; `None` for every other line.
-pub fn sentence(line: &EvidenceLine, language: Language) -> Option<String> {
-    if line.item != ITEM {
-        return None;
-    }
-    let seen = read(&line.value);
-    let from = seen.ip.map(|ip| ip.to_string());
-    // Many clients greet with their address, which is told already.
-    let helo = seen.helo.as_ref().filter(|helo| from.as_ref() != Some(*helo));
-    let count = line.count;
-    Some(match language {
-        Language::English => {
-            let who = match (&seen.signed_in_as, seen.is_signed_in) {
-                (Some(name), _) => format!("signed in as {name}"),
-                (None, true) => "signed in".to_owned(),
-                (None, false) => "sent through the own provider".to_owned(),
-            };
-            let from = from.map(|ip| format!(" from {ip}")).unwrap_or_default();
-            let helo = helo.map(|helo| format!(" with a client that calls itself {helo}")).unwrap_or_default();
-            let mails = if count == 1 { "1 mail".to_owned() } else { format!("{count} mails") };
-            format!("Somebody {who}{from}{helo}: {mails} that nobody here is known to have written came back.")
-        }
-        Language::Japanese => {
-            let from = from.map(|ip| format!("{ip} から")).unwrap_or_default();
-            let who = match (&seen.signed_in_as, seen.is_signed_in) {
-                (Some(name), _) => format!("{name} として認証"),
-                (None, true) => "認証".to_owned(),
-                (None, false) => "契約先のサーバーに接続".to_owned(),
-            };
-            let helo = helo.map(|helo| format!("（クライアント名 {helo}）")).unwrap_or_default();
-            format!("何者かが{from}{who}して送信{helo}：身に覚えのないメール {count} 通が返送された。")
-        }
-    })
 }
 
 /// How unexpected mail was handed in, and how often.
@@ -213,12 +178,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back_and_an_address_is_told_once() {
+    fn what_is_written_reads_back() {
         let ip = "203.0.113.7".parse().ok();
         let seen = Submission { signed_in_as: None, is_signed_in: true, ip, helo: Some("203.0.113.7".to_owned()) };
-        assert_eq!(read(&seen.to_string()), seen);
-        let line = EvidenceLine { item: ITEM.to_owned(), value: seen.to_string(), db: 0.0, count: 1, against: None };
-        let told = sentence(&line, Language::English).unwrap();
-        assert!(told.starts_with("Somebody signed in from 203.0.113.7: 1 mail that"), "{told}");
+        assert_eq!(Submission::read(&seen.to_string()), seen);
+        assert_eq!(Submission::read("from= =x"), Submission::default());
     }
 }

@@ -1,11 +1,9 @@
 use daimon_domain::bounce::{Action, Kind, NoticeKind, NoticeStrength};
 use daimon_domain::reason::Reason;
-use daimon_domain::tenant::Language;
 use daimon_domain::verdict::{Severity, Tier, Verdict};
 
 use super::*;
 use crate::Signal;
-use crate::assessment::score_note;
 
 const MIXED: [Reason; 5] =
     [Reason::UserUnknown, Reason::SpamContent, Reason::UserUnknown, Reason::MailboxFull, Reason::Policy];
@@ -94,16 +92,6 @@ fn who_signed_in_and_from_where_heads_the_explanation() {
     assert_eq!((head.item.as_str(), head.count, head.against), ("submission", 15, None));
     // Of what the client calls itself only what stands in a host's name is shown.
     assert_eq!(head.value, format!("signed_in={SATO} from=198.51.100.66 helo=masssender"));
-    let told = crate::submission::sentence(head, Language::English).unwrap();
-    assert!(
-        told.contains(&format!(
-            "signed in as {SATO} from 198.51.100.66 with a client that calls itself masssender: 15 mails"
-        )),
-        "{told}"
-    );
-    let told = crate::submission::sentence(head, Language::Japanese).unwrap();
-    assert!(told.contains(&format!("198.51.100.66 から{SATO} として認証")), "{told}");
-    assert_eq!(crate::submission::sentence(&last.evidence[1], Language::English), None);
 
     // Bounces that come from outside may say anything.
     let forged = flood(&mut State::default(), &known(), STRANGE, 20, |number| {
@@ -115,15 +103,12 @@ fn who_signed_in_and_from_where_heads_the_explanation() {
 }
 
 #[test]
-fn each_line_names_its_rival_and_a_note_says_why_the_score_is_not_their_sum() {
+fn each_line_names_its_rival_and_one_letter_scores_less_than_its_lines_add_up_to() {
     let one_letter = |n| own_bounce(n, Reason::UserUnknown, "Invoice");
     let last = flood(&mut State::default(), &known(), STRANGE, 100, one_letter).pop().unwrap();
     assert!(last.evidence.iter().skip(1).all(|line| line.against == Some(Verdict::BulkList)), "{:?}", last.evidence);
     let sum: f64 = last.evidence.iter().map(|line| line.db).sum();
-    let note = score_note(&last.evidence, last.score_db, Language::English).unwrap();
-    assert!(sum > last.score_db + 100.0 && note.contains(&format!("{sum:.1} dB")) && note.contains("60 dB a day"));
-    assert!(score_note(&last.evidence, last.score_db, Language::Japanese).unwrap().contains("60 dB"));
-    assert_eq!(score_note(&last.evidence, sum, Language::English), None);
+    assert!(sum > last.score_db + 100.0, "{sum}");
 }
 
 #[test]
