@@ -1,5 +1,7 @@
 //! API keys: a hash of each, what it may do and how far it reaches.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use daimon_domain::id::{KeyId, TenantId};
 use daimon_domain::scope::{Permission, Tenants};
@@ -103,6 +105,14 @@ pub async fn find(tx: &mut MspTx, id: KeyId) -> Result<Option<(ApiKey, [u8; 32])
         Ok((ApiKey::try_from(row)?, hash))
     })
     .transpose()
+}
+
+/// What people call these keys; those outside the wall are missing.
+pub async fn names(tx: &mut MspTx, ids: &[KeyId]) -> Result<BTreeMap<KeyId, String>, StoreError> {
+    let ids: Vec<_> = ids.iter().map(|id| id.as_uuid()).collect();
+    let rows =
+        sqlx::query!("select key_id, name from api_key where key_id = any ($1)", &ids).fetch_all(tx.conn()).await?;
+    Ok(rows.into_iter().map(|row| (KeyId::from_uuid(row.key_id), row.name)).collect())
 }
 
 /// Keys, newest first, revoked ones included.

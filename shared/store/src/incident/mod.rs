@@ -2,6 +2,7 @@
 //! when two workers find the same cause at once.
 
 mod moving;
+mod tally;
 mod ticket;
 mod timeline;
 
@@ -12,6 +13,7 @@ use daimon_domain::verdict::Verdict;
 use uuid::Uuid;
 
 pub use moving::{Note, settled, write_move};
+pub use tally::{Tally, tally};
 pub use ticket::{Ticket, link, tickets, unlink};
 pub use timeline::{Entry, StepDone, StepState, add_entry, entries, set_step, steps};
 

@@ -1,13 +1,14 @@
 //! One live incident per mailbox and cause, and no change lost between two who make one.
 
+use chrono::{DateTime, TimeDelta};
 use daimon_domain::campaign::{Campaign, Marks};
 use daimon_domain::event::EventType;
 use daimon_domain::id::{CampaignId, TicketId};
 use daimon_domain::incident::{Dismissal, Incident, IncidentState, Life, Moved, Snooze};
 use daimon_store::campaign::{self, CampaignFilter};
-use daimon_store::incident::{self, Entry, IncidentFilter, Note, StepDone, StepState, Ticket};
+use daimon_store::incident::{self, Entry, IncidentFilter, Note, StepDone, StepState, Tally, Ticket};
 use daimon_store::old_credential::{self, OldCredential};
-use daimon_store::{Page, Sealed, StoreError, audit, event};
+use daimon_store::{Page, Sealed, StoreError, audit, bounce, event};
 use sqlx::PgPool;
 
 use crate::support::{World, at};
@@ -205,4 +206,36 @@ async fn a_ticket_is_linked_once_and_a_campaign_is_of_its_mailbox_or_of_all(pool
     let again = Ticket { id: TicketId::new(at(2), &world.entropy), ..ticket };
     let refusal = incident::link(&mut tx, &before, &again).await.unwrap_err();
     assert!(matches!(refusal, StoreError::Conflict { constraint } if constraint == "incident_ticket_once"));
+}
+
+#[sqlx::test(migrator = "daimon_store::MIGRATOR")]
+async fn the_bounces_of_an_incident_are_counted_within_the_wall_with_those_from_before_it_was_noticed(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut incident = world.incident(world.ours);
+    (incident.first_bounce_at, incident.opened_at) = (at(0), at(3_000));
+    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    incident::insert(&mut tx, &incident).await.unwrap();
+    // Received when, and of this incident: an older one, one from before it was noticed, three of it, one of nothing.
+    let received = [(-60, false), (60, false), (3_100, true), (3_700, true), (3_800, true), (3_900, false)];
+    let mut bounces = Vec::new();
+    for (second, is_of_it) in received {
+        let mut bounce = world.bounce(world.ours, at(second));
+        bounce.incident = is_of_it.then_some(incident.id);
+        bounce.recipient_domain = if second < 3_750 { "shop.example" } else { "other.example" }.to_owned();
+        bounces.push(bounce);
+    }
+    bounce::insert_many(&mut tx, &bounces).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let hour = TimeDelta::hours(1);
+    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    let tally = incident::tally(&mut tx, &incident, hour, DateTime::UNIX_EPOCH).await.unwrap();
+    assert_eq!((tally.bounces, tally.is_cut), (4, false));
+    assert_eq!(tally.steps, [(at(0), 2), (at(3_600), 2)]);
+    assert_eq!(tally.reasons.iter().map(|(_, bounces)| bounces).sum::<u64>(), 4);
+    assert_eq!(tally.domains, [("shop.example".to_owned(), 3), ("other.example".to_owned(), 1)]);
+
+    let mut tx = world.db.begin(&world.theirs.wall()).await.unwrap();
+    let tally = incident::tally(&mut tx, &incident, hour, DateTime::UNIX_EPOCH).await.unwrap();
+    assert_eq!(tally, Tally::default(), "another MSP counts nothing");
 }
