@@ -62,6 +62,8 @@ words_schemas! {
     event_type: EventType = "What happened.";
     delivery_state: DeliveryState = "Where the delivery stands.";
     disabled_reason: daimon_store::endpoint::DisabledReason = "Why the endpoint is not called any more.";
+    report_format: crate::incidents::ReportFormat = "How the report is written.";
+    audience: daimon_wording::notice::Audience = "For whom the text is.";
     step_state: daimon_store::incident::StepState = "Where the step stands.";
     attempt_fault: AttemptFault = "Why the attempt failed.";
 }

@@ -14,6 +14,7 @@ mod on_disk;
 mod reading;
 mod readme;
 mod renumbered;
+mod report;
 mod servers;
 mod settings;
 mod sign_in;

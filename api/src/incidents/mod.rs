@@ -9,8 +9,12 @@ mod dismiss;
 mod get;
 mod list;
 mod moving;
+mod notices;
+mod notices_view;
 mod recover;
 mod reopen;
+mod report;
+mod report_view;
 mod snooze;
 mod step;
 mod ticket;
@@ -18,10 +22,14 @@ mod view;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
+pub(crate) use report_view::ReportFormat;
+
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config
         .service(list::list_incidents)
         .service(get::get_incident)
+        .service(report::get_report)
+        .service(notices::list_notices)
         .service(acknowledge::acknowledge_incident)
         .service(assign::assign_incident)
         .service(comment::comment_incident)

@@ -2,8 +2,15 @@
 
 pub mod cause;
 pub mod evidence;
+mod foreign;
 pub mod handed_in;
+pub mod incident_report;
+mod moment;
+pub mod notice;
+pub mod reason;
 mod said;
 pub mod strength;
+mod template;
 
+pub use incident_report::IncidentReport;
 pub use said::Said;

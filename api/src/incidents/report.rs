@@ -1,0 +1,195 @@
+//! The report on an incident, for people: as JSON, Markdown or a page that prints.
+
+use std::collections::BTreeMap;
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, Accept, Header as _};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, get};
+use daimon_domain::id::{IncidentId, KeyId};
+use daimon_domain::incident::Incident;
+use daimon_domain::mailbox::Mailbox;
+use daimon_domain::tenant::{Language, Tenant};
+use daimon_store::incident::{self, StepState};
+use daimon_store::msp::Msp;
+use daimon_store::{api_key, mailbox, msp, tenant};
+use daimon_verdict::playbook;
+use daimon_wording::IncidentReport;
+use daimon_wording::incident_report::chart::Scale;
+use daimon_wording::incident_report::{Facts, Happened, POLICY, Stands, StepFact, Tally};
+
+use super::report_view::{IncidentReportView, ReportFormat, ReportQuery};
+use crate::caller::{Caller, IncidentsRead, Permitted};
+use crate::input::Query;
+use crate::path::{At, IncidentPath};
+use crate::problem::Problem;
+
+/// What a request would like best, of what there is: JSON for whoever does not care.
+pub(crate) struct Preferred(ReportFormat);
+
+impl FromRequest for Preferred {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _body: &mut Payload) -> Self::Future {
+        let mut accept = Accept::parse(request).unwrap_or_else(|_malformed| Accept::star());
+        accept.0.retain(|item| item.quality > header::Quality::ZERO);
+        let known =
+            accept.ranked().into_iter().find_map(|media| match (media.type_().as_str(), media.subtype().as_str()) {
+                ("text", "html") => Some(ReportFormat::Html),
+                ("text", "markdown" | "*") => Some(ReportFormat::Markdown),
+                ("application" | "*", "json" | "*") => Some(ReportFormat::Json),
+                _ => None,
+            });
+        // RFC 9110, 12.5.1: who accepts nothing of it gets something, and may say so.
+        ready(Ok(Self(known.unwrap_or(ReportFormat::Json))))
+    }
+}
+
+/// Read an incident's report
+///
+/// What happened, what it means, the numbers, why, what was done, by whom and when, and what remains to be done: to be
+/// given to the client. By `Accept` or `format` it is JSON, Markdown, or a page of HTML without scripts or outside assets
+/// that prints on A4. It names no recipient, only their domains.
+#[utoipa::path(operation_id = "getIncidentReport", tag = "Incidents", params(IncidentPath, ReportQuery), responses(
+    (status = 200, description = "The report", content(
+        (IncidentReportView = "application/json"),
+        (String = "text/markdown", example = json!("# Incident report: mailbox sato@clinic.example\n\nFor Sakura Dental Clinic\n")),
+        (String = "text/html", example = json!("<!doctype html>\n<html lang=\"en\">\n")),
+    ))))]
+#[get("/v1/incidents/{incident_id}/report")]
+pub(super) async fn get_report(
+    asked: Permitted<IncidentsRead, (At<IncidentPath>, Query<ReportQuery>, Preferred)>,
+) -> Result<HttpResponse, Problem> {
+    let Permitted(mut caller, (path, query, preferred)) = asked;
+    let known = Known::read(&mut caller, path.id()?).await?;
+    let language = query.0.language.unwrap_or(known.tenant.language);
+    let report = write(&mut caller, &known, language).await?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::VARY, "Accept"));
+    let name =
+        |ending: &str| (header::CONTENT_DISPOSITION, format!("inline; filename=\"{}.{ending}\"", known.incident.id));
+    Ok(match query.0.format.unwrap_or(preferred.0) {
+        ReportFormat::Json => response.json(IncidentReportView::new(&known.incident, report)),
+        ReportFormat::Markdown => {
+            response.insert_header(name("md")).content_type("text/markdown; charset=utf-8").body(report.to_markdown())
+        }
+        ReportFormat::Html => response
+            .insert_header(name("html"))
+            .insert_header((header::CONTENT_SECURITY_POLICY, format!("{POLICY}; frame-ancestors 'none'")))
+            .content_type("text/html; charset=utf-8")
+            .body(report.to_html()),
+    })
+}
+
+/// Whom an incident is about, and whose business it is.
+pub(super) struct Known {
+    pub(super) incident: Incident,
+    pub(super) tenant: Tenant,
+    pub(super) mailbox: Mailbox,
+    pub(super) msp: Msp,
+}
+
+impl Known {
+    pub(super) async fn read<P>(caller: &mut Caller<P>, id: IncidentId) -> Result<Self, Problem> {
+        let incident = incident::find(&mut caller.tx, id).await?.ok_or_else(IncidentPath::absent)?;
+        let tenant = tenant::find(&mut caller.tx, incident.tenant).await?.ok_or_else(IncidentPath::absent)?;
+        let mailbox = mailbox::find(&mut caller.tx, incident.mailbox).await?.ok_or_else(IncidentPath::absent)?;
+        let msp = msp::find(&mut caller.tx).await?.ok_or(Problem::Internal)?;
+        Ok(Self { incident, tenant, mailbox, msp })
+    }
+}
+
+async fn write<P>(caller: &mut Caller<P>, known: &Known, language: Language) -> Result<IncidentReport, Problem> {
+    let incident = &known.incident;
+    let scale = Scale::of(incident, language);
+    let counted = incident::tally(&mut caller.tx, incident, scale.step, scale.origin).await?;
+    let tally = Tally {
+        bounces: counted.bounces,
+        is_cut: counted.is_cut,
+        steps: counted.steps,
+        reasons: counted.reasons,
+        domains: counted.domains,
+    };
+    let done = incident::steps(&mut caller.tx, incident.id).await?;
+    let story = incident::entries(&mut caller.tx, incident.id).await?;
+    let writers = done.iter().map(|step| &step.by).chain(story.iter().map(|entry| &entry.who));
+    let mut keys: Vec<KeyId> = writers.filter_map(|who| who.parse().ok()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let names = api_key::names(&mut caller.tx, &keys).await?;
+    let steps = playbook::steps_for(incident.verdict).into_iter().map(|step| {
+        let done = done.iter().find(|done| done.step == step.id);
+        StepFact {
+            step,
+            stands: done.map_or(Stands::Open, |done| stands(done.state)),
+            by: done.and_then(|done| person(&done.by, &names, &known.msp)),
+            at: done.map(|done| done.at),
+            note: done.and_then(|done| done.note.as_deref()),
+        }
+    });
+    let facts = Facts {
+        incident,
+        address: known.mailbox.address.as_str(),
+        tenant: known.tenant.name.as_str(),
+        msp: &known.msp.name,
+        steps: steps.collect(),
+        story: story
+            .iter()
+            .map(|entry| Happened {
+                at: entry.at,
+                what: &entry.what,
+                who: person(&entry.who, &names, &known.msp),
+                note: entry.note.as_deref(),
+            })
+            .collect(),
+        tally: &tally,
+        made_at: caller.now,
+    };
+    Ok(IncidentReport::new(&facts, language))
+}
+
+const fn stands(state: StepState) -> Stands {
+    match state {
+        StepState::Open => Stands::Open,
+        StepState::Done => Stands::Done,
+        StepState::Skipped => Stands::Skipped,
+    }
+}
+
+/// What people call whoever did something: a key by its name, one that the caller may not see by its MSP's; `None` for
+/// what was done by ourselves.
+fn person<'a>(who: &'a str, names: &'a BTreeMap<KeyId, String>, msp: &'a Msp) -> Option<&'a str> {
+    match who.parse::<KeyId>() {
+        Ok(key) => Some(names.get(&key).map_or(&msp.name, |name| name)),
+        Err(_of_no_key) if who == "daimon" => None,
+        Err(_of_no_key) => Some(who),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn the_header_chooses_and_whoever_does_not_care_gets_json() {
+        for (accept, format) in [
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", ReportFormat::Html),
+            ("text/markdown", ReportFormat::Markdown),
+            ("text/html;q=0.5, text/markdown", ReportFormat::Markdown),
+            ("application/json", ReportFormat::Json),
+            ("*/*", ReportFormat::Json),
+            ("text/html;q=0, */*", ReportFormat::Json),
+            ("image/png", ReportFormat::Json),
+            ("nonsense", ReportFormat::Json),
+        ] {
+            let request = TestRequest::default().insert_header(("Accept", accept)).to_http_request();
+            let preferred = Preferred::from_request(&request, &mut Payload::None).await.unwrap();
+            assert_eq!(preferred.0, format, "{accept}");
+        }
+        let request = TestRequest::default().to_http_request();
+        assert_eq!(Preferred::from_request(&request, &mut Payload::None).await.unwrap().0, ReportFormat::Json);
+    }
+}
