@@ -38,7 +38,7 @@ async fn a_theft_can_be_read_and_told_in_both_languages() {
     assert!(sum(&report["bounces_over_time"]["bars"]) >= 40, "{report:#}");
     assert_eq!(sum(&report["bounces_over_time"]["bars"]), sum(&report["reasons"]));
     assert!(!report["recipient_domains"].as_array().unwrap().is_empty());
-    assert!(text(&report, "/evidence/0").contains(&THIEF.to_string()), "{report:#}");
+    assert!(text(&report, "/evidence/0/sentence").contains(&THIEF.to_string()), "{report:#}");
     assert!(text(&report, "/timeline/0/what").contains("a stolen mailbox"), "{report:#}");
     let checked = report["checklist"][0]["steps"].as_array().unwrap().iter().find(|step| step["id"] == "C01").unwrap();
     assert_eq!(checked["state"], "done");

@@ -9,10 +9,12 @@ use daimon_domain::tenant::Language;
 use daimon_domain::verdict::{Tier, Verdict};
 use daimon_domain::words;
 use daimon_store::incident::StepState;
-use daimon_wording::incident_report::{CheckedStep, Division, Event, IncidentReport, Stands};
+use daimon_wording::incident_report::{CheckedStep, Division, Event, IncidentReport, Sign, Stands};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+
+use super::view::EvidenceView;
 
 words! {
     /// How a report is written.
@@ -48,7 +50,7 @@ pub(crate) struct ReportQuery {
     "mailbox_id": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8", "verdict": "account_takeover", "tier": "probable", "state": "open",
     "language": "en", "made_at": "2026-11-24T08:55:00Z", "title": "Incident report: mailbox sato@clinic.example",
     "headline": "The mailbox sato@clinic.example was very probably taken over: somebody else signed in and sent mail in its name. The first returned mails came on 24 November 2026, 06:50 UTC.",
-    "how_sure": "How sure: very sure; no other cause fits nearly as well (57.5 dB ahead of any other).",
+    "how_sure": "How sure: very sure; no other cause fits nearly as well (more than 1,000 times likelier than any other).",
     "where_it_stands": "Where it stands: the way in is not closed yet, or that is not proved yet. The steps below close it.",
     "meaning": ["Somebody else knows the password or still has an open session. They can read the mail in this mailbox and send in its name."],
     "figures": [{"label": "Returned mails (bounces)", "value": "60"}],
@@ -56,8 +58,10 @@ pub(crate) struct ReportQuery {
         "step_s": 3600, "bars": [{"from": "2026-11-24T06:00:00Z", "bounces": 8}, {"from": "2026-11-24T07:00:00Z", "bounces": 31}]},
     "reasons": [{"reason": "user_unknown", "name": "the recipient does not exist", "bounces": 45}],
     "recipient_domains": [{"domain": "shop.example", "bounces": 9}], "counted": null,
-    "evidence": ["No copy is in the Sent folder (14 bounces): a very strong sign of a stolen mailbox rather than ordinary mail of its owner (57.1 dB)."],
-    "counter_evidence": [], "evidence_note": "dB (decibans) say how much a sign weighs: 10 dB is ten times likelier, 20 dB a hundred times.",
+    "evidence": [{"item": "sent_copy", "value": "missing", "db": 57.1, "count": 14, "against": "legit",
+        "sentence": "No copy is in the Sent folder (14 bounces): a very strong sign of a stolen mailbox rather than ordinary mail of its owner (more than 1,000 times likelier)."}],
+    "counter_evidence": [],
+    "evidence_note": "Each sign is weighed against the cause that comes closest: by so much it makes the one likelier than the other.",
     "timeline": [{"at": "2026-11-24T07:20:00Z", "what": "Noticed, incident opened: a stolen mailbox (very probable)", "who": "automatic", "note": null}],
     "remaining_note": "First close the way in. These steps are needed for that, best today; what comes after is in the checklist.",
     "remaining": [{"id": "C04", "title": "Delete all app passwords and re-create only those needed", "why": "App passwords survive a password reset.",
@@ -113,9 +117,9 @@ pub(crate) struct IncidentReportView {
     #[schema(required = true)]
     counted: Option<String>,
     /// What speaks for it, strongest first.
-    evidence: Vec<String>,
+    evidence: Vec<EvidenceView>,
     /// What speaks against it.
-    counter_evidence: Vec<String>,
+    counter_evidence: Vec<EvidenceView>,
     /// How the numbers of the evidence are meant.
     evidence_note: String,
     /// What happened to it, oldest first.
@@ -258,6 +262,8 @@ pub(crate) struct ChecklistStepView {
 
 impl IncidentReportView {
     pub(super) fn new(incident: &Incident, report: IncidentReport) -> Self {
+        let evidence =
+            |signs: Vec<Sign>| signs.into_iter().map(|sign| EvidenceView::new(sign.line, sign.sentence)).collect();
         Self {
             incident_id: incident.id,
             tenant_id: incident.tenant,
@@ -289,8 +295,8 @@ impl IncidentReportView {
                 .map(|one| DomainCountView { domain: one.domain, bounces: one.bounces })
                 .collect(),
             counted: report.cut,
-            evidence: report.evidence,
-            counter_evidence: report.counter_evidence,
+            evidence: evidence(report.evidence),
+            counter_evidence: evidence(report.counter_evidence),
             evidence_note: report.evidence_note,
             timeline: report.timeline.into_iter().map(ReportEventView::from).collect(),
             remaining_note: report.remaining_note,

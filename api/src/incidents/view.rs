@@ -108,7 +108,7 @@ pub(crate) struct IncidentView {
         "against": null,
         "sentence": "Somebody signed in as sato@clinic.example from 203.0.113.7: 14 mails that nobody here is known to have written came back."},
         {"item": "sent_copy", "value": "missing", "db": 57.1, "count": 14, "against": "legit",
-        "sentence": "No copy is in the Sent folder (14 bounces): a very strong sign of a stolen mailbox rather than ordinary mail of its owner (57.1 dB)."}],
+        "sentence": "No copy is in the Sent folder (14 bounces): a very strong sign of a stolen mailbox rather than ordinary mail of its owner (more than 1,000 times likelier)."}],
     "score_note": null,
     "playbook": [{"id": "C01", "phase": "contain", "who": "provider_admin", "gate": "contained", "title": "Set a new password",
         "why": "The old one is known.", "evidence": "When, and by whom.", "state": "open", "by": null, "at": null, "note": null}],
@@ -284,8 +284,7 @@ impl StepView {
 }
 
 impl EvidenceView {
-    fn new(line: EvidenceLine, verdict: Verdict, language: Language) -> Self {
-        let sentence = evidence::sentence(&line, verdict, language);
+    pub(super) fn new(line: EvidenceLine, sentence: String) -> Self {
         Self { item: line.item, value: line.value, db: line.db, count: line.count, against: line.against, sentence }
     }
 }
@@ -316,7 +315,13 @@ impl IncidentWithEvidenceView {
             language,
             headline: lines.iter().find_map(|line| handed_in::sentence(line, language)),
             score_note,
-            evidence: lines.into_iter().map(|line| EvidenceView::new(line, verdict, language)).collect(),
+            evidence: lines
+                .into_iter()
+                .map(|line| {
+                    let sentence = evidence::sentence(&line, verdict, language);
+                    EvidenceView::new(line, sentence)
+                })
+                .collect(),
             playbook,
             acknowledged_at,
             acknowledged_by,

@@ -12,7 +12,7 @@ use crate::{cause, handed_in, strength};
 const WORTH_A_NOTE_DB: f64 = 1.0;
 
 /// "No copy is in the Sent folder (14 bounces): a very strong sign of a stolen mailbox rather than the owner's own
-/// newsletter (57.1 dB)."
+/// newsletter (more than 1,000 times likelier)."
 pub fn sentence(line: &EvidenceLine, verdict: Verdict, language: Language) -> String {
     if let Some(told) = handed_in::sentence(line, language) {
         return told;
@@ -28,28 +28,33 @@ pub fn sentence(line: &EvidenceLine, verdict: Verdict, language: Language) -> St
     // What can't be told is weighed as what it is handled as.
     let of = name(if verdict == Verdict::Undetermined { Verdict::AccountTakeover } else { verdict });
     let rival = line.against.map(name);
-    let weighed = strength::of(line.db).map(|strength| (strength.in_language(language), strength::decibans(line.db)));
+    let weighed =
+        strength::of(line.db).map(|strength| (strength.in_language(language), strength::times(line.db, language)));
     match language {
         Language::English => match (weighed, rival) {
             (None, None) => format!("{seen}{count}."),
             (None, Some(rival)) => format!("{seen}{count}: fits {of} and {rival} equally well."),
-            (Some((strength, db)), None) if line.db > 0.0 => format!("{seen}{count}: {strength} of {of} ({db})."),
-            (Some((strength, db)), None) => format!("{seen}{count}: {strength} against {of} ({db})."),
-            (Some((strength, db)), Some(rival)) => {
+            (Some((strength, times)), None) if line.db > 0.0 => {
+                format!("{seen}{count}: {strength} of {of} ({times} likelier).")
+            }
+            (Some((strength, times)), None) => format!("{seen}{count}: {strength} against {of} ({times} less likely)."),
+            (Some((strength, times)), Some(rival)) => {
                 let (of, rather) = if line.db > 0.0 { (of, rival) } else { (rival, of) };
-                format!("{seen}{count}: {strength} of {of} rather than {rather} ({db}).")
+                format!("{seen}{count}: {strength} of {of} rather than {rather} ({times} likelier).")
             }
         },
         Language::Japanese => match (weighed, rival) {
             (None, None) => format!("{seen}{count}。"),
             (None, Some(rival)) => format!("{seen}{count}。{of}と{rival}のどちらにも当てはまります。"),
-            (Some((strength, db)), None) if line.db > 0.0 => {
-                format!("{seen}{count}。{of}を示す{strength}です（{db}）。")
+            (Some((strength, times)), None) if line.db > 0.0 => {
+                format!("{seen}{count}。{of}を示す{strength}です（可能性は{times}）。")
             }
-            (Some((strength, db)), None) => format!("{seen}{count}。{of}を否定する{strength}です（{db}）。"),
-            (Some((strength, db)), Some(rival)) => {
+            (Some((strength, times)), None) => {
+                format!("{seen}{count}。{of}を否定する{strength}です（否定する側の可能性が{times}）。")
+            }
+            (Some((strength, times)), Some(rival)) => {
                 let (of, rather) = if line.db > 0.0 { (of, rival) } else { (rival, of) };
-                format!("{seen}{count}。{rather}ではなく、{of}を示す{strength}です（{db}）。")
+                format!("{seen}{count}。{rather}ではなく、{of}を示す{strength}です（可能性は{times}）。")
             }
         },
     }
@@ -253,9 +258,12 @@ mod tests {
             };
             assert_eq!(clue(&line), Some(*seen));
             let english = sentence(&line, Verdict::WebScript, Language::English);
-            assert!(english.is_ascii() && english.ends_with(" rather than ordinary mail of its owner (12 dB)."));
+            assert!(
+                english.is_ascii()
+                    && english.ends_with(" rather than ordinary mail of its owner (about 20 times likelier).")
+            );
             let japanese = sentence(&line, Verdict::WebScript, Language::Japanese);
-            assert!(japanese.ends_with("ウェブフォームの悪用を示す強い根拠です（12 dB）。"), "{japanese}");
+            assert!(japanese.ends_with("ウェブフォームの悪用を示す強い根拠です（可能性は約 20 倍）。"), "{japanese}");
             assert!(!sight(*seen).in_language(Language::Japanese).is_ascii(), "{seen}");
         }
     }
@@ -267,18 +275,23 @@ mod tests {
         let seen = "No copy is in the Sent folder (2 bounces)";
         assert_eq!(
             english(57.06),
-            format!("{seen}: a very strong sign of a stolen mailbox rather than the owner's own newsletter (57.1 dB).")
+            format!(
+                "{seen}: a very strong sign of a stolen mailbox rather than the owner's own newsletter (more than 1,000 \
+                 times likelier)."
+            )
         );
         assert_eq!(
             english(-2.5),
-            format!("{seen}: a faint sign of the owner's own newsletter rather than a stolen mailbox (2.5 dB).")
+            format!(
+                "{seen}: a faint sign of the owner's own newsletter rather than a stolen mailbox (about 1.8 times likelier)."
+            )
         );
         assert_eq!(english(0.0), format!("{seen}: fits a stolen mailbox and the owner's own newsletter equally well."));
         let japanese = |db| told(db, against, Language::Japanese);
         assert_eq!(
             japanese(57.06),
             "送信済みフォルダーに控えがありません（2 件）。\
-             自社のメール配信ではなく、メールボックスの乗っ取りを示す非常に強い根拠です（57.1 dB）。"
+             自社のメール配信ではなく、メールボックスの乗っ取りを示す非常に強い根拠です（可能性は1,000 倍以上）。"
         );
         assert_eq!(
             japanese(0.0),
@@ -297,7 +310,7 @@ mod tests {
     fn a_line_that_was_stored_without_its_rival_or_by_a_newer_engine_still_reads() {
         assert_eq!(
             told(10.0, None, Language::English),
-            "No copy is in the Sent folder (2 bounces): a strong sign of a stolen mailbox (10 dB)."
+            "No copy is in the Sent folder (2 bounces): a strong sign of a stolen mailbox (about 10 times likelier)."
         );
         let newer = EvidenceLine { item: "moon_phase".to_owned(), value: "full".to_owned(), ..line(0.0, None) };
         assert_eq!(sentence(&newer, Verdict::Legit, Language::English), "moon phase: full (2 bounces).");

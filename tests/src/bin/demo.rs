@@ -129,9 +129,6 @@ fn explain(incident: &Value) {
     for line in evidence.iter().filter(|line| line.get("against").is_some_and(|rival| !rival.is_null())) {
         println!("      - {}", text(line, "sentence"));
     }
-    if let Some(note) = incident.get("score_note").and_then(Value::as_str) {
-        println!("    {note}");
-    }
 }
 
 /// The first steps, in the language of the tenant.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use daimon_domain::tenant::Language;
 use daimon_domain::verdict::{Tier, Verdict};
 use daimon_verdict::playbook;
-use daimon_wording::{cause, evidence, handed_in};
+use daimon_wording::{cause, evidence, handed_in, strength};
 
 use super::context::Inferred;
 use super::replay::Replayed;
@@ -31,16 +31,20 @@ pub(super) fn write(
     // Evidence fades; what convinced is what it was when it was freshest.
     let of_verdict = replayed.moves.iter().filter(|moved| moved.verdict == summary.verdict).map(|moved| moved.score_db);
     let score_db = of_verdict.fold(assessment.score_db, f64::max);
+    let ahead = if score_db > 0.0 {
+        let how = say("likelier than any other cause", "他の原因と比べた可能性");
+        format!("   {how}: {}", strength::times(score_db, language))
+    } else {
+        String::new()
+    };
     writeln!(out, "\n{}", say("Why", "根拠"))?;
     writeln!(
         out,
-        "  {}: {}   {}: {}   {}: {:.0} dB",
+        "  {}: {}   {}: {}{ahead}",
         say("bounces", "エラーメール"),
         summary.bounces,
         say("recipients nobody wrote to", "身に覚えのない宛先"),
         summary.unexpected_recipients,
-        say("ahead of any other cause by", "他の原因との差"),
-        score_db,
     )?;
     let times = [
         (say("first bounce", "最初のエラーメール"), summary.first_bounce_at),
@@ -66,9 +70,6 @@ pub(super) fn write(
     let told = assessment.evidence.iter().filter(|line| line.db.abs() >= WORTH_TELLING_DB).take(8);
     for line in told {
         writeln!(out, "  - {}", evidence::sentence(line, summary.verdict, language))?;
-    }
-    if let Some(note) = evidence::score_note(&assessment.evidence, score_db, language) {
-        writeln!(out, "  {note}")?;
     }
     if assessment.clusters.len() > 1 {
         writeln!(out, "\n{}", say("Letter by letter", "文面ごと"))?;

@@ -201,11 +201,11 @@ const VERY_SURE: Said = said(
 
 /// How far ahead it is, in brackets.
 fn lead(incident: &Incident, language: Language) -> String {
-    let lead = strength::decibans(incident.score_db);
+    let lead = strength::times(incident.score_db, language);
     match language {
         _ if incident.score_db <= 0.0 => String::new(),
-        Language::English => format!(" ({lead} ahead of any other)"),
-        Language::Japanese => format!("（次に近い原因との差：{lead}）"),
+        Language::English => format!(" ({lead} likelier than any other)"),
+        Language::Japanese => format!("（次に考えられる原因の{lead}の可能性）"),
     }
 }
 

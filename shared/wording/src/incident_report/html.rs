@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use daimon_domain::tenant::Language;
 
-use super::{IncidentReport, Stands, labels};
+use super::{IncidentReport, Sign, Stands, labels};
 use crate::foreign::html;
 use crate::moment;
 use crate::said::Said;
@@ -114,13 +114,13 @@ fn paragraph(out: &mut String, text: &str) {
     let _ = writeln!(out, "<p>{}</p>", html(text));
 }
 
-fn list(out: &mut String, lines: &[String], language: Language) {
+fn list(out: &mut String, lines: &[Sign], language: Language) {
     if lines.is_empty() {
         return paragraph(out, labels::NONE.in_language(language));
     }
     out.push_str("<ul>\n");
     for line in lines {
-        let _ = writeln!(out, "<li>{}</li>", html(line));
+        let _ = writeln!(out, "<li>{}</li>", html(&line.sentence));
     }
     out.push_str("</ul>\n");
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use daimon_domain::tenant::Language;
 
-use super::{IncidentReport, Stands, labels};
+use super::{IncidentReport, Sign, Stands, labels};
 use crate::foreign::markdown;
 use crate::moment;
 use crate::said::Said;
@@ -99,12 +99,12 @@ fn section(out: &mut String, title: &str, paragraphs: &[String]) {
     }
 }
 
-fn bullets(out: &mut String, lines: &[String], language: Language) {
+fn bullets(out: &mut String, lines: &[Sign], language: Language) {
     if lines.is_empty() {
         let _ = writeln!(out, "{}", markdown(labels::NONE.in_language(language)));
     }
     for line in lines {
-        let _ = writeln!(out, "- {}", markdown(line));
+        let _ = writeln!(out, "- {}", markdown(&line.sentence));
     }
 }
 

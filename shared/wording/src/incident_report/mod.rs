@@ -15,11 +15,13 @@ use daimon_domain::incident::Incident;
 use daimon_domain::playbook::{Phase, Step, Who};
 use daimon_domain::reason::Reason;
 use daimon_domain::tenant::Language;
+use daimon_domain::verdict::EvidenceLine;
+use daimon_verdict::submission::ITEM as HANDED_IN;
 
 use self::chart::Chart;
 pub use self::html::POLICY;
 use crate::said::said;
-use crate::{evidence, foreign, handed_in, moment, reason};
+use crate::{evidence, foreign, moment, reason};
 
 /// Less than this is left to the numbers.
 const WORTH_TELLING_DB: f64 = 1.0;
@@ -100,7 +102,7 @@ pub struct Tally {
 }
 
 /// The report in one language. Its texts are plain: whoever writes them into a page has to escape them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct IncidentReport {
     /// In which language.
     pub language: Language,
@@ -127,9 +129,9 @@ pub struct IncidentReport {
     /// What of the bounces was not counted, if anything.
     pub cut: Option<String>,
     /// What speaks for it, strongest first.
-    pub evidence: Vec<String>,
+    pub evidence: Vec<Sign>,
     /// What speaks against it.
-    pub counter_evidence: Vec<String>,
+    pub counter_evidence: Vec<Sign>,
     /// How the numbers of the evidence are meant.
     pub evidence_note: String,
     /// What happened, oldest first.
@@ -150,6 +152,15 @@ pub struct IncidentReport {
     pub incident: String,
     /// When it was made.
     pub made_at: DateTime<Utc>,
+}
+
+/// What speaks for or against the cause.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sign {
+    /// For people.
+    pub sentence: String,
+    /// For programs.
+    pub line: EvidenceLine,
 }
 
 /// A number and what it counts.
@@ -246,11 +257,12 @@ impl IncidentReport {
         let incident = facts.incident;
         let (address, tenant, msp) =
             (foreign::shown(facts.address), foreign::shown(facts.tenant), foreign::shown(facts.msp));
-        let sentence = |line| evidence::sentence(line, incident.verdict, language);
-        let handed_in = incident.evidence.iter().filter_map(|line| handed_in::sentence(line, language));
-        let worth = |is_for: bool| {
-            let told = incident.evidence.iter().filter(move |line| line.db.abs() >= WORTH_TELLING_DB);
-            told.filter(move |line| (line.db > 0.0) == is_for)
+        let signs = |is_told: fn(&EvidenceLine) -> bool| {
+            let told = incident.evidence.iter().filter(move |line| is_told(line));
+            told.map(|line| Sign {
+                sentence: foreign::shown(&evidence::sentence(line, incident.verdict, language)),
+                line: line.clone(),
+            })
         };
         let answer = answer::Answer::of(facts, &address, language);
         let remaining = facts.steps.iter().filter(|fact| fact.stands == Stands::Open);
@@ -292,11 +304,13 @@ impl IncidentReport {
                     }
                 }
             }),
-            evidence: handed_in.chain(worth(true).map(sentence)).collect(),
-            counter_evidence: worth(false).map(sentence).collect(),
+            evidence: signs(|line| line.item == HANDED_IN)
+                .chain(signs(|line| line.item != HANDED_IN && line.db >= WORTH_TELLING_DB))
+                .collect(),
+            counter_evidence: signs(|line| line.db <= -WORTH_TELLING_DB).collect(),
             evidence_note: say(
-                "dB (decibans) say how much a sign weighs: 10 dB is ten times likelier, 20 dB a hundred times.",
-                "dB（デシバン）は根拠の強さを表します。10 dB で 10 倍、20 dB で 100 倍、可能性が高くなります。",
+                "Each sign is weighed against the cause that comes closest: by so much it makes the one likelier than the other.",
+                "各根拠の強さは、次に考えられる原因と比べて可能性が何倍になるかで示しています。",
             )
             .to_owned(),
             timeline: facts.story.iter().map(|happened| story::event(happened, language)).collect(),
