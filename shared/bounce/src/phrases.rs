@@ -2,7 +2,7 @@
 
 mod telling;
 
-use telling::{DELAYED_SUBJECTS, DELAYING_WORDS, FAILING_SUBJECTS, FAILING_WORDS, SUMMARY_SUBJECTS};
+use telling::{DELAYED_SUBJECTS, DELAYING_WORDS, FAILING_SUBJECTS, FAILING_WORDS, HOLDING_SUBJECTS, SUMMARY_SUBJECTS};
 
 /// A list of phrases of which any one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,7 @@ pub(crate) enum List {
     FailingSubjects,
     DelayedSubjects,
     SummarySubjects,
+    HoldingSubjects,
     FailingWords,
     DelayingWords,
     /// A failure for good, whatever is said of trying again.
@@ -38,6 +39,7 @@ impl List {
         Self::FailingSubjects,
         Self::DelayedSubjects,
         Self::SummarySubjects,
+        Self::HoldingSubjects,
         Self::FailingWords,
         Self::DelayingWords,
         Self::FinalWords,
@@ -58,6 +60,7 @@ pub(crate) fn of(list: List) -> &'static [&'static str] {
         List::FailingSubjects => FAILING_SUBJECTS,
         List::DelayedSubjects => DELAYED_SUBJECTS,
         List::SummarySubjects => SUMMARY_SUBJECTS,
+        List::HoldingSubjects => HOLDING_SUBJECTS,
         List::FailingWords => FAILING_WORDS,
         List::DelayingWords => DELAYING_WORDS,
         List::FinalWords => &["permanent error", "permanent fatal", "failed permanently", "giving up", "given up"],
@@ -399,6 +402,7 @@ const CHALLENGES: &[&str] = &[
     "releases your message",
     "asked to confirm",
     "human verification",
+    "from receiving junk mail",
     "sent by a person",
     "to the list of approved senders",
     "confirm that your message",
@@ -416,6 +420,7 @@ const CHALLENGES: &[&str] = &[
     "confirme que usted",
     "confirme que es",
     "bestätigen sie, dass",
+    "bestätigen, dass sie ein mensch",
     "bitte bestätigen sie ihre nachricht",
     "veuillez confirmer",
     "confermare l'invio",

@@ -27,6 +27,8 @@ pub(crate) struct Signs {
     pub(crate) subject_delays: bool,
     /// The subject tells of many mails or of a mailbox's room, and of no failure.
     pub(crate) subject_sums_up: bool,
+    /// The subject tells that the mail waits to be let go, and of no failure.
+    pub(crate) subject_holds: bool,
     /// The header names failed recipients, or is a kind that only reports have.
     pub(crate) header_fails: bool,
     /// Sent with an empty envelope sender.
@@ -56,6 +58,7 @@ impl Signs {
             from_daemon: is_from_daemon(fields),
             subject_fails,
             subject_sums_up: !subject_fails && says(subject_words, List::SummarySubjects),
+            subject_holds: !subject_fails && says(subject_words, List::HoldingSubjects),
             subject_delays: says(subject_words, List::DelayedSubjects),
             header_fails: ["x-failed-recipients", "x-ms-embedded-report", "x-postfix-queue-id"]
                 .iter()
@@ -145,7 +148,9 @@ pub(crate) enum Named {
 pub(crate) fn kind(signs: &Signs, letter: &Hits, named: Named) -> Kind {
     let fails = says(letter, List::FailingWords);
     let names_recipients = named != Named::Nobody;
-    if signs.subject_sums_up && !signs.returns_original && !signs.header_fails {
+    // What is held is shown, and a report may repeat the subject of the original.
+    let holds = signs.subject_holds && !signs.from_daemon;
+    if (holds || signs.subject_sums_up && !signs.returns_original) && !signs.header_fails {
         return if signs.is_automatic && !signs.from_system { Kind::AutoReply } else { Kind::NotBounce };
     }
     // A mail system that names somebody else and a cause tells of a failure, whatever its language. What else comes

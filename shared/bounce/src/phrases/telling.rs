@@ -81,7 +81,7 @@ pub(super) const FAILING_SUBJECTS: &[&str] = &[
     "transient delivery",
     "notification d'",
     "considered unsolicited",
-    "message you sent blocked",
+    "message you sent",
     "banned contents from you",
     "in mail from you",
     "unzustellbare",
@@ -344,6 +344,7 @@ pub(super) const FAILING_SUBJECTS: &[&str] = &[
     "nelivrată",
     "palautettu",
     "送信規制",
+    "送信中止",
 ];
 
 /// What mail systems write of many mails, or of the room in a mailbox, rather than of one that came back.
@@ -439,6 +440,29 @@ pub(super) const SUMMARY_SUBJECTS: &[&str] = &[
     "กักกัน",
 ];
 
+/// What they write of a mail that waits for somebody to let it go.
+pub(super) const HOLDING_SUBJECTS: &[&str] = &[
+    "awaiting approval",
+    "awaits approval",
+    "pending approval",
+    "held for approval",
+    "held for review",
+    "wartet auf freigabe",
+    "zur freigabe",
+    "en attente d'approbation",
+    "pendiente de aprobación",
+    "in attesa di approvazione",
+    "一時保留",
+    "送信保留",
+    "承認待ち",
+    "承認依頼",
+    "待审核",
+    "待审批",
+    "待審核",
+    "승인 대기",
+    "승인 요청",
+];
+
 pub(super) const DELAYED_SUBJECTS: &[&str] = &[
     "delay",
     "warning: could not send",
@@ -488,6 +512,7 @@ pub(super) const FAILING_WORDS: &[&str] = &[
     "could not be delivered",
     "couldn't be delivered",
     "was not delivered",
+    "has stopped the following",
     "wasn't delivered",
     "not be delivered",
     "unable to deliver",
