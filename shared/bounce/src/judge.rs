@@ -127,10 +127,12 @@ impl<'a> Judge<'a> {
             .unwrap_or_else(|| Beside::new(said, None));
         let reply = own.reply().or_else(|| beside.and_then(Beside::reply));
         let letter_status = || *self.letter_status.get_or_init(|| status::find_status(self.letter));
-        let status = choose_status(&found, own.status(), reply)
+        let own_status = choose_status(&found, own.status(), reply)
             .or_else(|| beside.and_then(Beside::status))
             .or(found.status)
             .or_else(|| own.text.trim().is_empty().then(letter_status).flatten());
+        // MailMarshal gives the reason above the address, and what it knows of the mail below.
+        let status = own_status.or_else(|| self.is_about_one.then(|| status::find_behind_reply(self.letter)).flatten());
         let nothing = Hits::default();
         let beside_words = beside.map_or(&nothing, Beside::words);
         let mut own_words = Cow::Borrowed(own.words());
@@ -157,7 +159,7 @@ impl<'a> Judge<'a> {
         let says_nothing = if has_no_words {
             found.status.is_none_or(|field| is_vague(field) || field.detail == 0)
         } else {
-            status.is_none_or(is_vague)
+            own_status.is_none_or(is_vague)
         };
         // Where a host has answered about this one, what the letter says of others is not said of it.
         let asks_letter =

@@ -20,8 +20,7 @@ const MAX_STATUS_BYTES: usize = 9;
 /// then the first.
 pub(crate) fn find_status(text: &str) -> Option<EnhancedStatus> {
     let (mut first, mut telling, mut expired, mut behind_reply) = (None, None, None, false);
-    for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).filter(|word| !word.is_empty()) {
-        let word = word.trim_end_matches('.');
+    for word in words(text) {
         if let Some(status) = word.parse::<EnhancedStatus>().ok().filter(|status| status.class != Class::Success) {
             // "Expired" says that tries have ended; what they met is more telling.
             let is_expired = status.subject == 4 && status.detail == 7;
@@ -35,9 +34,28 @@ pub(crate) fn find_status(text: &str) -> Option<EnhancedStatus> {
             }
             first.get_or_insert(status);
         }
-        behind_reply = word.len() == 3 && word.parse().is_ok_and(|code| REPLIES.contains(&code));
+        behind_reply = is_reply(word);
     }
     telling.or(expired).or(first)
+}
+
+/// The first status of a failure that stands right behind a reply code.
+pub(crate) fn find_behind_reply(text: &str) -> Option<EnhancedStatus> {
+    let mut behind_reply = false;
+    words(text).find_map(|word| {
+        let is_behind = std::mem::replace(&mut behind_reply, is_reply(word));
+        is_behind.then(|| word.parse().ok()).flatten().filter(|status: &EnhancedStatus| status.class != Class::Success)
+    })
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.'))
+        .filter(|word| !word.is_empty())
+        .map(|word| word.trim_end_matches('.'))
+}
+
+fn is_reply(word: &str) -> bool {
+    word.len() == 3 && word.parse().is_ok_and(|code| REPLIES.contains(&code))
 }
 
 /// The first SMTP reply code that reports a failure.
@@ -120,6 +138,13 @@ mod tests {
         assert_eq!(find_status("550-5.7.26 x 5.0.0").map(|s| s.to_string()).as_deref(), Some("5.7.26"));
         assert_eq!(find_status("5.1.0 - Unknown 550-'5.2.2 <a@b>").map(|s| s.to_string()).as_deref(), Some("5.2.2"));
         assert_eq!(find_status("from 4.5.6.7"), None);
+    }
+
+    #[test]
+    fn a_number_of_three_places_is_a_status_only_behind_a_reply() {
+        let found = |text| find_behind_reply(text).map(|status| status.to_string());
+        assert_eq!(found("with MTA 4.9.1: 550 5.1.1 no").as_deref(), Some("5.1.1"));
+        assert_eq!(found("with MTA 4.9.1: 250 2.0.0 ok"), None);
     }
 
     #[test]
