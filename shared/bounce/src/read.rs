@@ -172,7 +172,12 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     let notification = notification::read(&text);
     let other = in_letter.iter().find(|found| !own.contains(&found.address));
     let named = match other {
-        Some(found) if signs.from_system && forms::is_at_head(&letter, &found.address) && tells_cause(&found.text) => {
+        Some(found)
+            if signs.from_system
+                && status.recipients.is_empty()
+                && forms::is_at_head(&letter, &found.address)
+                && tells_cause(&found.text) =>
+        {
             Named::OthersAndWhy
         }
         Some(_) => Named::Others,

@@ -1,11 +1,12 @@
 //! Many words at once: one pass over a text finds every word that anything asks about.
 //!
-//! Rules, phrases and notices know some fifteen hundred words. Looking for each by itself would read a letter as often.
-//! An automaton of them has 15 MB of transitions and waits for memory at every byte. So of each word the eight bytes are
-//! kept that fewest other words contain, of short ones four; a table of bits, small enough to stay near the processor,
-//! tells for the bytes at hand that nearly always no word has them, and the few others are compared.
+//! Rules, phrases and notices know some five thousand words. Looking for each by itself would read a letter as often. An
+//! automaton of them has many megabytes of transitions and waits for memory at every byte. But only what begins a word
+//! is said, and in most texts a word begins at every sixth byte; so of each word the eight bytes are kept, from where a
+//! word in it begins, that fewest others contain, of short ones four or three. Tables of bits, small enough to stay near
+//! the processor, tell for the bytes at hand that nearly always no word has them, and the few others are compared.
 
-use std::collections::HashMap;
+use std::{cmp::Reverse, collections::HashMap};
 
 /// Shorter words are not looked for.
 pub(crate) const MIN_WORD_BYTES: usize = 3;
@@ -20,14 +21,15 @@ pub(crate) struct Words {
 }
 
 impl Words {
-    /// The number of the word, which is the same when it is added again.
+    /// The number of the word, which is the same when it is added again, in small letters or in capitals.
     pub(crate) fn add(&mut self, word: &str) -> usize {
-        if let Some(number) = self.known.get(word) {
+        let word = word.to_ascii_lowercase();
+        if let Some(number) = self.known.get(&word) {
             return *number;
         }
         let number = self.all.len();
-        self.all.push(word.to_owned());
-        self.known.insert(word.to_owned(), number);
+        self.all.push(word.clone());
+        self.known.insert(word, number);
         number
     }
 
@@ -44,33 +46,23 @@ impl Words {
 
     pub(crate) fn search(self) -> Result<Search, TooShort> {
         let mut common: HashMap<u64, usize> = HashMap::new();
-        for (_, gram) in
-            self.all.iter().flat_map(|word| grams(word)).flat_map(|(end, gram)| [(end, gram), (end, short(gram))])
-        {
-            *common.entry(gram).or_default() += 1;
+        for handle in self.all.iter().flat_map(|word| handles(word)) {
+            *common.entry(handle.key).or_default() += 1;
         }
-        let mut search = Search { last: Hits::of(&self.last), ..Search::default() };
-        for (number, word) in self.all.into_iter().enumerate() {
-            if word.len() < MIN_WORD_BYTES {
-                return Err(TooShort(word));
-            }
-            let is_long = word.len() >= 8;
-            let width = if is_long { 8 } else { word.len().min(4) };
-            let (end, gram) = grams(&word)
-                .filter(|(end, _)| *end >= width)
-                .map(|(end, gram)| (end, if is_long { gram } else { short(gram) }))
-                .min_by_key(|(_, gram)| common.get(gram).copied())
-                .unwrap_or_default();
-            let tables = if word.is_ascii() { &mut search.ascii } else { &mut search.others };
-            let table = if is_long { &mut tables.long } else { &mut tables.short };
-            // What stands before a word of three bytes may be anything, or the start of the text.
-            for before in 0..=if width == 3 { 0xff } else { 0 } {
-                let gram = gram | before << 24;
-                table.add(Anchor { gram, word: number, end });
-            }
-            search.words.push(word.into_bytes());
+        let mut anchors = Vec::new();
+        for (word, text) in self.all.iter().enumerate() {
+            // Fewer bytes are found more often.
+            let best = handles(text).into_iter().min_by_key(|handle| (Reverse(handle.width), common.get(&handle.key)));
+            let Some(handle) = best else { return Err(TooShort(text.clone())) };
+            let (length, tail) = (text.len(), tail(text.as_bytes()));
+            anchors.push((handle.width, Anchor { key: handle.key, offset: handle.offset, length, tail, word }));
         }
-        Ok(search)
+        let tables = WIDTHS.map(|(width, bits)| {
+            let own = anchors.iter().filter(|(own, _)| *own == width).map(|(_, anchor)| *anchor).collect();
+            Table::of(width, bits, own)
+        });
+        let words = self.all.into_iter().map(String::into_bytes).collect();
+        Ok(Search { words, last: Hits::of(&self.last), tables })
     }
 }
 
@@ -79,71 +71,133 @@ impl Words {
 #[error("{0:?} has less than three bytes")]
 pub(crate) struct TooShort(String);
 
-/// Up to eight bytes in a row, and how far they reach; letters of ASCII are the same in both cases, as are some signs.
-fn grams(text: &str) -> impl Iterator<Item = (usize, u64)> {
-    let mut gram = 0;
-    text.bytes().enumerate().map(move |(at, byte)| {
-        gram = gram << 8 | u64::from(byte | 0x20);
-        (at + 1, gram)
-    })
+/// How many bytes a word is looked up by, and how many bits of their hash tell them apart.
+const WIDTHS: [(usize, u32); 3] = [(8, 16), (4, 14), (MIN_WORD_BYTES, 10)];
+
+/// Calls for every place of a text where a word begins, or which is no part of one, with the eight bytes from there on.
+/// Letters of ASCII are the same in both cases there, as are some signs; behind the text there are blanks.
+#[inline]
+fn for_starts(text: &str, mut found: impl FnMut(usize, u64)) {
+    let bytes = text.as_bytes();
+    let mut is_inside = false;
+    for (at, byte) in bytes.iter().enumerate() {
+        let was_inside = is_inside;
+        is_inside = byte.is_ascii_alphanumeric() || *byte == b'_';
+        if was_inside && is_inside || *byte == b' ' {
+            continue;
+        }
+        let next = bytes.get(at..).and_then(|rest| rest.first_chunk().copied()).unwrap_or_else(|| {
+            let mut padded = [b' '; 8];
+            padded.iter_mut().zip(bytes.iter().skip(at)).for_each(|(padded, byte)| *padded = *byte);
+            padded
+        });
+        found(at, u64::from_be_bytes(next) | FOLDED);
+    }
 }
 
-/// The last four of eight bytes.
-fn short(gram: u64) -> u64 {
-    gram & 0xffff_ffff
+/// The bit that tells small letters from capitals, in each of eight bytes.
+const FOLDED: u64 = 0x2020_2020_2020_2020;
+
+/// The first so many of eight bytes.
+fn first_of(gram: u64, width: usize) -> u64 {
+    gram >> (8 * (8 - width))
 }
 
-/// Sixteen bits of the bytes.
-fn hash(gram: u64) -> usize {
-    let [high, low, ..] = gram.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
-    usize::from(u16::from_be_bytes([high, low]))
+/// A place in a word by which it can be found.
+struct Handle {
+    /// How far into the word.
+    offset: usize,
+    width: usize,
+    /// So many bytes from there on.
+    key: u64,
 }
 
-/// Where a word may be when its bytes were seen.
+fn handles(word: &str) -> Vec<Handle> {
+    let mut handles = Vec::new();
+    for_starts(word, |offset, gram| {
+        if let Some((width, _)) = WIDTHS.into_iter().find(|(width, _)| *width <= word.len() - offset) {
+            handles.push(Handle { offset, width, key: first_of(gram, width) });
+        }
+    });
+    handles
+}
+
+/// The last eight bytes, with the same signs taken for one as where words begin.
+fn tail(bytes: &[u8]) -> u64 {
+    bytes.last_chunk().map_or(0, |last| u64::from_be_bytes(*last) | FOLDED)
+}
+
+/// Where in a text a word may be.
 #[derive(Clone, Copy, Debug)]
 struct Anchor {
-    gram: u64,
+    key: u64,
+    /// The last bytes of the word, if it has eight.
+    tail: u64,
+    /// How far into the word its key is.
+    offset: usize,
+    length: usize,
     word: usize,
-    /// How far into the word they reach.
-    end: usize,
 }
 
-/// Anchors by the hash of their bytes.
-#[derive(Debug)]
+/// Anchors by their keys. What is asked at every place of a text is small enough to stay near the processor.
+#[derive(Debug, Default)]
 struct Table {
+    width: usize,
+    bits: u32,
     /// A bit for each hash that there is.
     known: Vec<u64>,
-    anchors: Vec<Vec<Anchor>>,
-}
-
-/// Of a hash so many bits are left out to find its anchors.
-const SPARED_BITS: usize = 4;
-
-impl Default for Table {
-    fn default() -> Self {
-        Self { known: vec![0; (1 << 16) / 64], anchors: vec![Vec::new(); (1 << 16) >> SPARED_BITS] }
-    }
+    /// How many bits are set before each sixty-four.
+    before: Vec<usize>,
+    /// Per hash that there is, where its anchors begin.
+    begins: Vec<usize>,
+    anchors: Vec<Anchor>,
 }
 
 impl Table {
-    fn add(&mut self, anchor: Anchor) {
-        let hash = hash(anchor.gram);
-        if let Some(bits) = self.known.get_mut(hash / 64) {
-            *bits |= 1 << (hash % 64);
+    fn of(width: usize, bits: u32, mut anchors: Vec<Anchor>) -> Self {
+        let hash_of = |anchor: &Anchor| hash(anchor.key, bits);
+        anchors.sort_by_key(hash_of);
+        let mut table = Self { width, bits, known: vec![0; (1 << bits) / 64], ..Self::default() };
+        for group in anchors.chunk_by(|one, next| hash_of(one) == hash_of(next)) {
+            let hash = group.first().map(hash_of).unwrap_or_default();
+            if let Some(known) = table.known.get_mut(hash / 64) {
+                *known |= 1 << (hash % 64);
+            }
+            table.begins.push(table.begins.last().map_or(0, |_| table.anchors.len()));
+            table.anchors.extend(group);
         }
-        if let Some(anchors) = self.anchors.get_mut(hash >> SPARED_BITS) {
-            anchors.push(anchor);
+        table.begins.push(table.anchors.len());
+        let mut count = 0;
+        for known in &table.known {
+            table.before.push(count);
+            count += usize::try_from(known.count_ones()).unwrap_or_default();
         }
+        table
     }
 
-    /// The anchors of these bytes, nearly always none.
+    /// The anchors of these eight bytes, nearly always none.
     #[inline]
-    fn get(&self, gram: u64) -> impl Iterator<Item = &Anchor> {
-        let hash = hash(gram);
-        let is_known = self.known.get(hash / 64).is_some_and(|bits| bits & (1 << (hash % 64)) != 0);
-        let anchors = is_known.then(|| self.anchors.get(hash >> SPARED_BITS)).flatten();
-        anchors.into_iter().flatten().filter(move |anchor| anchor.gram == gram)
+    fn get(&self, gram: u64) -> &[Anchor] {
+        let hash = hash(first_of(gram, self.width), self.bits);
+        let Some(known) = self.known.get(hash / 64) else { return &[] };
+        let bit = 1 << (hash % 64);
+        if known & bit == 0 { &[] } else { self.of_known(hash, (known & (bit - 1)).count_ones()) }
     }
+
+    /// Those of a hash that there is, with so many before it among its sixty-four.
+    fn of_known(&self, hash: usize, below: u32) -> &[Anchor] {
+        let below = usize::try_from(below).unwrap_or_default();
+        let rank = self.before.get(hash / 64).map_or(0, |before| before + below);
+        match self.begins.get(rank..rank + 2) {
+            Some([start, end]) => self.anchors.get(*start..*end).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+}
+
+/// So many bits of the bytes.
+fn hash(key: u64, bits: u32) -> usize {
+    usize::try_from(key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - bits)).unwrap_or_default()
 }
 
 /// More of a link or of a host's name than this is not looked at.
@@ -154,16 +208,8 @@ const MAX_NAME_BYTES: usize = 256;
 pub(crate) struct Search {
     words: Vec<Vec<u8>>,
     last: Hits,
-    ascii: Tables,
-    /// Words that a text of ASCII cannot have, and most texts are.
-    others: Tables,
-}
-
-/// Where words of eight bytes or more may be, and where shorter ones.
-#[derive(Debug, Default)]
-struct Tables {
-    long: Table,
-    short: Table,
+    /// One for each width.
+    tables: [Table; WIDTHS.len()],
 }
 
 impl Search {
@@ -172,36 +218,34 @@ impl Search {
         let mut hits = Hits::none(self.words.len());
         // Where the last word of those of which it is told ends, and how long it is.
         let mut last = (0, 0);
-        self.take_all(text, &self.ascii, &mut hits, &mut last);
-        if !text.is_ascii() {
-            self.take_all(text, &self.others, &mut hits, &mut last);
-        }
+        for_starts(text, |start, gram| {
+            for table in &self.tables {
+                let key = first_of(gram, table.width);
+                for anchor in table.get(gram).iter().filter(|anchor| anchor.key == key) {
+                    self.take(text, start, anchor, &mut hits, &mut last);
+                }
+            }
+        });
         hits
     }
 
-    fn take_all(&self, text: &str, tables: &Tables, hits: &mut Hits, last: &mut (usize, usize)) {
-        for (end, gram) in grams(text) {
-            for anchor in tables.long.get(gram).chain(tables.short.get(short(gram))) {
-                self.take(text, end, *anchor, hits, last);
-            }
-        }
-    }
-
     /// Takes the word of an anchor if it is there.
-    #[inline(never)]
-    fn take(&self, text: &str, end: usize, anchor: Anchor, hits: &mut Hits, last: &mut (usize, usize)) {
+    fn take(&self, text: &str, at: usize, anchor: &Anchor, hits: &mut Hits, last: &mut (usize, usize)) {
         let is_told = self.last.has(anchor.word);
         if hits.has(anchor.word) && !is_told {
             return;
         }
-        let Some((word, start)) = self.words.get(anchor.word).zip(end.checked_sub(anchor.end)) else { return };
-        let here = text.as_bytes().get(start..start + word.len());
-        if !here.is_some_and(|here| here.eq_ignore_ascii_case(word)) || !is_said(text, start, start + word.len()) {
+        let Some(start) = at.checked_sub(anchor.offset) else { return };
+        let end = start + anchor.length;
+        let here = text.as_bytes().get(start..end).filter(|here| tail(here) == anchor.tail);
+        let Some(here) = here else { return };
+        let is_here = self.words.get(anchor.word).is_some_and(|word| here.eq_ignore_ascii_case(word));
+        if !is_here || !is_said(text, start, end) {
             return;
         }
         hits.add(anchor.word);
-        if is_told && (start + word.len(), word.len()) > *last {
-            *last = (start + word.len(), word.len());
+        if is_told && (end, anchor.length) > *last {
+            *last = (end, anchor.length);
             hits.last = Some(anchor.word);
         }
     }
@@ -234,7 +278,7 @@ fn is_said(text: &str, start: usize, end: usize) -> bool {
     // Links and names are short; a text without spaces must not be read once for each word in it.
     let near = before.as_bytes().get(before.len().saturating_sub(MAX_NAME_BYTES)..).unwrap_or_default();
     let token = near.iter().rposition(|byte| *byte == b' ').map_or(near, |space| near.get(space..).unwrap_or_default());
-    memchr::memmem::find(token, b"://").is_none()
+    !token.windows(3).any(|signs| signs == b"://")
 }
 
 /// A bit per number.
@@ -356,6 +400,6 @@ mod tests {
     #[test]
     fn a_word_added_twice_has_one_number() {
         let mut words = Words::default();
-        assert_eq!(words.add_all(&["a", "b", "a"]), [0, 1, 0]);
+        assert_eq!(words.add_all(&["a", "b", "a", "B"]), [0, 1, 0, 1]);
     }
 }
