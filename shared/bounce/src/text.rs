@@ -203,6 +203,11 @@ fn domain(text: &str) -> &str {
     if let Some(end) = literal.filter(|end| text.get(1..=*end).is_some_and(is_literal)) {
         return text.get(..end + 2).unwrap_or_default();
     }
+    let is_of_host = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let ascii = text.bytes().position(|byte| !is_of_host(&byte)).unwrap_or(text.len());
+    if text.as_bytes().get(ascii).is_none_or(u8::is_ascii) {
+        return text.get(..ascii).unwrap_or_default();
+    }
     let end = text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))).unwrap_or(text.len());
     let host = text.get(..end).unwrap_or_default();
     // "a@b.exampleへ": Chinese, Japanese and Korean put no space there, and a label is in one script.
@@ -279,7 +284,7 @@ pub(crate) fn fold(text: &str) -> String {
         if memchr::memchr(b'@', word.as_bytes()).is_some() { push_masked(word, &mut out) } else { out.push_str(word) }
     };
     // A vertical tab is white space, but not to the faster one of the two.
-    if text.bytes().all(|byte| byte.is_ascii() && byte != 0x0b) {
+    if text.is_ascii() && memchr::memchr(0x0b, text.as_bytes()).is_none() {
         text.split_ascii_whitespace().for_each(push);
         out.make_ascii_lowercase();
     } else {
