@@ -49,6 +49,18 @@ impl Case<'_> {
         assert!(!String::from_utf8(told.body).unwrap().contains(STOLEN));
     }
 
+    /// The report, whose story is to be told in its language: what programs wrote is for programs.
+    async fn report(&self, language: &str) -> Value {
+        let path = format!("/v1/incidents/{}/report?language={language}", self.id);
+        let report = self.world.client.get(&path).await.unwrap().body;
+        for told in field(&report, "/timeline").as_array().unwrap() {
+            let what = field(told, "/what");
+            let what = what.as_str().unwrap();
+            assert!(what.is_ascii() == (language == "en") && !what.contains('_'), "{told}");
+        }
+        report
+    }
+
     fn told(&self, kind: &str) -> usize {
         self.catcher.caught().iter().filter(|caught| caught.kind() == kind).count()
     }
@@ -123,6 +135,8 @@ async fn a_takeover_is_led_to_its_end_and_ends_only_when_that_is_proved() {
     assert_eq!(case.shows("contained_at").await, case.shows("old_credential_refused_since").await);
     world.drain().await.unwrap();
     case.was_told("incident.contained", "contained").await;
+    let proof = case.report("en").await["proof"].to_string();
+    assert!(proof.contains("The old password has been refused since ") && !proof.contains("stated by"), "{proof}");
 
     // What was sent before goes on coming back, and means nothing.
     let now = world.clock.now().await;
@@ -154,6 +168,9 @@ async fn a_takeover_is_led_to_its_end_and_ends_only_when_that_is_proved() {
     let contained_at: DateTime<Utc> = stated.body["contained_at"].as_str().unwrap().parse().unwrap();
     let closes_at: DateTime<Utc> = stated.body["closes_at"].as_str().unwrap().parse().unwrap();
     assert_eq!(closes_at - contained_at, TimeDelta::days(10));
+    let report = case.report("en").await;
+    assert!(report["proof"].to_string().contains("That it is closed was stated by "), "{}", report["proof"]);
+    assert!(report["late_bounces"].to_string().contains("(10 days left)"), "{}", report["late_bounces"]);
 
     // A day on which only the echo of what was sent before comes. (Dovecot believes no date two hours ahead of its own.)
     pass(&world, &[5]).await;
@@ -187,6 +204,10 @@ async fn a_takeover_is_led_to_its_end_and_ends_only_when_that_is_proved() {
     assert_eq!(case.shows("state").await, "closed");
     case.was_told("incident.closed", "closed").await;
     assert_eq!((case.told("incident.reopened"), case.told("incident.closed")), (1, 1));
+
+    let report = case.report("ja").await;
+    assert_eq!(report["remaining_note"], "残っている対応はありません。");
+    assert!(report["proof"].to_string().contains("遮断後に送信されたものはありません"), "{}", report["proof"]);
 
     let audit = client.get("/v1/audit-entries?limit=200").await.unwrap().items();
     for action in ["contained", "reopened", "monitoring", "recovered", "closed"] {

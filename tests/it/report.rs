@@ -45,6 +45,9 @@ async fn a_theft_can_be_read_and_told_in_both_languages() {
     assert!(!text(checked, "/by").starts_with("key_"), "people have names: {checked}");
     let next: Vec<_> = report["remaining"].as_array().unwrap().iter().map(|step| text(step, "/id")).collect();
     assert_eq!(next, ["C03", "C04", "V01"]);
+    assert_eq!(text(&report, "/proof/0"), "That the way in is closed is not proved yet.");
+    assert!(sato.address.ends_with(text(&report, "/reputation/domain")), "{report:#}");
+    assert!(report["reputation"]["refusals"].as_array().unwrap().iter().all(|one| one["last_7_days"] != 0));
 
     let browser = "text/html,application/xhtml+xml,*/*;q=0.8";
     for language in ["en", "ja"] {

@@ -6,23 +6,29 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, Accept, Header as _};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, get};
+use chrono::TimeDelta;
 use daimon_domain::id::{IncidentId, KeyId};
 use daimon_domain::incident::Incident;
 use daimon_domain::mailbox::Mailbox;
 use daimon_domain::tenant::{Language, Tenant};
+use daimon_posture::Posture;
 use daimon_store::incident::{self, StepState};
 use daimon_store::msp::Msp;
-use daimon_store::{api_key, mailbox, msp, tenant};
+use daimon_store::refusal::{self, Refusals};
+use daimon_store::{api_key, domain_posture, mailbox, msp, tenant};
 use daimon_verdict::playbook;
 use daimon_wording::IncidentReport;
 use daimon_wording::incident_report::chart::Scale;
-use daimon_wording::incident_report::{Facts, Happened, POLICY, Stands, StepFact, Tally};
+use daimon_wording::incident_report::{Facts, Happened, LATELY, POLICY, Refused, Standing, Stands, StepFact, Tally};
 
 use super::report_view::{IncidentReportView, ReportFormat, ReportQuery};
 use crate::caller::{Caller, IncidentsRead, Permitted};
 use crate::input::Query;
 use crate::path::{At, IncidentPath};
 use crate::problem::Problem;
+
+/// How long a server keeps on trying at most, as a rule: qmail's seven days. Most give up after five (RFC 5321, 4.5.4.1).
+const LONGEST_QUEUE: TimeDelta = TimeDelta::days(7);
 
 /// What a request would like best, of what there is: JSON for whoever does not care.
 pub(crate) struct Preferred(ReportFormat);
@@ -100,6 +106,33 @@ impl Known {
     }
 }
 
+/// How the mailbox's domain stood when DNS was last asked.
+async fn standing<P>(caller: &mut Caller<P>, known: &Known, language: Language) -> Result<Option<Standing>, Problem> {
+    let found = domain_posture::find(&mut caller.tx, known.tenant.id, known.mailbox.address.domain()).await?;
+    Ok(found.map(|found| {
+        let posture: Posture = serde_json::from_value(found.posture).unwrap_or_default();
+        let findings = posture.findings();
+        Standing {
+            checked_at: found.checked_at,
+            findings: findings.iter().map(|one| (one.code(), one.sentence(language))).collect(),
+            unanswered: posture.unanswered(),
+        }
+    }))
+}
+
+/// Who refused mail of the mailbox's domain because of its sender, since the incident began.
+async fn refusals<P>(caller: &mut Caller<P>, known: &Known) -> Result<Vec<Refused>, Problem> {
+    let (tenant, domain) = (known.tenant.id, known.mailbox.address.domain());
+    let recent = caller.now - LATELY;
+    let since = known.incident.first_bounce_at.min(recent);
+    let rows = refusal::list(&mut caller.tx, tenant, domain, since, recent).await?;
+    let refused = |row: Refusals| {
+        let Refusals { host, domain, reason, bounces, recent, latest_at } = row;
+        Refused { host, domain, reason, bounces, recent, latest_at }
+    };
+    Ok(rows.into_iter().map(refused).collect())
+}
+
 async fn write<P>(caller: &mut Caller<P>, known: &Known, language: Language) -> Result<IncidentReport, Problem> {
     let incident = &known.incident;
     let scale = Scale::of(incident, language);
@@ -111,6 +144,9 @@ async fn write<P>(caller: &mut Caller<P>, known: &Known, language: Language) -> 
         reasons: counted.reasons,
         domains: counted.domains,
     };
+    let still_tried = incident::still_tried(&mut caller.tx, incident, caller.now - LONGEST_QUEUE).await?;
+    let standing = standing(caller, known, language).await?;
+    let refusals = refusals(caller, known).await?;
     let done = incident::steps(&mut caller.tx, incident.id).await?;
     let story = incident::entries(&mut caller.tx, incident.id).await?;
     let writers = done.iter().map(|step| &step.by).chain(story.iter().map(|entry| &entry.who));
@@ -144,6 +180,9 @@ async fn write<P>(caller: &mut Caller<P>, known: &Known, language: Language) -> 
             })
             .collect(),
         tally: &tally,
+        still_tried,
+        standing,
+        refusals,
         made_at: caller.now,
     };
     Ok(IncidentReport::new(&facts, language))

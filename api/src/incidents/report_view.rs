@@ -9,12 +9,15 @@ use daimon_domain::tenant::Language;
 use daimon_domain::verdict::{Tier, Verdict};
 use daimon_domain::words;
 use daimon_store::incident::StepState;
-use daimon_wording::incident_report::{CheckedStep, Division, Event, IncidentReport, Sign, Stands};
+use daimon_wording::incident_report::{
+    CheckedStep, Division, Event, IncidentReport, ReasonCount, Refusing, Reputation, Sign, Stands,
+};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::view::EvidenceView;
+use crate::tenants::FindingView;
 
 words! {
     /// How a report is written.
@@ -68,8 +71,16 @@ pub(crate) struct ReportQuery {
         "who": "administrator of the mail service"}],
     "checklist": [{"phase": "contain", "name": "Stop it", "steps": [{"id": "C04", "title": "Delete all app passwords and re-create only those needed",
         "who": "administrator of the mail service", "state": "open", "by": null, "at": null, "note": null}]}],
+    "proof": ["That the way in is closed is not proved yet."],
+    "reputation": {"domain": "clinic.example", "checked_at": "2026-11-24T07:00:00Z",
+        "summary": ["In the last seven days mail of clinic.example was refused because of its sender by Google (Gmail, Workspace)."],
+        "findings": [{"code": "dmarc.only_watches",
+            "sentence": "DMARC only watches (p=none): once the reports show that your own mail passes, ask for quarantine or reject."}],
+        "unanswered": [], "refusals": [{"receiver": "Google (Gmail, Workspace)", "page": "postmaster.google.com", "bounces": 8,
+            "last_7_days": 4, "latest_at": "2026-11-24T07:50:00Z",
+            "reasons": [{"reason": "spam_content", "name": "taken for spam", "bounces": 8}]}]},
     "late_bounces": ["Servers retry for days. So mail that was sent before the way in is closed can go on coming back for about ten days afterwards."],
-    "late_until": null, "prepared": "Prepared by Kestrel IT for Sakura Dental Clinic on 24 November 2026, 08:55 UTC."
+    "still_tried": 3, "late_until": null, "prepared": "Prepared by Kestrel IT for Sakura Dental Clinic on 24 November 2026, 08:55 UTC."
 }))]
 pub(crate) struct IncidentReportView {
     /// Of which incident.
@@ -130,8 +141,15 @@ pub(crate) struct IncidentReportView {
     remaining: Vec<RemainingStepView>,
     /// The whole playbook, phase by phase.
     checklist: Vec<ChecklistView>,
+    /// Whether the way in is closed, and what proves it. Empty where nobody had to be shut out.
+    proof: Vec<String>,
+    /// What receivers and DNS say of the domain; `null` where the cause says nothing of it.
+    #[schema(required = true)]
+    reputation: Option<ReputationView>,
     /// What bounces mean that come from now on.
     late_bounces: Vec<String>,
+    /// How many recipients a server is still trying to reach: for each another bounce may come.
+    still_tried: u64,
     /// Until when late bounces may come, once that is known.
     #[schema(required = true)]
     late_until: Option<DateTime<Utc>>,
@@ -192,6 +210,44 @@ pub(crate) struct DomainCountView {
     domain: String,
     /// How many.
     bounces: u64,
+}
+
+/// What is thought of the domain.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DomainReputation)]
+pub(crate) struct ReputationView {
+    /// The mailbox's domain.
+    domain: String,
+    /// When its records and the block lists were last asked for; `null` before that.
+    #[schema(required = true)]
+    checked_at: Option<DateTime<Utc>>,
+    /// Whether it is clean, in sentences.
+    summary: Vec<String>,
+    /// What is wrong, the worst first.
+    findings: Vec<FindingView>,
+    /// What DNS or a block list did not answer: `spf`, `dmarc`, `dkim`, or the name of a list.
+    unanswered: Vec<String>,
+    /// Who refused mail of the domain because of its sender since the incident began; those that still do come first.
+    refusals: Vec<RefusingView>,
+}
+
+/// A receiver that refused mail because of its sender.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReceiverRefusals)]
+pub(crate) struct RefusingView {
+    /// What people call it, or the domain that was written to.
+    receiver: String,
+    /// Where it tells senders how they stand.
+    #[schema(required = true)]
+    page: Option<&'static str>,
+    /// How many mails it refused.
+    bounces: u64,
+    /// How many of them in the last seven days.
+    last_7_days: u64,
+    /// The newest.
+    latest_at: DateTime<Utc>,
+    /// Why, most frequent first.
+    reasons: Vec<ReasonCountView>,
 }
 
 /// Something that happened.
@@ -284,11 +340,7 @@ impl IncidentReportView {
                 step_s: report.chart.step.num_seconds(),
                 bars: report.chart.bars.iter().map(|bar| BarView { from: bar.from, bounces: bar.bounces }).collect(),
             },
-            reasons: report
-                .reasons
-                .into_iter()
-                .map(|one| ReasonCountView { reason: one.reason, name: one.name, bounces: one.bounces })
-                .collect(),
+            reasons: report.reasons.into_iter().map(ReasonCountView::from).collect(),
             recipient_domains: report
                 .recipient_domains
                 .into_iter()
@@ -306,10 +358,41 @@ impl IncidentReportView {
                 .map(|step| RemainingStepView { id: step.id, title: step.title, why: step.why, who: step.who })
                 .collect(),
             checklist: report.checklist.into_iter().map(ChecklistView::from).collect(),
+            proof: report.proof,
+            reputation: report.reputation.map(ReputationView::from),
             late_bounces: report.late_bounces,
+            still_tried: report.still_tried,
             late_until: report.late_until,
             prepared: report.prepared,
         }
+    }
+}
+
+impl From<ReasonCount> for ReasonCountView {
+    fn from(one: ReasonCount) -> Self {
+        Self { reason: one.reason, name: one.name, bounces: one.bounces }
+    }
+}
+
+impl From<Reputation> for ReputationView {
+    fn from(reputation: Reputation) -> Self {
+        let Reputation { domain, summary, checked_at, findings, unanswered, refusals } = reputation;
+        Self {
+            domain,
+            checked_at,
+            summary,
+            findings: findings.into_iter().map(|(code, sentence)| FindingView { code, sentence }).collect(),
+            unanswered,
+            refusals: refusals.into_iter().map(RefusingView::from).collect(),
+        }
+    }
+}
+
+impl From<Refusing> for RefusingView {
+    fn from(one: Refusing) -> Self {
+        let Refusing { receiver, page, bounces, recent, latest_at, reasons } = one;
+        let reasons = reasons.into_iter().map(ReasonCountView::from).collect();
+        Self { receiver, page, bounces, last_7_days: recent, latest_at, reasons }
     }
 }
 

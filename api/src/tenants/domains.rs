@@ -79,9 +79,9 @@ pub(crate) struct ListingView {
 #[schema(as = DomainFinding)]
 pub(crate) struct FindingView {
     /// A word for programs, such as `spf.missing`. More will come.
-    code: String,
+    pub(crate) code: String,
     /// What it means and what to do.
-    sentence: String,
+    pub(crate) sentence: String,
 }
 
 /// List a tenant's domains
@@ -101,13 +101,7 @@ pub(super) async fn list_domains(asked: Permitted<TenantsRead, At<TenantPath>>) 
 impl DomainView {
     fn new(stands: DomainPosture, language: Language) -> Self {
         let posture: Posture = serde_json::from_value(stands.posture).unwrap_or_default();
-        let answered =
-            [("spf", posture.spf.is_some()), ("dmarc", posture.dmarc.is_some()), ("dkim", posture.dkim.is_some())];
-        let mut unanswered: Vec<String> =
-            answered.into_iter().filter(|(_, is_known)| !is_known).map(|(what, _)| what.to_owned()).collect();
-        let silent = posture.listings.iter().filter(|one| one.standing == Standing::Unknown);
-        unanswered.extend(silent.map(|one| one.list.clone()));
-        unanswered.dedup();
+        let unanswered = posture.unanswered();
         let findings: Vec<FindingView> = posture.findings().iter().map(|one| FindingView::new(one, language)).collect();
         let listed = posture.listings.into_iter().filter(|one| one.standing == Standing::Listed);
         Self {

@@ -44,6 +44,16 @@ impl Posture {
         Self { spf: spf.ok(), dmarc: dmarc.ok(), dkim: dkim.ok(), listings }
     }
 
+    /// What DNS or a block list did not answer: `spf`, `dmarc`, `dkim`, or the name of a list.
+    pub fn unanswered(&self) -> Vec<String> {
+        let answered = [("spf", self.spf.is_some()), ("dmarc", self.dmarc.is_some()), ("dkim", self.dkim.is_some())];
+        let records = answered.into_iter().filter(|(_, is_known)| !is_known).map(|(what, _)| what.to_owned());
+        let silent = self.listings.iter().filter(|one| one.standing == Standing::Unknown);
+        let mut unanswered: Vec<_> = records.chain(silent.map(|one| one.list.clone())).collect();
+        unanswered.dedup();
+        unanswered
+    }
+
     /// What is wrong, the worst first.
     pub fn findings(&self) -> Vec<Finding> {
         let listed = self.listings.iter().filter(|one| one.standing == Standing::Listed);

@@ -62,3 +62,15 @@ pub async fn list(tx: &mut MspTx, tenant: TenantId) -> Result<Vec<DomainPosture>
     .fetch_all(tx.conn())
     .await?)
 }
+
+/// How one domain of the tenant stood when it was last asked for.
+pub async fn find(tx: &mut MspTx, tenant: TenantId, domain: &str) -> Result<Option<DomainPosture>, StoreError> {
+    Ok(sqlx::query_as!(
+        DomainPosture,
+        "select domain, checked_at, posture from domain_posture where tenant_id = $1 and domain = $2",
+        tenant.as_uuid(),
+        domain
+    )
+    .fetch_optional(tx.conn())
+    .await?)
+}

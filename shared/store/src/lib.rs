@@ -21,6 +21,7 @@ pub mod msp;
 pub mod old_credential;
 mod page;
 pub mod quarantine;
+pub mod refusal;
 mod row;
 pub mod sent;
 pub mod tenant;

@@ -8,6 +8,7 @@ pub mod incident_report;
 mod moment;
 pub mod notice;
 pub mod reason;
+pub mod receiver;
 mod said;
 pub mod strength;
 mod template;

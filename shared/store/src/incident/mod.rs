@@ -13,7 +13,7 @@ use daimon_domain::verdict::Verdict;
 use uuid::Uuid;
 
 pub use moving::{Note, settled, write_move};
-pub use tally::{Tally, tally};
+pub use tally::{Tally, still_tried, tally};
 pub use ticket::{Ticket, link, tickets, unlink};
 pub use timeline::{Entry, StepDone, StepState, add_entry, entries, set_step, steps};
 

@@ -83,3 +83,30 @@ pub async fn tally(
     }
     Ok(tally)
 }
+
+/// How many recipients of it a server said it was still trying since then, and has not told the end of: for each of them
+/// another bounce may come.
+#[tracing::instrument(name = "store.incident.still_tried", skip_all, fields(incident.id = %incident.id))]
+pub async fn still_tried(tx: &mut MspTx, incident: &Incident, since: DateTime<Utc>) -> Result<u64, StoreError> {
+    let count = sqlx::query_scalar!(
+        r#"with newest as (
+            select recipient_hash, action, received_at from bounce
+            where mailbox_id = $1 and bounce_id >= $2
+                and (incident_id = $3 or (incident_id is null and bounce_id < $4))
+            order by bounce_id desc limit $5
+        ), waiting as (
+            select from newest group by recipient_hash
+            having bool_and(action = 'delayed') and max(received_at) >= $6
+        )
+        select count(*) as "count!" from waiting"#,
+        incident.mailbox.as_uuid(),
+        uuid_floor(incident.first_bounce_at),
+        incident.id.as_uuid(),
+        uuid_floor(incident.opened_at),
+        MOST,
+        since
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    row::number("bounce", count)
+}

@@ -1,14 +1,16 @@
 //! One live incident per mailbox and cause, and no change lost between two who make one.
 
 use chrono::{DateTime, TimeDelta};
+use daimon_domain::bounce::{Action, Kind};
 use daimon_domain::campaign::{Campaign, Marks};
 use daimon_domain::event::EventType;
 use daimon_domain::id::{CampaignId, TicketId};
 use daimon_domain::incident::{Dismissal, Incident, IncidentState, Life, Moved, Snooze};
+use daimon_domain::reason::Reason;
 use daimon_store::campaign::{self, CampaignFilter};
 use daimon_store::incident::{self, Entry, IncidentFilter, Note, StepDone, StepState, Tally, Ticket};
 use daimon_store::old_credential::{self, OldCredential};
-use daimon_store::{Page, Sealed, StoreError, audit, bounce, event};
+use daimon_store::{Page, Sealed, StoreError, audit, bounce, event, mailbox, refusal};
 use sqlx::PgPool;
 
 use crate::support::{World, at};
@@ -238,4 +240,50 @@ async fn the_bounces_of_an_incident_are_counted_within_the_wall_with_those_from_
     let mut tx = world.db.begin(&world.theirs.wall()).await.unwrap();
     let tally = incident::tally(&mut tx, &incident, hour, DateTime::UNIX_EPOCH).await.unwrap();
     assert_eq!(tally, Tally::default(), "another MSP counts nothing");
+}
+
+#[sqlx::test(migrator = "daimon_store::MIGRATOR")]
+async fn who_is_still_tried_and_who_refuses_the_sender_is_counted_within_the_wall(pool: PgPool) {
+    let world = World::new(pool).await;
+    let mut incident = world.incident(world.ours);
+    (incident.first_bounce_at, incident.opened_at) = (at(0), at(100));
+    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    incident::insert(&mut tx, &incident).await.unwrap();
+    // Of whom, when, what, why, who said so. One is late, one was late and then failed, one was late long ago.
+    let told = [
+        (1, 200, Action::Delayed, Reason::NetworkError, None),
+        (2, 200, Action::Delayed, Reason::NetworkError, None),
+        (2, 300, Action::Failed, Reason::IpBlocked, Some("MX.Shop.Example")),
+        (3, 50, Action::Delayed, Reason::NetworkError, None),
+        (4, 60, Action::Failed, Reason::IpBlocked, Some("mx.shop.example")),
+        (5, 61, Action::Failed, Reason::UserUnknown, Some("mx.shop.example")),
+        // The own provider says this, too.
+        (6, 62, Action::Failed, Reason::RateLimited, None),
+    ];
+    let mut bounces = Vec::new();
+    for (recipient, second, action, reason, host) in told {
+        let mut bounce = world.bounce(world.ours, at(second));
+        bounce.incident = Some(incident.id);
+        (bounce.recipient_hash, bounce.action, bounce.reason) = ([recipient; 32], action, reason);
+        bounce.kind = if action == Action::Delayed { Kind::Delay } else { Kind::Bounce };
+        bounce.remote_mta = host.map(str::to_owned);
+        bounce.recipient_domain = "shop.example".to_owned();
+        bounces.push(bounce);
+    }
+    bounce::insert_many(&mut tx, &bounces).await.unwrap();
+    let domain = mailbox::find(&mut tx, world.ours.mailbox).await.unwrap().unwrap().address.domain().to_owned();
+    tx.commit().await.unwrap();
+
+    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    assert_eq!(incident::still_tried(&mut tx, &incident, at(100)).await.unwrap(), 1);
+    let tenant = world.ours.tenant;
+    let refusals = refusal::list(&mut tx, tenant, &domain, at(0), at(100)).await.unwrap();
+    let [refusals] = refusals.as_slice() else { panic!("{refusals:?}") };
+    assert_eq!((refusals.host.as_deref(), refusals.reason), (Some("mx.shop.example"), Reason::IpBlocked));
+    assert_eq!((refusals.bounces, refusals.recent, refusals.latest_at), (2, 1, at(300)));
+    assert_eq!(refusal::list(&mut tx, tenant, "other.example", at(0), at(100)).await.unwrap(), []);
+
+    let mut tx = world.db.begin(&world.theirs.wall()).await.unwrap();
+    assert_eq!(incident::still_tried(&mut tx, &incident, at(100)).await.unwrap(), 0);
+    assert_eq!(refusal::list(&mut tx, tenant, &domain, at(0), at(100)).await.unwrap(), []);
 }

@@ -1,6 +1,6 @@
 //! The answer: what happened, to whom, since when, how sure; what it means, where it stands, and what comes next.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::incident::{Dismissal, Incident, IncidentState, TAIL};
 use daimon_domain::tenant::Language;
 use daimon_domain::verdict::{Tier, Verdict};
@@ -29,6 +29,8 @@ impl Answer {
         let secured = incident.contained_at.map(|at| moment::full(at, language)).unwrap_or_default();
         let until = late_until(facts).map(|at| moment::day(at, language)).unwrap_or_default();
         let (trailing, continued) = (incident.life.trailing.to_string(), incident.life.continued.to_string());
+        let left = late_until(facts).map(|at| days_left(at - facts.made_at, language)).unwrap_or_default();
+        let tried = facts.still_tried.to_string();
         let lead = lead(incident, language);
         let cause = cause::name(incident.verdict).in_language(language);
         let values = [
@@ -36,6 +38,8 @@ impl Answer {
             ("since", &since),
             ("secured", &secured),
             ("until", &until),
+            ("left", &left),
+            ("tried", &tried),
             ("trailing", &trailing),
             ("continued", &continued),
             ("cause", cause),
@@ -53,7 +57,7 @@ impl Answer {
                 meaning(incident.verdict).into_iter().map(fill).collect()
             },
             remaining_note: fill(remaining_note(facts)),
-            late_bounces: late_bounces(incident).into_iter().map(fill).collect(),
+            late_bounces: late_bounces(facts).into_iter().map(fill).collect(),
         }
     }
 }
@@ -353,7 +357,32 @@ fn remaining_note(facts: &Facts<'_>) -> Said {
     }
 }
 
-fn late_bounces(incident: &Incident) -> Vec<Said> {
+/// ", in 8 days", as long as it lies ahead.
+fn days_left(left: TimeDelta, language: Language) -> String {
+    // Begun days count: today's last bounce may come tonight.
+    let days = (left + TimeDelta::days(1) - TimeDelta::seconds(1)).num_days();
+    match language {
+        _ if days < 1 => String::new(),
+        Language::English if days == 1 => " (1 day left)".to_owned(),
+        Language::English => format!(" ({days} days left)"),
+        Language::Japanese => format!("（残り {days} 日）"),
+    }
+}
+
+fn late_bounces(facts: &Facts<'_>) -> Vec<Said> {
+    let incident = facts.incident;
+    let mut told = late(incident);
+    if facts.still_tried > 0 && incident.state.is_live() {
+        told.push(said(
+            "Servers say that they are still trying to reach some recipients: {tried}. For each of them another bounce may \
+             come.",
+            "現在も再送中と通知されている宛先が {tried} 件あります。それぞれについて、今後エラーメールが届く可能性があります。",
+        ));
+    }
+    told
+}
+
+fn late(incident: &Incident) -> Vec<Said> {
     if !life::has_a_tail(incident.verdict) {
         return vec![said(
             "Please do not delete the bounces until this is settled: they are the evidence.",
@@ -384,10 +413,10 @@ fn late_bounces(incident: &Incident) -> Vec<Said> {
         IncidentState::Contained | IncidentState::Monitoring | IncidentState::Recovered => {
             let mut told = vec![
                 said(
-                    "Servers retry for days. So mail from before {secured} can go on coming back until about {until}. \
+                    "Servers retry for days. So mail from before {secured} can go on coming back until about {until}{left}. \
                      That is normal and no sign that it begins again. Late bounces so far: {trailing}.",
                     "メールサーバーは数日にわたって再送を試みます。そのため、{secured}より前に送信されたメールのエラーが、\
-                     {until}頃まで届き続けることがあります。再発を意味するものではありません。これまでに届いた遅延エラーメールは\
+                     {until}頃まで届き続けることがあります{left}。再発を意味するものではありません。これまでに届いた遅延エラーメールは\
                      {trailing} 件です。",
                 ),
                 said(

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use daimon_domain::tenant::Language;
 
-use super::{IncidentReport, Sign, Stands, labels};
+use super::{IncidentReport, Reputation, Sign, Stands, labels};
 use crate::foreign::html;
 use crate::moment;
 use crate::said::Said;
@@ -57,6 +57,10 @@ pub(super) fn page(report: &IncidentReport) -> String {
         }
         out.push_str("</ol>\n");
     }
+    if !report.proof.is_empty() {
+        heading(&mut out, &say(labels::PROOF));
+        bullets(&mut out, &report.proof);
+    }
     if !report.late_bounces.is_empty() {
         heading(&mut out, &say(labels::LATE));
         report.late_bounces.iter().for_each(|told| paragraph(&mut out, told));
@@ -70,6 +74,11 @@ pub(super) fn page(report: &IncidentReport) -> String {
         list(&mut out, &report.counter_evidence, language);
     }
     let _ = writeln!(out, "<p class=\"small\">{}</p>", html(&report.evidence_note));
+
+    if let Some(reputation) = &report.reputation {
+        heading(&mut out, &say(labels::REPUTATION));
+        standing(&mut out, reputation, language);
+    }
 
     heading(&mut out, &say(labels::TIMELINE));
     out.push_str("<table class=\"timeline\">\n<tbody>\n");
@@ -123,6 +132,49 @@ fn list(out: &mut String, lines: &[Sign], language: Language) {
         let _ = writeln!(out, "<li>{}</li>", html(&line.sentence));
     }
     out.push_str("</ul>\n");
+}
+
+fn bullets(out: &mut String, lines: &[String]) {
+    out.push_str("<ul>\n");
+    for line in lines {
+        let _ = writeln!(out, "<li>{}</li>", html(line));
+    }
+    out.push_str("</ul>\n");
+}
+
+fn standing(out: &mut String, reputation: &Reputation, language: Language) {
+    let say = |said: Said| html(said.in_language(language));
+    reputation.summary.iter().for_each(|told| paragraph(out, told));
+    if !reputation.findings.is_empty() {
+        let findings: Vec<_> = reputation.findings.iter().map(|(_, sentence)| sentence.clone()).collect();
+        bullets(out, &findings);
+    }
+    if reputation.refusals.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "<table>\n<thead><tr><th scope=\"col\">{}</th><th scope=\"col\" class=\"number\">{}</th>\
+         <th scope=\"col\" class=\"number\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th></tr></thead>\n<tbody>",
+        say(labels::RECEIVER),
+        say(labels::REFUSED),
+        say(labels::LATELY),
+        say(labels::LATEST),
+        say(labels::WHY)
+    );
+    for one in &reputation.refusals {
+        let page = one.page.map(|page| format!("<br><span class=\"small\">{}</span>", html(page))).unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "<tr><td><bdi>{}</bdi>{page}</td><td class=\"number\">{}</td><td class=\"number\">{}</td><td>{}</td><td>{}</td></tr>",
+            html(&one.receiver),
+            one.bounces,
+            one.recent,
+            html(&moment::short(one.latest_at, language)),
+            html(&labels::list(one.reasons.iter().map(|row| row.name.as_str()), language))
+        );
+    }
+    out.push_str("</tbody>\n</table>\n");
 }
 
 fn numbers(out: &mut String, report: &IncidentReport) {

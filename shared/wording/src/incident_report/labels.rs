@@ -19,6 +19,13 @@ pub(super) const DOMAINS: Said = said("Where they had been sent (domains)", "送
 pub(super) const EVIDENCE: Said = said("Why we think so", "判断の根拠");
 pub(super) const COUNTER: Said = said("What speaks against it", "反対の可能性を示すもの");
 pub(super) const LATE: Said = said("If more bounces come", "今後届くエラーメールについて");
+pub(super) const PROOF: Said = said("Whether it is over, and what proves it", "封じ込めの状況とその確認");
+pub(super) const REPUTATION: Said = said("What receivers think of the domain", "ドメインの評価");
+pub(super) const RECEIVER: Said = said("Refused by", "受信側");
+pub(super) const REFUSED: Said = said("Mails", "件数");
+pub(super) const LATELY: Said = said("Last 7 days", "直近 7 日間");
+pub(super) const LATEST: Said = said("Latest", "最新");
+pub(super) const WHY: Said = said("Why", "理由");
 pub(super) const TIMELINE: Said = said("What happened when", "経緯");
 pub(super) const CHECKLIST: Said = said("Checklist", "対応チェックリスト");
 pub(super) const STEP: Said = said("Step", "対応内容");
@@ -40,6 +47,15 @@ pub(super) fn who(who: Who, msp: &str, language: Language) -> String {
         Who::WebAdmin => said("administrator of the web site", "ウェブサイトの管理者"),
     };
     known.in_language(language).to_owned()
+}
+
+/// "taken for spam, refused by a rule of the recipient".
+pub(super) fn list<'t>(texts: impl Iterator<Item = &'t str>, language: Language) -> String {
+    let comma = match language {
+        Language::English => ", ",
+        Language::Japanese => "、",
+    };
+    texts.collect::<Vec<_>>().join(comma)
 }
 
 pub(super) const fn phase(phase: Phase) -> Said {

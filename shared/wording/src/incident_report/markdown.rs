@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use daimon_domain::tenant::Language;
 
-use super::{IncidentReport, Sign, Stands, labels};
+use super::{IncidentReport, Reputation, Sign, Stands, labels};
 use crate::foreign::markdown;
 use crate::moment;
 use crate::said::Said;
@@ -33,6 +33,12 @@ pub(super) fn page(report: &IncidentReport) -> String {
         let (title, who, why) = (markdown(&step.title), markdown(&step.who), markdown(&step.why));
         let _ = writeln!(out, "{number}. **{title}** ({who})  \n   {why}");
     }
+    if !report.proof.is_empty() {
+        let _ = write!(out, "\n## {}\n\n", say(labels::PROOF));
+        for told in &report.proof {
+            let _ = writeln!(out, "- {}", markdown(told));
+        }
+    }
     if !report.late_bounces.is_empty() {
         section(&mut out, &say(labels::LATE), &report.late_bounces);
     }
@@ -57,7 +63,12 @@ pub(super) fn page(report: &IncidentReport) -> String {
         let _ = write!(out, "\n### {}\n\n", say(labels::COUNTER));
         bullets(&mut out, &report.counter_evidence, language);
     }
-    let _ = write!(out, "\n{}\n\n## {}\n\n", markdown(&report.evidence_note), say(labels::TIMELINE));
+    let _ = write!(out, "\n{}\n", markdown(&report.evidence_note));
+    if let Some(reputation) = &report.reputation {
+        section(&mut out, &say(labels::REPUTATION), &reputation.summary);
+        standing(&mut out, reputation, language);
+    }
+    let _ = write!(out, "\n## {}\n\n", say(labels::TIMELINE));
     for event in &report.timeline {
         let note = event.note.as_ref().map(|note| format!("  \n  {}", markdown(note))).unwrap_or_default();
         let at = moment::short(event.at, language);
@@ -90,6 +101,34 @@ pub(super) fn page(report: &IncidentReport) -> String {
         say(moment::CLOCK)
     );
     out
+}
+
+fn standing(out: &mut String, reputation: &Reputation, language: Language) {
+    let say = |said: Said| markdown(said.in_language(language));
+    if !reputation.findings.is_empty() {
+        out.push('\n');
+        for (_code, sentence) in &reputation.findings {
+            let _ = writeln!(out, "- {}", markdown(sentence));
+        }
+    }
+    if reputation.refusals.is_empty() {
+        return;
+    }
+    let _ = write!(
+        out,
+        "\n| {} | {} | {} | {} | {} |\n|---|---:|---:|---|---|\n",
+        say(labels::RECEIVER),
+        say(labels::REFUSED),
+        say(labels::LATELY),
+        say(labels::LATEST),
+        say(labels::WHY)
+    );
+    for one in &reputation.refusals {
+        let why = labels::list(one.reasons.iter().map(|row| row.name.as_str()), language);
+        let latest = moment::short(one.latest_at, language);
+        let (bounces, recent) = (one.bounces, one.recent);
+        let _ = writeln!(out, "| {} | {bounces} | {recent} | {latest} | {} |", markdown(&one.receiver), markdown(&why));
+    }
 }
 
 fn section(out: &mut String, title: &str, paragraphs: &[String]) {

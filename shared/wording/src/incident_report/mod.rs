@@ -8,6 +8,8 @@ pub mod chart;
 mod html;
 mod labels;
 mod markdown;
+mod proof;
+mod reputation;
 mod story;
 
 use chrono::{DateTime, Utc};
@@ -20,6 +22,7 @@ use daimon_verdict::submission::ITEM as HANDED_IN;
 
 use self::chart::Chart;
 pub use self::html::POLICY;
+pub use self::reputation::{LATELY, Refused, Refusing, Reputation, Standing};
 use crate::said::said;
 use crate::{evidence, foreign, moment, reason};
 
@@ -43,6 +46,12 @@ pub struct Facts<'a> {
     pub story: Vec<Happened<'a>>,
     /// The bounces, counted.
     pub tally: &'a Tally,
+    /// How many recipients a server is still trying to reach.
+    pub still_tried: u64,
+    /// How the mailbox's domain stood when DNS was last asked; `None` before that.
+    pub standing: Option<Standing>,
+    /// Who refused mail of the domain because of its sender.
+    pub refusals: Vec<Refused>,
     /// When the report is made.
     pub made_at: DateTime<Utc>,
 }
@@ -142,8 +151,14 @@ pub struct IncidentReport {
     pub remaining: Vec<Remaining>,
     /// The whole playbook.
     pub checklist: Vec<Division>,
+    /// Whether the way in is closed, and what proves it. Empty where there is none.
+    pub proof: Vec<String>,
+    /// What receivers and DNS say of the domain; `None` where the cause says nothing of it.
+    pub reputation: Option<Reputation>,
     /// What bounces mean that come from now on.
     pub late_bounces: Vec<String>,
+    /// How many recipients a server is still trying to reach: for each another bounce may come.
+    pub still_tried: u64,
     /// Until when they may come, once that is known.
     pub late_until: Option<DateTime<Utc>>,
     /// Who made it, for whom, when.
@@ -325,7 +340,10 @@ impl IncidentReport {
                 })
                 .collect(),
             checklist: checklist(facts, language, who),
+            proof: proof::proof(facts, language),
+            reputation: reputation::reputation(facts, language),
             late_bounces: answer.late_bounces,
+            still_tried: facts.still_tried,
             late_until: answer::late_until(facts),
             prepared: {
                 let made_at = moment::full(facts.made_at, language);

@@ -1,12 +1,13 @@
 //! What happened to an incident, in words.
 
+use chrono::{DateTime, NaiveDateTime, Utc};
 use daimon_domain::tenant::Language;
 use daimon_domain::verdict::{Tier, Verdict};
 use daimon_verdict::playbook;
 
 use super::{Event, Happened};
 use crate::said::{Said, said};
-use crate::{cause, foreign};
+use crate::{cause, foreign, moment};
 
 /// One line of the timeline.
 pub(super) fn event(happened: &Happened<'_>, language: Language) -> Event {
@@ -16,12 +17,10 @@ pub(super) fn event(happened: &Happened<'_>, language: Language) -> Event {
         |said| said.in_language(language).to_owned(),
     );
     let note = happened.note.map(foreign::shown).filter(|note| !note.is_empty());
-    let (what, note) = match note {
-        Some(note) => match explained(happened.what, &note, language) {
-            Some(explained) => (joined(&text, &explained, language), None),
-            None => (text, Some(note)),
-        },
-        None => (text, None),
+    let (what, note) = match note.as_deref().and_then(|note| explained(happened.what, note, language)) {
+        Some(Explained { told: Some(told), note }) => (joined(&text, &told, language), note),
+        Some(Explained { told: None, note }) => (text, note),
+        None => (text, note),
     };
     let by_itself = said("automatic", "自動").in_language(language);
     Event { at: happened.at, what, who: happened.who.map_or_else(|| by_itself.to_owned(), foreign::shown), note }
@@ -34,7 +33,7 @@ fn joined(text: &str, explained: &str, language: Language) -> String {
     }
 }
 
-const fn known_words() -> [(&'static str, Said); 19] {
+const fn known_words() -> [(&'static str, Said); 22] {
     [
         ("opened", said("Noticed, incident opened", "検知し、対応を開始しました")),
         ("updated", said("Assessed anew", "評価を更新しました")),
@@ -50,6 +49,21 @@ const fn known_words() -> [(&'static str, Said); 19] {
         (
             "old_credential_refused",
             said("The old password is refused: proved", "旧パスワードが拒否されることを確認しました"),
+        ),
+        (
+            "credential_replaced",
+            said("A new password was given to us for the mailbox", "当システムに新しいパスワードが登録されました"),
+        ),
+        (
+            "old_credential_refused_once",
+            said("The old password was refused, for the first time", "旧パスワードが拒否されました（1 回目の確認）"),
+        ),
+        (
+            "old_credential_accepted",
+            said(
+                "The old password still signs in: it was not changed everywhere",
+                "旧パスワードで引き続きログインできます。変更されていない箇所があります",
+            ),
         ),
         ("contained", said("Contained: the way in is closed", "封じ込めが完了しました（侵入経路を遮断）")),
         (
@@ -71,11 +85,68 @@ fn known(what: &str) -> Option<Said> {
     known_words().into_iter().find(|(word, _)| *word == what).map(|(_, said)| said)
 }
 
-/// A note that a program wrote for programs, in words; `None` for a person's own.
-fn explained(what: &str, note: &str, language: Language) -> Option<String> {
-    if what.starts_with("step_") {
-        return playbook::step(note).map(|step| step.title.in_language(language).to_owned());
+/// What a note says that a program wrote, in words, and what of it a person wrote.
+struct Explained {
+    told: Option<String>,
+    note: Option<String>,
+}
+
+/// `None` for a person's own note.
+fn explained(what: &str, note: &str, language: Language) -> Option<Explained> {
+    let told = |told: String| Some(Explained { told: Some(told), note: None });
+    match what {
+        // The title says it all.
+        "old_credential_accepted" | "woken" => Some(Explained { told: None, note: None }),
+        "old_credential_refused" => told(since(timed(note, "Refused since ")?.0, language)),
+        "contained" => {
+            let (at, rest) = timed(note, "since ")?;
+            Some(Explained { told: Some(since(at, language)), note: person(rest, "; ") })
+        }
+        "snoozed" => {
+            let (at, rest) = timed(note, "until ")?;
+            let at = moment::short(at, language);
+            let until = match language {
+                Language::English => format!("until {at}"),
+                Language::Japanese => format!("{at} まで"),
+            };
+            Some(Explained { told: Some(until), note: person(rest, ": ") })
+        }
+        "reopened" => {
+            let (count, _) = note.strip_prefix("Mail to ")?.split_once(" recipients was submitted after")?;
+            let count: u64 = count.parse().ok()?;
+            told(match language {
+                Language::English => format!("mail to {count} recipients was sent after the way in had been closed"),
+                Language::Japanese => format!("侵入経路の遮断後に、{count} 件の宛先へメールが送信されました"),
+            })
+        }
+        step if step.starts_with("step_") => {
+            told(playbook::step(note).map(|step| step.title.in_language(language).to_owned())?)
+        }
+        _ => told(assessed(note, language)?),
     }
+}
+
+/// The moment behind a word, and what follows.
+fn timed<'n>(note: &'n str, word: &str) -> Option<(DateTime<Utc>, &'n str)> {
+    let (at, rest) = note.strip_prefix(word)?.split_once(" UTC")?;
+    Some((NaiveDateTime::parse_from_str(at, "%F %T").ok()?.and_utc(), rest))
+}
+
+/// What a person wrote behind it.
+fn person(rest: &str, separator: &str) -> Option<String> {
+    rest.strip_prefix(separator).filter(|note| !note.is_empty()).map(str::to_owned)
+}
+
+fn since(at: DateTime<Utc>, language: Language) -> String {
+    let at = moment::short(at, language);
+    match language {
+        Language::English => format!("since {at}"),
+        Language::Japanese => format!("{at} 以降"),
+    }
+}
+
+/// `account_takeover (probable), 57.5 dB ahead`, as the worker writes it.
+fn assessed(note: &str, language: Language) -> Option<String> {
     let (verdict, rest) = note.split_once(" (")?;
     let (tier, _score) = rest.split_once("), ")?;
     let (verdict, tier) = (verdict.parse::<Verdict>().ok()?, tier.parse::<Tier>().ok()?);
@@ -100,8 +171,6 @@ const fn tier_name(tier: Tier) -> Option<Said> {
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
-
     use super::*;
 
     fn told(what: &str, note: Option<&str>, language: Language) -> (String, Option<String>) {
@@ -124,5 +193,26 @@ mod tests {
         let comment = told("commented", Some("Owner on a plane\n\u{202e}until 18:00"), Language::English);
         assert_eq!(comment, ("Comment".to_owned(), Some("Owner on a plane until 18:00".to_owned())));
         assert_eq!(told("moved_house", None, Language::English).0, "moved house");
+    }
+    #[test]
+    fn times_and_numbers_that_programs_wrote_are_told_and_what_a_person_added_stays_theirs() {
+        let contained = Some("since 2026-11-24 10:10:00 UTC; by Mori; By phone.");
+        let (what, note) = told("contained", contained, Language::Japanese);
+        assert_eq!(what, "封じ込めが完了しました（侵入経路を遮断）：2026/11/24 19:10 以降");
+        assert_eq!(note.as_deref(), Some("by Mori; By phone."));
+        let snoozed = told("snoozed", Some("until 2026-11-24 10:10:00 UTC: asleep"), Language::English);
+        assert_eq!(
+            snoozed,
+            ("Alerts silenced for a while: until 24 Nov 2026, 10:10".to_owned(), Some("asleep".to_owned()))
+        );
+        let refused = Some("Refused since 2026-11-24 10:10:00 UTC, and the new one is let in.");
+        let refused = told("old_credential_refused", refused, Language::Japanese);
+        assert_eq!(refused.0, "旧パスワードが拒否されることを確認しました：2026/11/24 19:10 以降");
+        let again = Some("Mail to 3 recipients was submitted after the containment: look for sessions.");
+        let again = told("reopened", again, Language::Japanese);
+        assert!(again.0.ends_with("：侵入経路の遮断後に、3 件の宛先へメールが送信されました"), "{again:?}");
+        // A person may write what looks like it.
+        let odd = told("contained", Some("since tomorrow"), Language::English);
+        assert_eq!(odd.1.as_deref(), Some("since tomorrow"));
     }
 }

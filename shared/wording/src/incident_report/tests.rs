@@ -91,8 +91,24 @@ fn facts<'a>(incident: &'a Incident, tally: &'a Tally, text: impl Fn(&'static st
             ),
         ],
         tally,
+        still_tried: 3,
+        standing: Some(Standing {
+            checked_at: at(-60),
+            findings: vec![("dmarc.only_watches".to_owned(), text("DMARC only watches (p=none).").to_owned())],
+            unanswered: vec![text("SpamCop").to_owned()],
+        }),
+        refusals: vec![
+            refused(Some(text("gmail-smtp-in.l.google.com")), "gmail.com", Reason::SpamContent, 6),
+            refused(Some(text("aspmx.l.google.com")), "shop.example", Reason::Policy, 2),
+            refused(None, text("clinic.example"), Reason::IpBlocked, 1),
+        ],
         made_at: at(125),
     }
+}
+
+fn refused(host: Option<&str>, domain: &str, reason: Reason, bounces: u64) -> Refused {
+    let (host, domain) = (host.map(str::to_owned), domain.to_owned());
+    Refused { host, domain, reason, bounces, recent: bounces / 2, latest_at: at(60) }
 }
 
 fn report(verdict: Verdict, tier: Tier, state: IncidentState, language: Language) -> IncidentReport {
