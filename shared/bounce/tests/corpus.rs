@@ -49,7 +49,10 @@ fn mails() -> io::Result<Vec<Mail>> {
             let twin = path.with_extension(if is_mail { "json" } else { "eml" });
             assert!(twin.exists(), "{} is missing", twin.display());
             if is_mail {
-                let expected = serde_json::from_slice(&fs::read(&twin)?)?;
+                let mut expected: Value = serde_json::from_slice(&fs::read(&twin)?)?;
+                // A provider's notice ends an investigation: none is heard where none is named.
+                let expected_fields = expected.as_object_mut().expect("an answer is an object");
+                expected_fields.entry("provider_notice").or_insert(Value::Null);
                 mails.push(Mail { bytes: fs::read(&path)?, path, expected });
             }
         }
@@ -62,11 +65,12 @@ fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
 }
 
-/// Whether everything in `expected` is in `given`; lists must have the same length.
+/// Whether everything in `expected` is in `given`; lists must have the same length, and what is expected to be null is not
+/// there.
 fn contains(given: &Value, expected: &Value) -> bool {
     match (given, expected) {
         (Value::Object(given), Value::Object(expected)) => {
-            expected.iter().all(|(name, value)| given.get(name).is_some_and(|given| contains(given, value)))
+            expected.iter().all(|(name, value)| contains(given.get(name).unwrap_or(&Value::Null), value))
         }
         (Value::Array(given), Value::Array(expected)) => {
             given.len() == expected.len()
