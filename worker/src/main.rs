@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use daimon_boot::settings;
 use daimon_worker::mail_files::NoMail;
@@ -31,7 +32,12 @@ enum Command {
 }
 
 fn main() -> anyhow::Result<ExitCode> {
-    match settings::parse_or_exit::<CommandLine>().command {
+    let command = settings::parse_or_exit::<CommandLine>().command;
+    // Without its rules the reader would go on and tell no reasons.
+    if let Err(why) = daimon_bounce::check_rules(&daimon_bounce::shipped_rules()) {
+        return Ok(answered(Err(why).context("the reader's rules")));
+    }
+    match command {
         Command::Run(settings) => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             let done = runtime.block_on(run::run(*settings, &mut std::io::stdout()));
