@@ -1,5 +1,7 @@
 //! What an owner is given to read about a theft, made of real bounces.
 
+use aws_lc_rs::digest::SHA256;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use chrono::TimeDelta;
 use daimon_tests::life::{Person, THIEF};
 use daimon_tests::world::World;
@@ -51,13 +53,19 @@ async fn a_theft_can_be_read_and_told_in_both_languages() {
 
     let browser = "text/html,application/xhtml+xml,*/*;q=0.8";
     for language in ["en", "ja"] {
-        let (media_type, page) = client.read(&format!("{path}?language={language}"), browser).await.unwrap();
-        assert_eq!(media_type, "text/html; charset=utf-8");
+        let (headers, page) = client.read(&format!("{path}?language={language}"), browser).await.unwrap();
+        assert_eq!(headers["content-type"], "text/html; charset=utf-8");
+        // The page may use its own style, and nothing else may happen in it.
+        let style = page.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;
+        let hash = BASE64_STANDARD.encode(aws_lc_rs::digest::digest(&SHA256, style.as_bytes()));
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains(&format!("style-src 'sha256-{hash}';")), "{hash} is not in {policy}");
+        assert!(policy.starts_with("default-src 'none';") && policy.ends_with("; frame-ancestors 'none'; sandbox"));
         assert!(page.contains(&format!("<html lang=\"{language}\">")) && page.contains("<svg"), "{page}");
         assert!(page.contains("&lt;script&gt;") && !page.contains("<script"), "{page}");
-        let (media_type, page) =
+        let (headers, page) =
             client.read(&format!("{path}?language={language}&format=markdown"), browser).await.unwrap();
-        assert_eq!(media_type, "text/markdown; charset=utf-8");
+        assert_eq!(headers["content-type"], "text/markdown; charset=utf-8");
         assert!(page.contains("\\<script\\>") && page.contains("\\[x\\](http\\:"), "{page}");
         for written in [&page, &report.to_string()] {
             assert!(!written.contains("friend") && !written.contains("victim"), "recipients are nobody's business");

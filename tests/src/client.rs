@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, ensure};
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -147,16 +148,14 @@ impl Client {
         Ok(serde_json::from_slice(&answer.bytes().await?)?)
     }
 
-    /// Reads something that is written for people: its media type and its text.
-    pub async fn read(&self, path: &str, accept: &str) -> anyhow::Result<(String, String)> {
+    /// Reads something that is written for people: the headers and the text.
+    pub async fn read(&self, path: &str, accept: &str) -> anyhow::Result<(HeaderMap, String)> {
         let known = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let token = if let Some(token) = known { token } else { self.sign_in().await? };
         let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(token).header("accept", accept);
         let answer = request.send().await?;
         ensure!(answer.status() == StatusCode::OK, "GET {path}: {}", answer.status());
-        let media_type = answer.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let media_type = media_type.to_owned();
-        Ok((media_type, answer.text().await?))
+        Ok((answer.headers().clone(), answer.text().await?))
     }
 
     /// Registers a client company; its id.

@@ -82,7 +82,7 @@ pub(super) async fn get_report(
         }
         ReportFormat::Html => response
             .insert_header(name("html"))
-            .insert_header((header::CONTENT_SECURITY_POLICY, format!("{POLICY}; frame-ancestors 'none'")))
+            .insert_header((header::CONTENT_SECURITY_POLICY, format!("{POLICY}; frame-ancestors 'none'; sandbox")))
             .content_type("text/html; charset=utf-8")
             .body(report.to_html()),
     })

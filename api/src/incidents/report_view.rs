@@ -175,7 +175,7 @@ pub(crate) struct BouncesOverTimeView {
     description: String,
     /// How long a step is, in seconds.
     step_s: i64,
-    /// Step by step, from the first bounce to the last.
+    /// Step by step from the first bounce to the last, and some steps around them where those are few.
     bars: Vec<BarView>,
 }
 

@@ -50,11 +50,12 @@ pub(crate) fn short(at: DateTime<Utc>, language: Language) -> String {
 
 /// "24 Nov, 06:00", or "24 Nov" where a step is a day or more.
 pub(crate) fn tick(at: DateTime<Utc>, step: TimeDelta, language: Language) -> String {
-    let format = match (language, step < TimeDelta::days(1)) {
-        (Language::English, true) => "%-d %b, %H:%M",
-        (Language::English, false) => "%-d %b",
-        (Language::Japanese, true) => "%-m/%-d %-H時",
-        (Language::Japanese, false) => "%-m/%-d",
+    let format = match language {
+        Language::English if step < TimeDelta::days(1) => "%-d %b, %H:%M",
+        Language::English => "%-d %b",
+        Language::Japanese if step < TimeDelta::hours(1) => "%-m/%-d %-H:%M",
+        Language::Japanese if step < TimeDelta::days(1) => "%-m/%-d %-H時",
+        Language::Japanese => "%-m/%-d",
     };
     local(at, language).format(format).to_string()
 }

@@ -14,7 +14,7 @@ pub fn of(db: f64) -> Option<Said> {
         if db < 5.0 {
             said("a faint sign", "わずかな手がかり")
         } else if db < 10.0 {
-            said("a moderate sign", "ある程度の根拠")
+            said("a moderate sign", "中程度の根拠")
         } else if db < 20.0 {
             said("a strong sign", "強い根拠")
         } else {

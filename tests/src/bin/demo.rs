@@ -1,12 +1,14 @@
 //! A mailbox is stolen before your eyes, with real servers on this machine and nothing else.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to the person at the terminal")]
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use daimon_domain::clock::{Clock as _, SystemClock};
 use daimon_tests::catcher::Catcher;
+use daimon_tests::client::Client;
 use daimon_tests::life::{Person, THIEF};
 use daimon_tests::servers::Servers;
 use daimon_tests::stage::{Stage, asked_to_end};
@@ -91,6 +93,11 @@ async fn demo() -> anyhow::Result<()> {
     step("What to do first");
     playbook(&incident);
 
+    step("What the clinic is given to read");
+    for path in reports(client, id).await? {
+        println!("    {}", path.display());
+    }
+
     let verdict = text(&incident, "verdict");
     if verdict != "account_takeover" {
         bail!("the incident is {verdict}, not account_takeover");
@@ -105,6 +112,22 @@ async fn demo() -> anyhow::Result<()> {
     println!("    try\n  {}", stage.curl());
     std::future::pending::<()>().await;
     Ok(())
+}
+
+/// Keeps the report on an incident, to be opened in a browser.
+async fn reports(client: &Client, id: &str) -> anyhow::Result<Vec<PathBuf>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.daimon/demo");
+    std::fs::create_dir_all(&folder)?;
+    let folder = folder.canonicalize()?;
+    let mut kept = Vec::new();
+    for language in ["en", "ja"] {
+        let path = folder.join(format!("report.{language}.html"));
+        let (_headers, page) =
+            client.read(&format!("/v1/incidents/{id}/report?language={language}"), "text/html").await?;
+        std::fs::write(&path, page)?;
+        kept.push(path);
+    }
+    Ok(kept)
 }
 
 fn step(title: &str) {

@@ -11,8 +11,11 @@ use crate::{foreign, moment};
 
 /// More bars are a comb.
 const MOST_BARS: i64 = 36;
-/// Steps of time that people count in, in hours.
-const STEPS_H: [i64; 8] = [1, 2, 3, 6, 12, 24, 48, 168];
+/// Fewer bars are a block: the time around them is shown too.
+const FEWEST_BARS: i32 = 12;
+/// Steps of time that people count in, in minutes.
+const STEPS_MIN: [i64; 11] = [5, 15, 30, 60, 120, 180, 360, 720, DAY_MIN, 2 * DAY_MIN, 7 * DAY_MIN];
+const DAY_MIN: i64 = 1_440;
 
 // Of the picture, in its own units.
 const WIDTH: u64 = 640;
@@ -33,10 +36,11 @@ pub struct Scale {
 impl Scale {
     /// The shortest steps that show the whole incident, by the clock of those who read it.
     pub fn of(incident: &Incident, language: Language) -> Self {
-        let hours = (incident.last_bounce_at - incident.first_bounce_at).num_hours().max(0);
-        let fits = |step: &i64| hours / step + 2 <= MOST_BARS;
-        let step = STEPS_H.into_iter().find(fits).unwrap_or_else(|| (hours / (MOST_BARS - 2) / 24 + 1) * 24);
-        Self { step: TimeDelta::hours(step), origin: DateTime::UNIX_EPOCH - moment::offset(language) }
+        let minutes = (incident.last_bounce_at - incident.first_bounce_at).num_minutes().max(0);
+        let fits = |step: &i64| minutes / step + 2 <= MOST_BARS;
+        let days = || minutes / (MOST_BARS - 2) / DAY_MIN + 1;
+        let step = STEPS_MIN.into_iter().find(fits).unwrap_or_else(|| days() * DAY_MIN);
+        Self { step: TimeDelta::minutes(step), origin: DateTime::UNIX_EPOCH - moment::offset(language) }
     }
 }
 
@@ -47,7 +51,7 @@ pub struct Chart {
     pub description: String,
     /// How long a bar's time is.
     pub step: TimeDelta,
-    /// From the first bounce to the last, without gaps.
+    /// From the first bounce to the last, without gaps, and some time around them where those are few.
     pub bars: Vec<Bar>,
     /// Where between the bars the way in was shut, in thousandths of the width.
     secured: Option<u64>,
@@ -71,7 +75,8 @@ impl Chart {
         let counted = &facts.tally.steps;
         let mut bars = Vec::new();
         if let (Some((first, _)), Some((last, _))) = (counted.first(), counted.last()) {
-            let times = std::iter::successors(Some(*first), |at| Some(*at + step)).take_while(|at| at <= last);
+            let (first, last) = around(*first, *last, step, facts.made_at);
+            let times = std::iter::successors(Some(first), |at| Some(*at + step)).take_while(|at| *at <= last);
             bars.extend(times.take(usize::try_from(MOST_BARS * 2).unwrap_or(0)).map(|from| Bar {
                 from,
                 label: moment::tick(from, step, language),
@@ -150,6 +155,27 @@ impl Chart {
     }
 }
 
+/// The first and the last step that are shown: after the bounces as far as the report reaches, before them the rest.
+fn around(
+    first: DateTime<Utc>,
+    last: DateTime<Utc>,
+    step: TimeDelta,
+    made_at: DateTime<Utc>,
+) -> (DateTime<Utc>, DateTime<Utc>) {
+    let (mut first, mut last) = (first, last);
+    for shown in 0..FEWEST_BARS {
+        if last - first >= step * (FEWEST_BARS - 1) {
+            break;
+        }
+        if shown % 3 != 0 && last + step <= made_at {
+            last += step;
+        } else {
+            first -= step;
+        }
+    }
+    (first, last)
+}
+
 /// "Each bar is one hour, from 24 Nov, 06:00 to 24 Nov, 09:00; the most, 31, came from 24 Nov, 07:00 on."
 fn describe(bars: &[Bar], step: TimeDelta, language: Language) -> String {
     let most = bars.iter().rev().max_by_key(|bar| bar.bounces);
@@ -159,11 +185,12 @@ fn describe(bars: &[Bar], step: TimeDelta, language: Language) -> String {
             Language::Japanese => "集計対象のエラーメールはありません。".to_owned(),
         };
     };
-    let hours = step.num_hours();
+    let (minutes, hours) = (step.num_minutes(), step.num_hours());
     let (first, last, at, bounces) = (&first.label, &last.label, &most.label, most.bounces);
     match language {
         Language::English => {
             let each = match hours {
+                0 => format!("{minutes} minutes"),
                 1 => "one hour".to_owned(),
                 24 => "one day".to_owned(),
                 168 => "one week".to_owned(),
@@ -174,11 +201,14 @@ fn describe(bars: &[Bar], step: TimeDelta, language: Language) -> String {
         }
         Language::Japanese => {
             let each = match hours {
+                0 => format!("{minutes} 分"),
                 168 => "1 週間".to_owned(),
                 hours if hours % 24 == 0 => format!("{} 日", hours / 24),
                 hours => format!("{hours} 時間"),
             };
-            format!("棒 1 本が {each}分の件数です（{first}～{last}）。最も多かったのは {at} からの {bounces} 件です。")
+            format!(
+                "棒 1 本は {each}ごとの件数を表します（{first}～{last}）。最も多かったのは {at} からの {bounces} 件です。"
+            )
         }
     }
 }

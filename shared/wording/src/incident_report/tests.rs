@@ -173,7 +173,10 @@ fn tags(page: &str) -> Vec<(String, Vec<String>)> {
 
 #[test]
 fn hostile_text_is_shown_and_never_obeyed() {
-    let incident = incident(Verdict::AccountTakeover, Tier::Probable, IncidentState::Open);
+    let mut incident = incident(Verdict::AccountTakeover, Tier::Probable, IncidentState::Open);
+    // A client may call itself anything, and a newer engine may see more than there are words for.
+    incident.evidence.push(line("submission", &format!("signed_in={EVIL} from=203.0.113.66 helo={EVIL}"), 0.0, 1));
+    incident.evidence.push(line(EVIL, EVIL, 12.0, 1));
     let mut hostile = tally();
     hostile.domains = vec![(EVIL.to_owned(), 9), ("ok.example".to_owned(), 1)];
     for language in Language::ALL {
@@ -221,6 +224,7 @@ fn the_page_needs_nothing_from_outside() {
             assert!(!["script", "link", "img", "iframe", "object", "a", "form"].contains(&name.as_str()), "{name}");
             assert!(!attributes.iter().any(|name| name == "src" || name == "href" || name.starts_with("on")));
         }
+        assert!(page.contains(POLICY) && !page.contains(" style="), "the policy knows the page's own style only");
         assert!(!page.contains("url(") && !page.contains("@import") && !page.contains("://"), "{verdict}");
     }
 }
@@ -234,8 +238,27 @@ fn an_incident_without_bounces_has_no_chart() {
 }
 
 #[test]
+fn a_flood_of_minutes_is_shown_with_the_time_around_it() {
+    let mut incident = incident(Verdict::AccountTakeover, Tier::Probable, IncidentState::Open);
+    incident.last_bounce_at = incident.first_bounce_at;
+    let counted = Tally { steps: vec![(at(0), 60)], ..tally() };
+    let mut facts = facts(&incident, &counted, |text| text);
+    let bars = |facts: &Facts<'_>| {
+        let bars = IncidentReport::new(facts, Language::English).chart.bars;
+        (bars.first().unwrap().from, bars.len(), bars.last().unwrap().from)
+    };
+    assert_eq!(bars(&facts), (at(-20), 12, at(35)));
+    facts.made_at = at(7);
+    assert_eq!(bars(&facts), (at(-50), 12, at(5)), "nothing is said of what is to come");
+    let svg = IncidentReport::new(&facts, Language::Japanese).chart.svg();
+    assert!(svg.contains(">11/24 15:00<"), "{svg}");
+}
+
+#[test]
 fn steps_of_time_fit_the_incident_and_begin_with_the_readers_day() {
     let mut incident = incident(Verdict::AccountTakeover, Tier::Probable, IncidentState::Open);
+    incident.last_bounce_at = incident.first_bounce_at + TimeDelta::minutes(40);
+    assert_eq!(chart::Scale::of(&incident, Language::English).step, TimeDelta::minutes(5));
     for (days, hours) in [(1, 1), (2, 2), (10, 12), (30, 24), (200, 168), (4000, 2832)] {
         incident.last_bounce_at = incident.first_bounce_at + TimeDelta::days(days);
         let scale = chart::Scale::of(&incident, Language::Japanese);
