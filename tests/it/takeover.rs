@@ -4,11 +4,33 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use daimon_tests::life::{Person, THIEF};
+use daimon_tests::program::Program;
+use daimon_tests::servers::ServersAt;
 use daimon_tests::world::World;
 use serde_json::Value;
 
 fn text(value: &Value, key: &str) -> String {
     value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// What `scan` says of the person's mailbox as it lies on the server's disk: verdict and tier, and in words.
+async fn scanned(servers: &ServersAt, person: &Person, lang: &str) -> (String, String, String) {
+    let maildir = servers.dovecot.maildir(&person.address);
+    let [received, new, sent] = ["cur", "new", ".Sent"].map(|name| maildir.join(name).display().to_string());
+    let asked = |format: &'static str| {
+        let arguments = ["scan", &received, &new, "--sent", &sent, "--address", &person.address, "--lang", lang];
+        let arguments: Vec<String> = arguments.iter().copied().chain(["--format", format]).map(String::from).collect();
+        async move {
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            let output = Program::run("daimon-worker", &arguments, &Vec::new()).await.unwrap();
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.success(), "{told}");
+            String::from_utf8(output.stdout).unwrap()
+        }
+    };
+    let lines = asked("ndjson").await;
+    let summary: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    (text(&summary, "verdict"), text(&summary, "tier"), asked("text").await)
 }
 
 #[tokio::test]
@@ -60,6 +82,10 @@ async fn a_stolen_mailbox_opens_one_incident_and_tells_by_signed_webhook() {
     let body = String::from_utf8(told.body.clone()).unwrap();
     assert!(body.contains(&text(incidents.first().unwrap(), "id")), "{body}");
     assert!(!body.contains(&sato.password));
+
+    let (verdict, tier, words) = scanned(servers, &sato, "ja").await;
+    assert_eq!((verdict, tier), (text(&incident, "verdict"), text(&incident, "tier")), "{words}");
+    assert!(words.starts_with("このメールボックスは乗っ取られて"), "{words}");
 }
 
 #[tokio::test]
@@ -80,6 +106,8 @@ async fn a_forged_sender_is_backscatter_and_raises_no_alarm_of_a_takeover() {
     let verdicts: Vec<String> = incidents.iter().map(|incident| text(incident, "verdict")).collect();
     assert_eq!(verdicts, ["backscatter"]);
     assert_eq!(text(incidents.first().unwrap(), "severity"), "medium");
+    let (verdict, _, words) = scanned(servers, &sato, "en").await;
+    assert_eq!(verdict, "backscatter", "{words}");
 }
 
 #[tokio::test]
@@ -124,6 +152,8 @@ async fn a_mailbox_without_sent_mail_is_never_said_to_be_forged_only() {
     let verdicts: Vec<String> = incidents.iter().map(|incident| text(incident, "verdict")).collect();
     assert_eq!(verdicts, ["undetermined"]);
     assert_eq!(text(incidents.first().unwrap(), "severity"), "high");
+    let (verdict, _, words) = scanned(servers, &sato, "en").await;
+    assert_eq!(verdict, "undetermined", "{words}");
 }
 
 #[tokio::test]

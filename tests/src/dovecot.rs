@@ -177,6 +177,11 @@ impl DovecotAt {
         self.change_password(user, password)
     }
 
+    /// Where the mail of `user` lies: a Maildir, whose folders begin with a dot.
+    pub fn maildir(&self, user: &str) -> PathBuf {
+        self.mail.join(user).join("Maildir")
+    }
+
     /// Gives `user` another password, as a technician does after a theft. Each user has a file: of one that it has read
     /// within the same second, Dovecot does not notice a change.
     pub fn change_password(&self, user: &str, password: &str) -> anyhow::Result<()> {

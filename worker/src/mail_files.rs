@@ -8,6 +8,7 @@ use std::{
     fs::{self, File},
     io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
+    time::UNIX_EPOCH,
 };
 
 use chrono::{DateTime, Utc};
@@ -123,7 +124,7 @@ impl Walk {
             Step::Found(path) => self.open(path.display().to_string(), Box::new(File::open(path)?), true),
             Step::Maildir(path) => {
                 let mut mail = read_whole(path.display().to_string(), &mut File::open(path)?)?;
-                mail.delivered_at = maildir_time(path).or(mail.delivered_at);
+                mail.delivered_at = maildir_time(path)?.or(mail.delivered_at);
                 Ok(Some(mail))
             }
         }
@@ -240,15 +241,18 @@ fn is_from_line(line: &[u8]) -> bool {
     line.starts_with(b"From ") && line.contains(&b':') && line.iter().filter(|byte| byte.is_ascii_digit()).count() >= 6
 }
 
-/// The epoch seconds that a Maildir name begins with.
-fn maildir_time(path: &Path) -> Option<DateTime<Utc>> {
-    let (seconds, _rest) = path.file_name()?.to_str()?.split_once('.')?;
-    // Names that begin with a small number are counters of other programs.
-    seconds
-        .parse()
-        .ok()
-        .filter(|seconds| *seconds > 100_000_000)
-        .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
+/// The earlier of the epoch seconds that a Maildir name begins with and of the file's own time: where mail was moved from
+/// another server the name tells of the move, and the file keeps IMAP's internal date. What was copied without its times is
+/// later than its name.
+fn maildir_time(path: &Path) -> io::Result<Option<DateTime<Utc>>> {
+    let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split_once('.'));
+    let of_name = name.and_then(|(seconds, _rest)| seconds.parse().ok());
+    let of_file = fs::metadata(path)?.modified()?.duration_since(UNIX_EPOCH).map(|since| since.as_secs());
+    let of_file = of_file.ok().and_then(|seconds| i64::try_from(seconds).ok());
+    // Names that begin with a small number are counters of other programs, and no mail is from 1970.
+    let known = [of_name, of_file].map(|seconds| seconds.filter(|seconds| *seconds > 100_000_000));
+    let [Some(of_name), of_file] = known else { return Ok(None) };
+    Ok(DateTime::from_timestamp(of_file.map_or(of_name, |of_file| of_name.min(of_file)), 0))
 }
 
 /// `From user@host Sat Jan  3 01:05:34 1996`, in UTC by custom.
@@ -338,6 +342,19 @@ mod tests {
         let mails = all(folder.path());
         assert_eq!(mails.len(), 2);
         assert_eq!(mails[0].delivered_at.unwrap().timestamp(), 1_767_402_334);
+    }
+
+    #[test]
+    fn mail_that_was_moved_keeps_the_files_time_and_copied_mail_the_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("1767402334.M1P2.host:2,S");
+        fs::write(&path, "Subject: x\n\n").unwrap();
+        assert_eq!(maildir_time(&path).unwrap().unwrap().timestamp(), 1_767_402_334, "written just now");
+        let then = UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+        File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
+        assert_eq!(maildir_time(&path).unwrap().unwrap().timestamp(), 1_700_000_000);
+        File::options().write(true).open(&path).unwrap().set_modified(UNIX_EPOCH).unwrap();
+        assert_eq!(maildir_time(&path).unwrap().unwrap().timestamp(), 1_767_402_334, "a time that was lost");
     }
 
     #[test]
