@@ -10,6 +10,7 @@ use daimon_domain::clock::{Clock as _, SystemClock};
 use daimon_tests::catcher::Catcher;
 use daimon_tests::client::Client;
 use daimon_tests::life::{Person, THIEF};
+use daimon_tests::program::Program;
 use daimon_tests::servers::Servers;
 use daimon_tests::stage::{Stage, asked_to_end};
 use daimon_tests::world::Stores;
@@ -96,6 +97,16 @@ async fn demo() -> anyhow::Result<()> {
     step("What the clinic is given to read");
     for path in reports(client, id).await? {
         println!("    {}", path.display());
+    }
+
+    step("The same question, asked without any server: `daimon-worker scan` of the mailbox's folders on disk");
+    let maildir = at.dovecot.maildir(&sato.address);
+    let [received, new, sent] = ["cur", "new", ".Sent"].map(|folder| maildir.join(folder).display().to_string());
+    let arguments = ["scan", &received, &new, "--sent", &sent, "--address", &sato.address];
+    let scan = Program::run("daimon-worker", &arguments, &Vec::new()).await?;
+    ensure!(scan.status.success(), "scan: {}", String::from_utf8_lossy(&scan.stderr));
+    for line in String::from_utf8_lossy(&scan.stdout).lines().take(4) {
+        println!("    {line}");
     }
 
     let verdict = text(&incident, "verdict");
