@@ -5,7 +5,7 @@ pub mod evidence;
 mod foreign;
 pub mod handed_in;
 pub mod incident_report;
-mod moment;
+pub mod moment;
 pub mod notice;
 pub mod reason;
 pub mod receiver;

@@ -22,7 +22,7 @@ fn local(at: DateTime<Utc>, language: Language) -> DateTime<FixedOffset> {
 }
 
 /// "24 November 2026, 06:50 UTC".
-pub(crate) fn full(at: DateTime<Utc>, language: Language) -> String {
+pub fn full(at: DateTime<Utc>, language: Language) -> String {
     let format = match language {
         Language::English => "%-d %B %Y, %H:%M UTC",
         Language::Japanese => "%Y年%-m月%-d日 %-H時%M分（日本時間）",

@@ -2,11 +2,10 @@
 
 use std::io::Write;
 
-use chrono::{DateTime, Utc};
 use daimon_domain::tenant::Language;
 use daimon_domain::verdict::{Tier, Verdict};
 use daimon_verdict::playbook;
-use daimon_wording::{cause, evidence, handed_in, strength};
+use daimon_wording::{cause, evidence, handed_in, moment, strength};
 
 use super::context::Inferred;
 use super::replay::Replayed;
@@ -52,7 +51,7 @@ pub(super) fn write(
         (say("newest mail", "最新のメール"), replayed.last_at),
     ];
     for (name, at) in times.iter().filter_map(|(name, at)| at.map(|at| (name, at))) {
-        writeln!(out, "  {name}: {}", clock(at))?;
+        writeln!(out, "  {name}: {}", moment::full(at, language))?;
     }
     if summary.trailing > 0 || summary.continued > 0 {
         writeln!(
@@ -118,10 +117,6 @@ pub(super) fn write(
         writeln!(out, "{} {fault}", say("Not read:", "読み取れませんでした:"))?;
     }
     Ok(())
-}
-
-fn clock(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 fn answer(verdict: Verdict, tier: Tier, language: Language) -> String {
