@@ -12,7 +12,9 @@ use regex_syntax::hir::literal::Extractor;
 use serde::Deserialize;
 
 use crate::{
+    forms,
     lexicon::{self, lexicon},
+    recognise::REPLIES,
     search::{Hits, Words},
     text,
 };
@@ -77,6 +79,8 @@ fn beginnings(pattern: &str) -> Option<Vec<String>> {
 
 /// More text than this is not searched.
 const MAX_BYTES: usize = 64 << 10;
+/// By so many characters a subject is known again: programs shorten it.
+const SUBJECT_CHARS: usize = 20;
 
 /// With these a report begins to show a conversation, whose last answer it repeats in its fields. Sendmail does not say
 /// there whose it is, where the host refused the sender. In lower case.
@@ -128,12 +132,14 @@ const QUOTING: &[&str] = &[
     "件名",
 ];
 
-/// What a report tells, by who tells it.
+/// What a message tells, by who tells it.
 pub(crate) struct Told<'a> {
-    /// The subject, where it is the writer's own: that of a bounce repeats the original's.
+    /// The subject, where it is the writer's own: that of a bounce or of an answer repeats another mail's.
     pub(crate) subject: Option<(&'a str, &'a Hits)>,
     /// The folded letter.
     pub(crate) letter: (&'a str, &'a Hits),
+    /// The letter as it is, as far as its writer may speak there; `None` where all of it may be somebody else's.
+    pub(crate) own: Option<&'a str>,
     /// What its fields say of each recipient.
     pub(crate) diagnostics: &'a [Recipient],
     /// What the returned mail was called.
@@ -169,11 +175,36 @@ pub(crate) fn heard(told: &Told<'_>) -> Option<ProviderNotice> {
     let Some(entry) = find(letter, words) else { return in_answer };
     // Programs that only hint at whom they quote repeat the answer in the fields.
     let is_repeated = |entry: &Entry| in_answer.as_ref().is_some_and(|answer: &ProviderNotice| answer.id == entry.id);
-    let quoted = told.quoted_subject.map(text::fold).filter(|subject| !subject.is_empty());
-    let own = own_words(letter);
-    let own = quoted.map_or_else(|| own.to_owned(), |subject| own.replace(&subject, " "));
+    let own = told.own.map(unquoted).unwrap_or_default();
+    let own = own_words(&own);
+    let own = told.quoted_subject.map_or_else(|| own.to_owned(), |subject| without_subject(own, subject));
     let in_letter = find(&own, words).filter(|entry| !is_repeated(entry)).map(by_writer(NoticePlace::Letter));
     in_letter.or(in_answer).or_else(|| Some(notice(entry, NoticePlace::Answer, None)))
+}
+
+/// The folded text without lines that are marked as quoted, up to where a copy of another mail is announced.
+fn unquoted(text: &str) -> String {
+    let lines = text::cut(text, MAX_BYTES).lines().take_while(|line| !forms::is_announcement(line));
+    let own: Vec<&str> = lines.filter(|line| !line.trim_start().starts_with(['>', '|'])).collect();
+    text::fold(&own.join("\n"))
+}
+
+/// The folded text without what the returned mail was called. Programs shorten that, and leave out that it was an answer.
+fn without_subject(text: &str, subject: &str) -> String {
+    let folded = text::fold(subject);
+    let mut subject = folded.as_str();
+    while let Some(rest) = REPLIES.iter().find_map(|prefix| subject.strip_prefix(prefix)) {
+        subject = rest.trim_start();
+    }
+    let start = subject.char_indices().nth(SUBJECT_CHARS).and_then(|(end, _)| subject.get(..end)).unwrap_or(subject);
+    let (mut kept, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(start).filter(|_| !start.is_empty()) {
+        let (before, here) = rest.split_at_checked(at).unwrap_or_default();
+        kept.extend([before, " "]);
+        let same = here.chars().zip(subject.chars()).take_while(|(here, subject)| here == subject);
+        rest = here.get(same.map(|(same, _)| same.len_utf8()).sum()..).unwrap_or_default();
+    }
+    kept + rest
 }
 
 /// What stands before the first quotation. Nobody can tell where it ends: an answer has as many lines as its host likes.
@@ -260,6 +291,67 @@ mod tests {
         let called = "Re: Warning: 9 non-existant E-Mails have just been sent by you";
         assert_eq!(place("", "Sorry.", &format!("Undeliverable: {called}")), None);
         let told = format!("Your message {called} could not be delivered.");
-        assert_eq!(place("", &told, "Undeliverable").map(|(place, _)| place), Some(NoticePlace::Answer));
+        assert_eq!(place("", &told, "Undeliverable"), None, "such a notice begins with these words");
+    }
+
+    /// Where a message tells that its sender was stopped.
+    fn place_in(mail: &str) -> Option<NoticePlace> {
+        crate::read(mail.as_bytes()).provider_notice.map(|notice| notice.place)
+    }
+
+    const STOPPED: &str = "550 5.1.8 Access denied, bad outbound sender";
+
+    #[test]
+    fn what_an_answer_repeats_is_nobodys_own_word() {
+        let answer = "Return-Path: <>\nFrom: support@host.example\nTo: sato@sakura.example\n";
+        let subjects = [
+            "Auto-Submitted: auto-replied\nSubject: Warning: 9 non-existant E-Mails have just been sent by you",
+            "X-Autoreply: yes\nSubject: 【重要】パスワード緊急変更のお知らせ",
+            "Subject: Automatic reply: 【重要】パスワード緊急変更のお知らせ",
+            "Subject: Auto: Warning: 9 non-existant E-Mails have just been sent by you",
+            "Subject: Re: 【重要】パスワード緊急変更のお知らせ",
+            "In-Reply-To: <q@sakura.example>\nSubject: 【重要】パスワード緊急変更のお知らせ",
+        ];
+        for subject in subjects {
+            assert_eq!(place_in(&format!("{answer}{subject}\n\nWe shall answer soon.\n")), None, "{subject}");
+        }
+        for fields in ["Auto-Submitted: auto-replied\nSubject: Auto: hello", "Subject: Re: hello", "Subject: hello"] {
+            let said = place_in(&format!("{answer}{fields}\n\nWe have:\n> {STOPPED}\n"));
+            assert_eq!(said, Some(NoticePlace::Answer), "{fields}");
+        }
+        let said = place_in(&format!("{answer}Auto-Submitted: auto-replied\nSubject: hello\n\n{STOPPED}\n"));
+        assert_eq!(said, Some(NoticePlace::Answer));
+        let said = place_in(&format!("{answer}Auto-Submitted: auto-generated\nSubject: hello\n\n{STOPPED}\n"));
+        assert_eq!(said, Some(NoticePlace::Letter));
+    }
+
+    #[test]
+    fn what_a_bounce_repeats_of_the_returned_mail_is_nobodys_own_word() {
+        let bounce = |parts: &str| {
+            format!(
+                "Return-Path: <>\nFrom: MAILER-DAEMON@mail.host.example\nTo: sato@sakura.example\nSubject: failure notice\n\
+                 Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n\n{parts}\n--b--\n"
+            )
+        };
+        let status = "--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mail.host.example\n\n\
+                      Final-Recipient: rfc822; a@evil.example\nAction: failed\nStatus: 5.1.1\n";
+        let original = |subject: &str| {
+            format!("--b\nContent-Type: message/rfc822\n\nFrom: sato@sakura.example\nSubject: {subject}\n\nx\n")
+        };
+        let called = format!("Re: {STOPPED} and more");
+        for (said, returned) in [
+            (format!("Your mail \"{STOPPED}...\" came back."), original(&called)),
+            (format!("Your mail {called} came back."), original(&called)),
+            (format!("Your mail came back:\n{STOPPED}"), String::new()),
+            (format!("Sorry.\n----- Original message -----\n\n{STOPPED}"), original("hi")),
+            (format!("Sorry.\n| {STOPPED}"), original("hi")),
+        ] {
+            let mail = bounce(&format!("{said}\n{status}\n{returned}"));
+            assert_eq!(place_in(&mail), Some(NoticePlace::Answer), "{said}");
+        }
+        let third = bounce(&format!("Sorry.\n{status}\n--b\n\n{STOPPED}\n{}", original("hi")));
+        assert_eq!(place_in(&third), Some(NoticePlace::Answer));
+        let own = bounce(&format!("{STOPPED}\n{status}\n{}", original("hi")));
+        assert_eq!(place_in(&own), Some(NoticePlace::Letter));
     }
 }

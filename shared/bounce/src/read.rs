@@ -38,6 +38,8 @@ struct Pieces<'a> {
     text: Option<String>,
     /// How many bytes that was made of.
     taken: usize,
+    /// Where in the text the first part for machines or copy of a mail stands: what people read is before it (RFC 6522, 3).
+    own_end: Option<usize>,
     statuses: Vec<Cow<'a, [u8]>>,
     feedback: Option<Cow<'a, [u8]>>,
     /// The returned original, or its header.
@@ -48,6 +50,9 @@ struct Pieces<'a> {
 
 impl<'a> Pieces<'a> {
     fn collect(&mut self, part: &Part<'a>) {
+        if part.media.starts_with("message/") || part.media.contains("rfc822-header") {
+            self.own_end.get_or_insert(self.text.as_deref().map_or(0, str::len));
+        }
         match part.media.as_str() {
             "message/delivery-status" | "message/global-delivery-status" => {
                 self.statuses.push(part.decoded(MAX_STATUS_BYTES));
@@ -220,6 +225,9 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     } else {
         origin::read(&original)
     };
+    let is_of_other = !matches!(kind, Kind::NotBounce | Kind::AutoReply);
+    let is_own = !is_of_other && !signs.is_auto_replied && !signs.is_reply;
+    let own_end = pieces.own_end.map_or(letter.text.len(), |end| end.min(letter.text.len()));
     let feedback = pieces.feedback.as_ref().map(|bytes| Fields::read(bytes.trim_ascii_start()).0);
     let of_feedback = |name: &str| feedback.as_ref().and_then(|fields| fields.get(name));
     traces.envelope_from = status
@@ -246,8 +254,10 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
             .or(feedback_type)
             .or_else(|| (kind == Kind::Feedback).then(|| "abuse".to_owned())),
         provider_notice: notice::heard(&notice::Told {
-            subject: Some((&*subject, &subject_words)).filter(|_| matches!(kind, Kind::NotBounce | Kind::AutoReply)),
+            subject: Some((&*subject, &subject_words)).filter(|_| is_own),
             letter: (&folded, &words),
+            // A report without the original's subject may still repeat it.
+            own: text.get(..own_end).filter(|_| is_own || is_of_other && traces.subject.is_some()),
             diagnostics: if is_in_fields { &recipients } else { &[] },
             quoted_subject: traces.subject.as_deref(),
         }),

@@ -13,6 +13,9 @@ use crate::{
     text,
 };
 
+/// How the subject of an answer, or of a mail sent on, begins.
+pub(crate) const REPLIES: &[&str] = &["re:", "aw:", "sv:", "antw:", "fwd:", "fw:", "wg:"];
+
 /// What the header says.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a sign that is there or not")]
@@ -41,8 +44,10 @@ pub(crate) struct Signs {
     pub(crate) is_reply: bool,
     /// Can be unsubscribed from.
     pub(crate) is_bulk: bool,
-    /// Says of itself that a machine answered.
+    /// Says of itself that a machine wrote it.
     pub(crate) is_automatic: bool,
+    /// Says that a machine answered, which may repeat what it answers (RFC 3834, 3.1.5).
+    pub(crate) is_auto_replied: bool,
 }
 
 impl Signs {
@@ -50,8 +55,11 @@ impl Signs {
     pub(crate) fn read(fields: &Fields<'_>, subject: &str, subject_words: &Hits) -> Self {
         let auto = fields.get("auto-submitted").unwrap_or_default().to_lowercase();
         let has = |name: &str| fields.has(name);
-        let subject_replies =
-            ["re:", "aw:", "sv:", "antw:", "fwd:", "fw:", "wg:"].iter().any(|prefix| subject.starts_with(prefix));
+        let subject_replies = REPLIES.iter().any(|prefix| subject.starts_with(prefix));
+        let is_auto_replied = auto.starts_with("auto-replied")
+            || ["x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply"].iter().any(|name| has(name))
+            || fields.get("precedence").is_some_and(|value| value.trim().eq_ignore_ascii_case("auto_reply"))
+            || is_automatic_subject(subject);
         let subject_fails = !subject_replies && says(subject_words, List::FailingSubjects);
         Self {
             from_system: is_from_system(fields),
@@ -78,11 +86,8 @@ impl Signs {
                     let from = from.to_lowercase();
                     !from.contains("mailer-daemon") && !from.contains("postmaster")
                 }),
-            is_automatic: auto.starts_with("auto-replied")
-                || auto.starts_with("auto-generated")
-                || ["x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply"].iter().any(|name| has(name))
-                || fields.get("precedence").is_some_and(|value| value.trim().eq_ignore_ascii_case("auto_reply"))
-                || is_automatic_subject(subject),
+            is_automatic: is_auto_replied || auto.starts_with("auto-generated"),
+            is_auto_replied,
         }
     }
 

@@ -122,6 +122,16 @@ fn announced(line: &str) -> Option<Copy> {
     Some(if hit.pattern().as_usize() < COPY_ENDS.len() { Copy::Follows } else { Copy::MayFollow })
 }
 
+/// Whether the line is one above a copy of another mail, or might be.
+pub(crate) fn is_announcement(line: &str) -> bool {
+    let line = line.trim();
+    announced(line).is_some_and(|copy| {
+        copy == Copy::Follows
+            || line.ends_with(':')
+            || ["--", "==", "**", "__"].iter().any(|rule| line.starts_with(rule))
+    })
+}
+
 impl<'a> Letter<'a> {
     /// Splits a text into the report and the copy of the original.
     pub(crate) fn read(text: &'a str) -> Self {
