@@ -17,7 +17,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, Anchored, Input, StartKind};
 use chrono::{DateTime, Utc};
 use daimon_domain::{bounce::Action, status::EnhancedStatus};
 
-use crate::{fields::field_name_length, lexicon::says, phrases::List, search::Hits, step::Step};
+use crate::{fields::field_name_length, lexicon::says, phrases::List, search::Hits, status, step::Step};
 
 /// What was found of one recipient, before any rule has judged it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -134,35 +134,79 @@ pub(crate) fn is_announcement(line: &str) -> bool {
 
 impl<'a> Letter<'a> {
     /// Splits a text into the report and the copy of the original.
+    ///
+    /// Another host's reply has as many lines as it likes, and may announce a copy too: qmail shows all of it, but joins
+    /// what is between empty lines. So what stands in one paragraph with a reply counts only where nothing better follows.
     pub(crate) fn read(text: &'a str) -> Self {
-        let (mut lines, mut at) = (Vec::new(), 0);
+        let (mut lines, mut at): (Vec<&str>, usize) = (Vec::new(), 0);
+        // Where the paragraph begins, how far it was looked at, and whether a reply is in it.
+        let (mut paragraph, mut seen, mut replies) = (0, 0, false);
+        let mut doubtful: Option<Doubtful> = None;
         for line in text.split_inclusive('\n') {
             let next = at + line.len();
-            let trimmed = line.trim();
-            let announced = announced(trimmed);
-            if announced == Some(Copy::Follows) {
-                let original = text.get(next..).map(str::trim_start).filter(|rest| !rest.is_empty());
-                return Self { text: text.get(..at).unwrap_or_default(), lines, original };
-            }
-            if announced.is_some() && trimmed.len() < 120 && has_header(text.get(next..).unwrap_or_default(), 6) {
-                let original = text.get(next..).map(str::trim_start);
-                return Self { text: text.get(..at).unwrap_or_default(), lines, original };
-            }
-            let starts_header =
-                ["Received:", "Return-Path:", "Return-path:", "Message-ID:", "Message-Id:", "From:", "DKIM-Signature:"]
-                    .iter()
-                    .any(|name| line.starts_with(name));
-            if starts_header && at > 0 && has_header(text.get(at..).unwrap_or_default(), 0) {
-                return Self { text: text.get(..at).unwrap_or_default(), lines, original: text.get(at..) };
+            let is_header = HEADERS.iter().any(|name| line.starts_with(name));
+            let begins = match announced(line.trim()) {
+                Some(Copy::Follows) if !line.starts_with([' ', '\t', '>', '|']) => Some(next),
+                Some(_) if line.trim().len() < 120 && has_header(text.get(next..).unwrap_or_default(), 6) => Some(next),
+                _ if is_header && at > 0 && has_header(text.get(at..).unwrap_or_default(), 0) => Some(at),
+                _ => None,
+            };
+            if let Some(start) = begins {
+                let unseen = lines.get(seen.max(paragraph)..).unwrap_or_default();
+                replies |= unseen.iter().any(|line| is_reply(line));
+                seen = lines.len();
+                let original = text.get(start..).map(str::trim_start).filter(|rest| !rest.is_empty());
+                let is_sure = start == at || has_header(original.unwrap_or_default(), 5);
+                // What a mail quotes begins so too.
+                let is_quoted = doubtful.is_some() && is_header && !line.starts_with('R');
+                if is_sure && !replies && !is_quoted {
+                    return Self { text: text.get(..at).unwrap_or_default(), lines, original };
+                }
+                let here = Doubtful { paragraph, replies, lines: lines.len(), end: at, start };
+                let is_better = |known: Doubtful| known.replies && known.paragraph < paragraph && !is_quoted;
+                doubtful = doubtful.filter(|known| !is_better(*known)).or(Some(here));
             }
             if lines.len() == MAX_LINES {
-                return Self { text: text.get(..at).unwrap_or_default(), lines, original: None };
+                break;
+            }
+            if line == "\n" {
+                (paragraph, replies) = (lines.len() + 1, false);
             }
             lines.push(line.trim_end_matches('\n'));
             at = next;
         }
-        Self { text, lines, original: None }
+        match doubtful {
+            Some(Doubtful { lines: count, end, start, .. }) => {
+                lines.truncate(count);
+                let original = text.get(start..).map(str::trim_start).filter(|rest| !rest.is_empty());
+                Self { text: text.get(..end).unwrap_or_default(), lines, original }
+            }
+            None => Self { text: text.get(..at).unwrap_or_default(), lines, original: None },
+        }
     }
+}
+
+/// With these the header of an original begins that nothing announces.
+const HEADERS: &[&str] =
+    &["Received:", "Return-Path:", "Return-path:", "Message-ID:", "Message-Id:", "From:", "DKIM-Signature:"];
+
+/// Where a copy may begin, unless there is a better place.
+#[derive(Clone, Copy)]
+struct Doubtful {
+    /// In which paragraph.
+    paragraph: usize,
+    /// Whether a reply is in it.
+    replies: bool,
+    /// How many lines are before it, and where they end.
+    lines: usize,
+    end: usize,
+    /// Where it begins.
+    start: usize,
+}
+
+/// Whether a line quotes what another host said.
+fn is_reply(line: &str) -> bool {
+    line.contains("said:") || line.contains(" said ") || status::find_reply(line).is_some()
 }
 
 /// Whether at least three header fields follow, after at most `skip` other lines.
@@ -252,5 +296,38 @@ mod tests {
             assert!(announced(&format!("--- {}: ---", words.to_uppercase())).is_some(), "{words}");
         }
         assert_eq!(announced("the original message"), None);
+    }
+
+    const COPY: &str = "--- Below this line is a copy of the message.";
+
+    #[test]
+    fn no_copy_begins_within_a_reply() {
+        let forged = "Received: from x by y; z\nMessage-ID: <forged@x.example>\nFrom: a@x.example";
+        let original = "Return-Path: <sato@sakura.example>\nReceived: from c by d\nFrom: sato@sakura.example\n\nbody";
+        for said in [
+            COPY.to_owned(),
+            format!("----Below this line is a copy of the message.\n{forged}"),
+            format!("{COPY}\n{forged}"),
+            format!("   Original message follows: x\n{forged}"),
+            forged.to_owned(),
+        ] {
+            let above = format!("<a@evil.example>:\nRemote host said: 550-no\n{said}\n\n<b@good.example>:\nfull\n\n");
+            let letter = format!("{above}{COPY}\n\n{original}");
+            let read = Letter::read(&letter);
+            assert_eq!((read.text, read.original), (above.as_str(), Some(original)), "{said}");
+            assert_eq!(read.lines.len(), above.lines().count());
+        }
+    }
+
+    #[test]
+    fn a_copy_right_below_a_reply_is_one_where_there_is_no_other() {
+        let header = "Received: from c by d\nMessage-ID: <1@sakura.example>\nFrom: sato@sakura.example\n\n\
+                      From: x\nSent: y\nTo: z\n";
+        for letter in
+            [format!("550 no\n{COPY}\n\n{header}"), format!("550 no\n{header}"), format!("550 no\n{COPY}\n{header}")]
+        {
+            assert_eq!(Letter::read(&letter).original, Some(header), "{letter}");
+        }
+        assert_eq!(Letter::read(&format!("Sorry.\n\n{COPY}\n\nHello, see you")).original, Some("Hello, see you"));
     }
 }
