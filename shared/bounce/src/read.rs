@@ -174,7 +174,10 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
         return Report { envelope: origin::envelope(&fields), ..read_wrapped(returned, false) };
     }
     let mut feedback_type = None;
-    let notification = notification::read(&text);
+    // Nobody answers with one, and a machine-readable part says more.
+    let is_json = text.trim_start().starts_with('{');
+    let may_notify = is_json && !signs.is_reply && !signs.is_auto_replied && pieces.own_end.is_none();
+    let notification = may_notify.then(|| notification::read(&text, recognise::is_from_sns(&fields))).flatten();
     let other = in_letter.iter().find(|found| !own.contains(&found.address));
     let named = match other {
         Some(found)

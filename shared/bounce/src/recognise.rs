@@ -131,6 +131,12 @@ pub(crate) fn is_from_system(fields: &Fields<'_>) -> bool {
         || says(&search(&from), List::SystemNames)
 }
 
+/// Whether Amazon's notification service sent it.
+pub(crate) fn is_from_sns(fields: &Fields<'_>) -> bool {
+    fields.has("x-amz-sns-message-id")
+        || fields.get("from").as_deref().and_then(text::first_address).as_deref() == Some("no-reply@sns.amazonaws.com")
+}
+
 /// Whether the letter asks its reader to prove to be human.
 pub(crate) fn is_challenge(subject: &Hits, letter: &Hits) -> bool {
     says(subject, List::ChallengingSubjects) && says(letter, List::Challenges)

@@ -1,7 +1,7 @@
 //! Amazon SES tells of bounces in JSON, which SNS mails on as it is or wrapped in JSON once more.
 
 use daimon_domain::bounce::{Action, Kind};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::Found;
 use crate::{report::Status, text};
@@ -78,14 +78,22 @@ struct Person {
     diagnostic_code: String,
 }
 
-/// Reads a text that is one JSON object and nothing before it.
-pub(crate) fn read(text: &str) -> Option<Notification> {
+/// Reads a text that is one JSON object and nothing else; only SNS may write below it how to unsubscribe. Anybody may
+/// paste one into a mail.
+pub(crate) fn read(text: &str, from_sns: bool) -> Option<Notification> {
     if !text.trim_start().starts_with('{') {
         return None;
     }
     // What passes on mail breaks long lines, also within a JSON string, where none may end.
     let text = text.replace('\n', "");
-    let event: Event = first(&text).or_else(|| first::<Wrapped>(&text).and_then(|outer| first(&outer.message)))?;
+    let (event, rest) = first::<Event>(&text).or_else(|| {
+        let (outer, rest) = first::<Wrapped>(&text)?;
+        Some((first(&outer.message)?.0, rest))
+    })?;
+    let rest = rest.trim_start();
+    if !rest.is_empty() && !(from_sns && rest.starts_with("--")) {
+        return None;
+    }
     let (kind, details, action) = match event.notification_type.as_str() {
         "Bounce" => (Kind::Bounce, event.bounce, Action::Failed),
         "DeliveryDelay" => (Kind::Delay, event.delivery_delay, Action::Delayed),
@@ -95,9 +103,11 @@ pub(crate) fn read(text: &str) -> Option<Notification> {
     };
     let feedback_type = (kind == Kind::Feedback)
         .then(|| details.complaint_feedback_type.clone().unwrap_or_else(|| "abuse".to_owned()).to_lowercase());
+    // A hop is the claim of whoever wrote the JSON.
+    let headers = event.mail.headers.into_iter().filter(|header| !header.name.eq_ignore_ascii_case("received"));
     let mut original = String::new();
     let message_id = Header { name: "Message-ID".to_owned(), value: event.mail.message_id };
-    for header in event.mail.headers.into_iter().chain(Some(message_id).filter(|header| !header.value.is_empty())) {
+    for header in headers.chain(Some(message_id).filter(|header| !header.value.is_empty())) {
         let value = header.value.split(['\r', '\n']).collect::<Vec<_>>().join(" ");
         original.extend([&header.name, ": ", &value, "\n"]);
     }
@@ -115,8 +125,11 @@ pub(crate) fn read(text: &str) -> Option<Notification> {
     Some(Notification { kind, status, original, feedback_type })
 }
 
-fn first<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
-    serde_json::Deserializer::from_str(text).into_iter().next()?.ok()
+/// What a text begins with, and the rest of it.
+fn first<T: DeserializeOwned>(text: &str) -> Option<(T, &str)> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter();
+    let value = values.next()?.ok()?;
+    Some((value, text.get(values.byte_offset()..).unwrap_or_default()))
 }
 
 fn recipients(details: &Details, action: Action) -> Vec<Found> {
@@ -156,7 +169,7 @@ mod tests {
     fn a_bounce_is_read_as_it_is_and_wrapped_by_sns() {
         let wrapped = serde_json::json!({"Type": "Notification", "Message": EVENT}).to_string();
         for text in [EVENT, &wrapped, &format!("{EVENT}\n\n--\nIf you wish to stop"), &EVENT.replace("Hel", "H\nel")] {
-            let found = read(text).unwrap();
+            let found = read(text, true).unwrap();
             assert_eq!(found.kind, Kind::Bounce);
             assert_eq!(found.status.recipients[0].address, "dora@example.org");
             assert_eq!(found.status.recipients[0].text, "550 5.1.1 user unknown");
@@ -166,8 +179,24 @@ mod tests {
 
     #[test]
     fn other_json_is_no_notification() {
-        assert!(read(r#"{"Message": "hello"}"#).is_none());
-        assert!(read("{").is_none());
-        assert!(read("hello {}").is_none());
+        assert!(read(r#"{"Message": "hello"}"#, true).is_none());
+        assert!(read("{", true).is_none());
+        assert!(read("hello {}", true).is_none());
+    }
+
+    #[test]
+    fn one_that_somebody_pasted_is_none() {
+        assert!(read(EVENT, false).is_some());
+        assert!(read(&format!("{EVENT}\n\n-- \nAnna"), false).is_none());
+        for from_sns in [false, true] {
+            assert!(read(&format!("{EVENT}\n\nThis is what our log has."), from_sns).is_none());
+        }
+    }
+
+    #[test]
+    fn no_hop_is_taken_from_it() {
+        let event =
+            EVENT.replace(r#"{"name":"Subject""#, r#"{"name":"Received","value":"from x by y"},{"name":"Subject""#);
+        assert_eq!(read(&event, true).unwrap().original, "Subject: Hello\nMessage-ID: 0001\n");
     }
 }
