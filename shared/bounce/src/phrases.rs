@@ -305,6 +305,37 @@ pub(crate) const AUTOMATIC_SUBJECTS: &[&str] = &[
     "acuse de recibo",
 ];
 
+/// Behind these and a colon stands what the original was called.
+pub(crate) const REPEATING_SUBJECTS: &[&str] = &[
+    "undeliver",
+    "not delivered:",
+    "unzustellbar",
+    "nicht zustellbar",
+    "non remis",
+    "no se puede entregar",
+    "no entregado",
+    "non recapitabile",
+    "onbestelbaar",
+    "não é possível entregar",
+    "não entregue",
+    "olevererbart",
+    "kan ikke leveres",
+    "ei voi toimittaa",
+    "недоставленное",
+    "не доставлено",
+    "nie można dostarczyć",
+    "niedostarczon",
+    "nedoručiteln",
+    "teslim edilemedi",
+    "配信不能",
+    "无法投递",
+    "未传递",
+    "無法投遞",
+    "未傳遞",
+    "배달되지",
+    "반송",
+];
+
 /// How Postfix writes to its postmaster (`notify_classes`).
 pub(crate) const TRANSCRIPT_SUBJECTS: &[&str] = &[
     "postfix smtp server: errors from",

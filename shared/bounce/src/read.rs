@@ -6,6 +6,7 @@ use daimon_domain::{
     bounce::{Action, Kind, Recipient, Report},
     origin::Origin,
     reason::Reason,
+    status::Class,
 };
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     lexicon,
     mime::Part,
     notice, origin,
+    parameter::parameter,
     phrases::List,
     recognise,
     recognise::{Named, Signs},
@@ -195,7 +197,20 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     // Phishing dressed as a report names nobody but its reader, and wants something of him.
     let is_bare = other.is_none() && status.recipients.is_empty() && !signs.null_sender && !signs.header_fails;
     let lures = is_bare && !signs.returns_original && lexicon::says(&words, List::Lures);
-    let mut kind = kind(&pieces, &status, &signs, &subject_words, &words, named, &fields);
+    let lures = lures && lures_outside_replies(&letter);
+    let own_end = pieces.own_end.map_or(letter.text.len(), |end| end.min(letter.text.len()));
+    let seen = Seen {
+        pieces: &pieces,
+        status: &status,
+        signs: &signs,
+        subject: &subject_words,
+        letter: &words,
+        in_letter: &in_letter,
+        named,
+        fields: &fields,
+        explains_itself: text.get(..own_end).is_some_and(|own| !own.trim().is_empty()),
+    };
+    let mut kind = kind(&seen);
     if matches!(kind, Kind::Bounce | Kind::Delay) && (lures || recognise::is_transcript(&lower_subject, &folded)) {
         kind = Kind::NotBounce;
     }
@@ -230,7 +245,6 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     };
     let is_of_other = !matches!(kind, Kind::NotBounce | Kind::AutoReply);
     let is_own = !is_of_other && !signs.is_auto_replied && !signs.is_reply;
-    let own_end = pieces.own_end.map_or(letter.text.len(), |end| end.min(letter.text.len()));
     let feedback = pieces.feedback.as_ref().map(|bytes| Fields::read(bytes.trim_ascii_start()).0);
     let of_feedback = |name: &str| feedback.as_ref().and_then(|fields| fields.get(name));
     traces.envelope_from = status
@@ -295,8 +309,7 @@ fn tells_cause(said: &str) -> bool {
 
 /// Whether a returned mail is a report itself.
 fn is_report(original: &Fields<'_>) -> bool {
-    let content_type = original.get("content-type").unwrap_or_default().to_ascii_lowercase();
-    content_type.contains("delivery-status") && recognise::is_from_system(original)
+    recognise::is_delivery_status(original) && recognise::is_from_system(original)
 }
 
 /// Ordinary mail is not searched for failed addresses.
@@ -304,27 +317,46 @@ fn may_tell(signs: &Signs, status: &Status) -> bool {
     !status.recipients.is_empty() || signs.from_system || signs.subject_fails || signs.header_fails || signs.null_sender
 }
 
-fn kind(
-    pieces: &Pieces<'_>,
-    status: &Status,
-    signs: &Signs,
-    subject: &Hits,
-    letter: &Hits,
+/// What a message is told by.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    pieces: &'a Pieces<'a>,
+    status: &'a Status,
+    signs: &'a Signs,
+    /// What was found in the subject.
+    subject: &'a Hits,
+    /// What was found in the letter.
+    letter: &'a Hits,
+    in_letter: &'a [Found],
     named: Named,
-    fields: &Fields<'_>,
-) -> Kind {
+    fields: &'a Fields<'a>,
+    /// Something for people stands before the first part for machines.
+    explains_itself: bool,
+}
+
+fn kind(seen: &Seen<'_>) -> Kind {
+    let Seen { pieces, status, signs, subject, letter, in_letter, named, fields, explains_itself } = *seen;
     let content_type = fields.get("content-type").unwrap_or_default().to_lowercase();
-    // Outlook.com sends complaints as a mail with the original in it, and says in a field of its own whose it was.
-    let complains = fields.has("x-hmxmroriginalrecipient")
-        || fields.get("from").is_some_and(|from| from.contains("staff@hotmail.com"))
-            && fields.get("subject").is_some_and(|subject| subject.starts_with("complaint about message from"));
-    if pieces.feedback.is_some() || content_type.contains("feedback-report") || complains {
+    let is_report = content_type.starts_with("multipart/report");
+    // Whoever sends failed groups tells of failures, whatever his header says.
+    if pieces.feedback.is_some() || status.recipients.is_empty() && complains(fields, &content_type) {
         return Kind::Feedback;
     }
-    let is_answer = signs.is_reply && !signs.from_system && !content_type.contains("report");
-    if !status.recipients.is_empty() && !is_answer {
-        let acts = |action: Action| status.recipients.iter().any(|found| found.action == Some(action));
-        let all_act = status.recipients.iter().all(|found| found.action.is_some());
+    let is_answer = signs.is_reply && !signs.from_system && !is_report;
+    // A person shows somebody a report that is attached.
+    let is_shown = explains_itself
+        && !is_report
+        && !(signs.from_system || signs.null_sender || signs.subject_fails || signs.header_fails);
+    if !status.recipients.is_empty() && !is_answer && !is_shown {
+        let action = |found: &Found| {
+            found.action.or_else(|| match found.status?.class {
+                Class::Success => Some(Action::Delivered),
+                Class::Permanent => Some(Action::Failed),
+                Class::PersistentTransient => None,
+            })
+        };
+        let acts = |wanted: Action| status.recipients.iter().any(|found| action(found) == Some(wanted));
+        let all_act = status.recipients.iter().all(|found| action(found).is_some());
         return match () {
             () if acts(Action::Failed) => Kind::Bounce,
             () if acts(Action::Delayed) => Kind::Delay,
@@ -337,10 +369,38 @@ fn kind(
     if pieces.is_disposition && !(signs.from_system && signs.subject_fails) {
         return Kind::AutoReply;
     }
-    if recognise::is_challenge(subject, letter) && !signs.header_fails {
+    // What a refusing host says of its reasons makes no challenge.
+    let replies = || in_letter.iter().take(50).any(|found| status::find_reply(&found.text).is_some());
+    if recognise::is_challenge(subject, letter) && !signs.header_fails && named != Named::OthersAndWhy && !replies() {
         return Kind::Challenge;
     }
-    recognise::kind(signs, letter, named)
+    let is_final = |found: &Found| {
+        let class = status::find_status(&found.text).map(|status| status.class);
+        class == Some(Class::Permanent)
+            || class.is_none() && status::find_reply(&found.text).is_some_and(|code| code >= 500)
+    };
+    let kind = recognise::kind(signs, letter, named);
+    // One recipient's host may speak of a delay; what another one refused for good failed.
+    if kind == Kind::Delay && in_letter.iter().take(50).any(is_final) { Kind::Bounce } else { kind }
+}
+
+/// Whether the header says that somebody complains.
+fn complains(fields: &Fields<'_>, content_type: &str) -> bool {
+    let is_feedback = content_type.starts_with("multipart/")
+        && content_type.contains("feedback-report")
+        && parameter(content_type, "report-type").as_deref() == Some("feedback-report");
+    // Outlook.com sends complaints as a mail with the original in it, and says in a field of its own whose it was.
+    is_feedback
+        || fields.has("x-hmxmroriginalrecipient")
+        || fields.get("subject").is_some_and(|subject| subject.starts_with("complaint about message from"))
+            && fields.get("from").as_deref().and_then(text::first_address).as_deref() == Some("staff@hotmail.com")
+}
+
+/// Whether the letter wants something of its reader, besides what a refusing host said.
+fn lures_outside_replies(letter: &Letter<'_>) -> bool {
+    let is_code = |line: &str| status::find_reply(line).is_some() || status::find_status(line).is_some();
+    let lines: Vec<&str> = letter.lines.iter().filter(|line| !is_code(line)).copied().collect();
+    lexicon::says(&lexicon::search(&text::fold(&lines.join("\n"))), List::Lures)
 }
 
 /// Joins what the machine-readable part and the letter say of the same address, and judges each.

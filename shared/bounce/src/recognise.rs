@@ -8,7 +8,7 @@ use daimon_domain::bounce::Kind;
 use crate::{
     fields::Fields,
     lexicon::{says, search},
-    phrases::{AUTOMATIC_SUBJECTS, List, SYSTEM_LOCALS, TRANSCRIPT_SUBJECTS},
+    phrases::{AUTOMATIC_SUBJECTS, List, REPEATING_SUBJECTS, SYSTEM_LOCALS, TRANSCRIPT_SUBJECTS},
     search::Hits,
     text,
 };
@@ -67,15 +67,13 @@ impl Signs {
             subject_fails,
             subject_sums_up: !subject_fails && says(subject_words, List::SummarySubjects),
             subject_holds: !subject_fails && says(subject_words, List::HoldingSubjects),
-            subject_delays: says(subject_words, List::DelayedSubjects),
+            subject_delays: says(subject_words, List::DelayedSubjects) && !repeats_subject(subject),
             header_fails: ["x-failed-recipients", "x-ms-embedded-report", "x-postfix-queue-id"]
                 .iter()
                 .any(|name| has(name))
                 // fml refuses so what others than members send to a list.
                 || has("x-mlserver") && subject.contains("not member")
-                || fields
-                    .get("content-type")
-                    .is_some_and(|value| value.to_ascii_lowercase().contains("delivery-status"))
+                || is_delivery_status(fields)
                 || fields.all("received").take(20).any(|line| line.contains("invoked for bounce")),
             null_sender: fields.get("return-path").is_some_and(|value| value.replace(' ', "") == "<>"),
             tells_code: false,
@@ -97,6 +95,20 @@ impl Signs {
             + u8::from(self.header_fails) * 3
             + u8::from(self.null_sender)
     }
+}
+
+/// Whether the message says that it is a report of a delivery, or a machine-readable part of one.
+pub(crate) fn is_delivery_status(fields: &Fields<'_>) -> bool {
+    fields.get("content-type").is_some_and(|value| {
+        let value = value.to_ascii_lowercase();
+        ["multipart/report", "message/"].iter().any(|media| value.starts_with(media))
+            && value.contains("delivery-status")
+    })
+}
+
+/// Whether the subject repeats that of the original behind a word for what happened, as Exchange does.
+fn repeats_subject(subject: &str) -> bool {
+    subject.contains([':', '：']) && REPEATING_SUBJECTS.iter().any(|words| subject.starts_with(words))
 }
 
 /// Whether the subject, or what follows the brackets before it, begins as answering machines do.

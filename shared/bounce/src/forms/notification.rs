@@ -91,7 +91,8 @@ pub(crate) fn read(text: &str, from_sns: bool) -> Option<Notification> {
         Some((first(&outer.message)?.0, rest))
     })?;
     let rest = rest.trim_start();
-    if !rest.is_empty() && !(from_sns && rest.starts_with("--")) {
+    let is_all = rest.is_empty() || from_sns && rest.starts_with("--");
+    if !is_all {
         return None;
     }
     let (kind, details, action) = match event.notification_type.as_str() {
