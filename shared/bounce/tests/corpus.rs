@@ -51,8 +51,9 @@ fn mails() -> io::Result<Vec<Mail>> {
             if is_mail {
                 let mut expected: Value = serde_json::from_slice(&fs::read(&twin)?)?;
                 // A provider's notice ends an investigation: none is heard where none is named.
-                let expected_fields = expected.as_object_mut().expect("an answer is an object");
-                expected_fields.entry("provider_notice").or_insert(Value::Null);
+                if let Some(fields) = expected.as_object_mut() {
+                    fields.entry("provider_notice").or_insert(Value::Null);
+                }
                 mails.push(Mail { bytes: fs::read(&path)?, path, expected });
             }
         }
