@@ -62,6 +62,12 @@ Final-Recipient: rfc822; kana@shop.example
 Action: failed
 Status: 5.4.5
 
+--g
+Content-Type: message/rfc822
+
+From: sato@sakura.example
+Subject: Hello
+
 --g--
 "
     )
