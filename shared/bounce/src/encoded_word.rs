@@ -81,7 +81,7 @@ fn opening(value: &str, start: usize) -> Option<(&str, u8, usize)> {
 fn decoded(encoding: u8, text: &str) -> Option<Vec<u8>> {
     match encoding {
         b'b' | b'B' => mail_parser::decoders::base64::base64_decode(text.as_bytes()),
-        b'q' | b'Q' => Some(text::with_hex_decoded(&text.replace('_', " "), b'=')),
+        b'q' | b'Q' => Some(text::with_hex_decoded(text.replace('_', " ").as_bytes(), b'=')),
         _ => None,
     }
 }

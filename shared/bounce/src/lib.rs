@@ -19,6 +19,7 @@ mod search;
 mod status;
 mod step;
 mod text;
+mod transfer;
 
 use daimon_domain::bounce::Report;
 

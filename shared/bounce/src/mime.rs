@@ -12,6 +12,7 @@ use crate::{
     fields::Fields,
     parameter::parameter,
     text::{self, first_line},
+    transfer,
 };
 
 const MAX_DEPTH: usize = 20;
@@ -46,12 +47,11 @@ impl<'a> Part<'a> {
         let decoded = match self.encoding.trim() {
             // Four letters for three bytes, and line ends.
             base64 if base64.eq_ignore_ascii_case("base64") => {
-                mail_parser::decoders::base64::base64_decode(&text::with_lf(self.body, limit.saturating_mul(2)))
+                transfer::base64(&text::with_lf(self.body, limit.saturating_mul(2)))
             }
             // At most three letters for one byte, and line ends that are none.
             quoted if quoted.eq_ignore_ascii_case("quoted-printable") => {
-                let encoded = text::with_lf(self.body, limit.saturating_mul(4));
-                mail_parser::decoders::quoted_printable::quoted_printable_decode(&encoded)
+                Some(transfer::quoted_printable(&text::with_lf(self.body, limit.saturating_mul(4))))
             }
             _ => None,
         };

@@ -49,7 +49,7 @@ fn joined(pieces: &[Piece<'_>]) -> Option<String> {
             }
         }
         if piece.is_extended {
-            bytes.extend(text::with_hex_decoded(text, b'%'));
+            bytes.extend(text::with_hex_decoded(text.as_bytes(), b'%'));
         } else {
             bytes.extend_from_slice(text.as_bytes());
         }

@@ -57,9 +57,9 @@ fn japanese(bytes: &[u8]) -> Option<&'static encoding_rs::Encoding> {
 }
 
 /// The bytes of a text in which two hexadecimal digits behind `sign` stand for one.
-pub(crate) fn with_hex_decoded(text: &str, sign: u8) -> Vec<u8> {
+pub(crate) fn with_hex_decoded(text: &[u8], sign: u8) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
+    let mut rest = text;
     while let Some((first, after)) = rest.split_first() {
         let hex = after.get(..2).filter(|hex| *first == sign && hex.iter().all(u8::is_ascii_hexdigit));
         let byte = hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
