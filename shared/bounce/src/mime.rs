@@ -55,7 +55,12 @@ impl<'a> Part<'a> {
             }
             _ => None,
         };
-        decoded.map_or(Cow::Borrowed(self.body), Cow::Owned)
+        let Some(decoded) = decoded else { return Cow::Borrowed(self.body) };
+        let mended = match text::with_one_line_end(&decoded) {
+            Cow::Owned(mended) => Some(mended),
+            Cow::Borrowed(_) => None,
+        };
+        Cow::Owned(mended.unwrap_or(decoded))
     }
 
     /// The body as text for people, at most `limit` bytes of it: decoded, in Unicode, with LF line ends, without HTML.

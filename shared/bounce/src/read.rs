@@ -120,7 +120,7 @@ impl<'a> Pieces<'a> {
 
 /// Reads a message with any line ends.
 pub(crate) fn read(message: &[u8]) -> Report {
-    read_wrapped(message, true)
+    read_wrapped(&text::with_one_line_end(message), true)
 }
 
 /// Reads a message; one that only wraps a report, as gateways and help desks send them on, is read as that report.

@@ -11,6 +11,32 @@ pub(crate) fn first_line(bytes: &[u8]) -> (&[u8], usize) {
     (bytes.get(..end).unwrap_or_default(), end + 1 + usize::from(is_pair))
 }
 
+/// The bytes with no CR alone in them, unless it is what ends the first line: then it ends all.
+///
+/// Other readers, and DKIM, take it for a letter like others. Whoever can put one into a report would write fields of
+/// his own.
+pub(crate) fn with_one_line_end(bytes: &[u8]) -> Cow<'_, [u8]> {
+    // Programs that write CRLF for each LF make CR CR LF of what has CRLF already.
+    let cr_run = |bytes: &[u8]| bytes.iter().take_while(|byte| **byte == b'\r').count();
+    let first_end = memchr::memchr2(b'\n', b'\r', bytes).and_then(|at| bytes.get(at..)).unwrap_or_default();
+    let is_cr = first_end.get(cr_run(first_end)).copied() != Some(b'\n');
+    let is_alone = |at: usize| bytes.get(at + 1).copied() != Some(b'\n');
+    let Some(first) = memchr::memchr_iter(b'\r', bytes).find(|at| !is_cr && is_alone(*at)) else {
+        return Cow::Borrowed(bytes);
+    };
+    let mut out = Vec::with_capacity(bytes.len());
+    let (before, mut rest) = bytes.split_at(first);
+    out.extend_from_slice(before);
+    while let Some(at) = memchr::memchr(b'\r', rest) {
+        let (before, behind) = rest.split_at(at);
+        out.extend_from_slice(before);
+        rest = behind.get(cr_run(behind)..).unwrap_or_default();
+        out.push(if rest.first() == Some(&b'\n') { b'\r' } else { b' ' });
+    }
+    out.extend_from_slice(rest);
+    Cow::Owned(out)
+}
+
 /// The first `limit` bytes of what it would be if LF alone ended lines.
 pub(crate) fn with_lf(bytes: &[u8], limit: usize) -> Cow<'_, [u8]> {
     let start = bytes.get(..bytes.len().min(limit)).unwrap_or_default();
@@ -382,6 +408,21 @@ mod tests {
     fn entities_become_the_letters_they_stand_for() {
         let text = without_html("La bo&icirc;te est pleine &#233;t&eacute; &mdash; R&amp;D &unknown; &");
         assert_eq!(text, "La boîte est pleine été — R&D &unknown; &");
+    }
+
+    #[test]
+    fn a_cr_alone_ends_a_line_only_where_it_ends_the_first() {
+        for (bytes, expected) in [
+            ("a\nb\rc\r\rd\n", "a\nb c d\n"),
+            ("a\r\nb\rc\r\n\r", "a\r\nb c\r\n "),
+            ("a\r\r\nb\r\r\n\r\r\n", "a\r\nb\r\n\r\n"),
+            ("a\rb\r\rc\r", "a\rb\r\rc\r"),
+            ("a\rb\n", "a\rb\n"),
+            ("a\n\nb", "a\n\nb"),
+            ("", ""),
+        ] {
+            assert_eq!(with_one_line_end(bytes.as_bytes()).as_ref(), expected.as_bytes(), "{bytes:?}");
+        }
     }
 
     #[test]

@@ -82,3 +82,19 @@ fn of_very_many_parts_and_recipients_some_are_read() {
     let read = daimon_bounce::read(&long).recipients;
     assert!((5_000..20_000).contains(&read.len()), "{} of 30000", read.len());
 }
+
+#[test]
+fn a_cr_that_a_stranger_writes_begins_no_field() {
+    let mail = "Return-Path: <>\nFrom: MAILER-DAEMON@mx.example\nSubject: Undelivered\rX-Failed-Recipients: c@b.example\n\
+        Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n\
+        --b\nContent-Type: message/delivery-status\n\n\
+        Final-Recipient: rfc822; a@b.example\nAction: failed\nStatus: 5.1.1\n\
+        Diagnostic-Code: smtp; 550 5.1.1 no\r\rFinal-Recipient: rfc822; c@b.example\rAction: failed\rStatus: 5.1.1\n\
+        --b\nContent-Type: message/rfc822\n\nSubject: x\rMessage-ID: <forged@a.example>\nMessage-ID: <real@a.example>\n--b--\n";
+    for end in ["\n", "\r\n", "\r\r\n"] {
+        let report = daimon_bounce::read(mail.replace('\n', end).as_bytes());
+        let addresses: Vec<_> = report.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
+        assert_eq!(addresses, ["a@b.example"], "{end:?}");
+        assert_eq!(report.origin.message_id.as_deref(), Some("real@a.example"), "{end:?}");
+    }
+}
