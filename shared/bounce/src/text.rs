@@ -59,18 +59,47 @@ pub(crate) fn with_lf(bytes: &[u8], limit: usize) -> Cow<'_, [u8]> {
 
 /// Text in the charset it names, or in the one it seems to be in.
 pub(crate) fn decode_charset<'a>(bytes: &'a [u8], charset: Option<&str>) -> Cow<'a, str> {
-    let is_iso_2022 = memchr::memchr_iter(0x1b, bytes).any(|at| bytes.get(at + 1) == Some(&b'$'));
     let named = charset.and_then(|label| encoding_rs::Encoding::for_label_no_replacement(label.as_bytes()));
+    if shifts(bytes) {
+        return Cow::Owned(line_by_line(bytes, named));
+    }
+    encoding(bytes, named).decode_without_bom_handling(bytes).0
+}
+
+fn encoding(bytes: &[u8], named: Option<&'static encoding_rs::Encoding>) -> &'static encoding_rs::Encoding {
     // What ASCII or ISO-2022-JP is called and has eight bits is something else.
     let says_seven_bits = [encoding_rs::ISO_2022_JP, encoding_rs::WINDOWS_1252];
-    let named = named.filter(|encoding| is_iso_2022 || !says_seven_bits.contains(encoding) || bytes.is_ascii());
-    let encoding = match named {
-        _ if is_iso_2022 => encoding_rs::ISO_2022_JP,
+    match named.filter(|encoding| !says_seven_bits.contains(encoding) || bytes.is_ascii()) {
         Some(encoding) => encoding,
         None if std::str::from_utf8(bytes).is_ok() => encoding_rs::UTF_8,
         None => japanese(bytes).unwrap_or(encoding_rs::WINDOWS_1252),
-    };
-    encoding.decode_without_bom_handling(bytes).0
+    }
+}
+
+/// Whether it goes over to double-byte letters, as ISO-2022-JP does, whatever it is called.
+fn shifts(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(0x1b, bytes).any(|at| bytes.get(at + 1) == Some(&b'$'))
+}
+
+/// Each line begins and ends in ASCII (RFC 1468), so three bytes that a stranger writes spoil no other line.
+fn line_by_line(bytes: &[u8], named: Option<&'static encoding_rs::Encoding>) -> String {
+    let lines = || bytes.split_inclusive(|byte| *byte == b'\n');
+    let others: Vec<u8> = lines().filter(|line| !shifts(line)).flatten().copied().collect();
+    let of_others = encoding(&others, named);
+    let mut out = String::with_capacity(bytes.len());
+    for line in lines() {
+        let (line, end) = line.strip_suffix(b"\n").map_or((line, ""), |line| (line, "\n"));
+        let in_japanese = shifts(line).then(|| encoding_rs::ISO_2022_JP.decode_without_bom_handling(line).0);
+        // A line that never shifts back and is not right is no Japanese: all of an HTML text may be one line.
+        let is_wrong = |text: &str| text.strip_suffix('\u{fffd}').unwrap_or(text).contains('\u{fffd}');
+        let is_utf_8 = !line.is_ascii() && std::str::from_utf8(line).is_ok();
+        let shifts_back = || memchr::memmem::rfind(line, b"\x1b(") > memchr::memmem::rfind(line, b"\x1b$");
+        let in_japanese = in_japanese.filter(|text| !is_utf_8 && (shifts_back() || !is_wrong(text)));
+        let text = in_japanese.unwrap_or_else(|| of_others.decode_without_bom_handling(line).0);
+        out.push_str(&text);
+        out.push_str(end);
+    }
+    out
 }
 
 /// The Japanese charset that the bytes are without fault, if they hold kana.
@@ -379,6 +408,16 @@ mod tests {
             assert_eq!(decode_charset(&bytes, charset), "宛先が見つかりません", "{} {charset:?}", encoding.name());
         }
         assert_eq!(decode_charset(b"gr\xfc\xdfe", Some("iso-8859-1")), "grüße");
+    }
+
+    #[test]
+    fn three_bytes_that_a_stranger_writes_spoil_no_other_line() {
+        let spoiled = decode_charset(b"<a@b.example>: 550 \x1b$B bye\n<c@d.example>: no", None);
+        assert_eq!(spoiled, "<a@b.example>: 550 \u{1b}$B bye\n<c@d.example>: no");
+        let utf_8 = "宛先 \u{1b}$B$\"\u{1b}(B <c@d.example>\n宛先 \u{1b}$B\n宛先";
+        assert_eq!(decode_charset(utf_8.as_bytes(), Some("utf-8")), utf_8);
+        // Cut off within a letter.
+        assert_eq!(decode_charset(b"\x1b$B$\"$\nok", None), "あ\u{fffd}\nok");
     }
 
     #[test]
