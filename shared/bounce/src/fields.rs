@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::{encoded_word, text::first_line};
+use crate::{address, encoded_word, text::first_line};
 
 /// More header than this is not read.
 pub(crate) const MAX_BYTES: usize = 256 << 10;
@@ -102,6 +102,14 @@ impl<'a> Fields<'a> {
     /// The field with its encoded words decoded (RFC 2047).
     pub(crate) fn decoded(&self, name: &str) -> Option<Cow<'a, str>> {
         self.get(name).map(encoded_word::decode)
+    }
+
+    /// The address in the one field of that name. Others may look at another field or another address, where there are
+    /// several: so there is none then.
+    pub(crate) fn mailbox(&self, name: &str) -> Option<String> {
+        let mut all = self.all(name);
+        let value = all.next()?;
+        if all.next().is_some() { None } else { address::only(&value) }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -9,6 +9,7 @@ use daimon_domain::{
 };
 
 use crate::{
+    address::spec,
     forms::Found,
     lexicon::{self, search},
     rules::{self, Failure},
@@ -242,7 +243,7 @@ fn without_gateway(address: String) -> String {
             None => return address,
         }
     }
-    text::first_address(&plain).unwrap_or(address)
+    spec(&plain).unwrap_or(address)
 }
 
 /// Cisco calls every refusal of an address an "unknown address error", and quotes what was said behind it.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod address;
 mod encoded_word;
 mod fields;
 mod forms;

@@ -7,7 +7,7 @@ use daimon_domain::{
     origin::Origin,
 };
 
-use crate::{encoded_word, fields::Fields, received, text};
+use crate::{address, encoded_word, fields::Fields, received, text};
 
 /// More hops than this make a loop, not a trace.
 const MAX_HOPS: usize = 100;
@@ -15,6 +15,8 @@ const MAX_HOPS: usize = 100;
 const MAX_CHECKS: usize = 20;
 /// A message has one To and one Cc (RFC 5322, 3.6).
 const MAX_LISTS: usize = 4;
+/// A report is for one, or for a few.
+const MAX_RECIPIENTS: usize = 100;
 
 /// What the original's header tells.
 pub(crate) fn read(fields: &Fields<'_>) -> Origin {
@@ -22,11 +24,11 @@ pub(crate) fn read(fields: &Fields<'_>) -> Origin {
         returned: !fields.is_empty(),
         message_id: fields.get("message-id").as_deref().and_then(id),
         date: fields.get("date").as_deref().and_then(text::date),
-        from: fields.decoded("from").as_deref().and_then(text::first_address),
+        from: fields.get("from").as_deref().and_then(address::first),
         envelope_from: ["return-path", "x-envelope-from", "x-original-return-path", "x-sender"]
             .iter()
-            .find_map(|name| fields.get(name).as_deref().and_then(text::first_address))
-            .or_else(|| fields.get("x-envelope-sender").as_deref().and_then(text::first_address)),
+            .find_map(|name| fields.get(name).as_deref().and_then(address::first))
+            .or_else(|| fields.get("x-envelope-sender").as_deref().and_then(address::first)),
         subject: fields.decoded("subject").filter(|subject| !subject.is_empty()).map(Cow::into_owned),
         received: fields.all("received").take(MAX_HOPS).map(|line| received::read(&line)).collect(),
         script: fields
@@ -72,11 +74,11 @@ pub(crate) fn envelope(fields: &Fields<'_>) -> Envelope {
     let checks = fields.all_below("authentication-results", "received").take(MAX_CHECKS);
     Envelope {
         message_id: fields.get("message-id").as_deref().and_then(id),
-        from: fields.decoded("from").as_deref().and_then(text::first_address),
+        from: fields.mailbox("from"),
         null_return_path: fields.get("return-path").is_some_and(|value| value.replace(' ', "") == "<>"),
         references,
         in_reply_to,
-        to: to.flat_map(|list| text::addresses(&list)).collect(),
+        to: to.flat_map(|list| address::all(&list)).take(MAX_RECIPIENTS).collect(),
         checks: checks.map(|(below, results)| Check { below, results: results.into_owned() }).collect(),
         exchange_authenticated_as: fields
             .all("x-ms-exchange-organization-authas")
@@ -111,6 +113,16 @@ fn id(value: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_wrote_it_is_who_others_say_wrote_it() {
+        let from = |header: &str| envelope(&Fields::read(header.as_bytes()).0).from;
+        assert_eq!(from("From: Aya (<noreply@c.example>) <a@c.example>\n").as_deref(), Some("a@c.example"));
+        let encoded = "From: <a@c.example> =?utf-8?q?=3Cnoreply=40c.example=3E?=\n";
+        assert_eq!(from(encoded).as_deref(), Some("a@c.example"));
+        assert_eq!(from("From: a@c.example, noreply@c.example\n"), None);
+        assert_eq!(from("From: a@c.example\nFrom: noreply@c.example\n"), None);
+    }
 
     #[test]
     fn the_own_header_tells_what_it_answers_for_whom_it_is_and_where_each_check_stands() {

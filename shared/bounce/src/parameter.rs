@@ -93,7 +93,7 @@ impl<'a> Iterator for Split<'a> {
 }
 
 /// Where the quotation ends whose text starts there.
-fn closing_quote(text: &str, from: usize) -> Option<usize> {
+pub(crate) fn closing_quote(text: &str, from: usize) -> Option<usize> {
     let mut at = from;
     loop {
         let found = at + memchr::memchr2(b'"', b'\\', text.as_bytes().get(at..)?)?;

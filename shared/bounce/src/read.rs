@@ -10,6 +10,7 @@ use daimon_domain::{
 };
 
 use crate::{
+    address,
     fields::{self, Fields},
     forms::{self, Found, Letter, notification, written},
     judge::{Beside, Judge},
@@ -32,6 +33,8 @@ const MAX_LETTER_BYTES: usize = 256 << 10;
 const MAX_TEXT_BYTES: usize = 4 * MAX_LETTER_BYTES;
 /// Enough for the groups of ten thousand recipients.
 const MAX_STATUS_BYTES: usize = 8 << 20;
+/// Nobody sends a report to more.
+const MAX_READERS: usize = 64;
 
 /// The parts that matter, found by walking the tree once.
 #[derive(Debug, Default)]
@@ -154,16 +157,17 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     };
     let mut original = Fields::read(returned).0;
 
-    let mut own: Vec<String> = fields.get("to").as_deref().map(text::addresses).unwrap_or_default();
+    let mut own: Vec<String> = fields.get("to").as_deref().map(address::all).unwrap_or_default();
+    own.truncate(MAX_READERS);
     // A list takes its bounces elsewhere than its mails.
     if let Some((local, domain)) = own.first().and_then(|own| own.split_once('@')) {
         let list = ["-bounces", "-admin", "-owner", "-errors"].iter().find_map(|end| local.strip_suffix(end));
         own.extend(list.map(|list| format!("{list}@{domain}")));
     }
     for name in ["from", "sender", "return-path"] {
-        own.extend(original.get(name).as_deref().and_then(text::first_address));
+        own.extend(original.get(name).as_deref().and_then(address::first));
     }
-    let from = fields.get("from").as_deref().and_then(text::first_address).filter(|_| signs.from_system);
+    let from = fields.mailbox("from").filter(|_| signs.from_system);
     let host = from.as_deref().and_then(|from| from.rsplit_once('@')).map(|(_, host)| host);
     let in_letter = if may_tell(&signs, &status) {
         let fails = signs.subject_fails || signs.from_daemon && lexicon::says(&words, List::FailingWords);
@@ -249,7 +253,7 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     let of_feedback = |name: &str| feedback.as_ref().and_then(|fields| fields.get(name));
     traces.envelope_from = status
         .envelope_from
-        .or_else(|| of_feedback("original-mail-from").as_deref().and_then(text::first_address))
+        .or_else(|| of_feedback("original-mail-from").as_deref().and_then(address::first))
         .or(traces.envelope_from);
     Report {
         kind,
@@ -393,7 +397,7 @@ fn complains(fields: &Fields<'_>, content_type: &str) -> bool {
     is_feedback
         || fields.has("x-hmxmroriginalrecipient")
         || fields.get("subject").is_some_and(|subject| subject.starts_with("complaint about message from"))
-            && fields.get("from").as_deref().and_then(text::first_address).as_deref() == Some("staff@hotmail.com")
+            && fields.mailbox("from").as_deref() == Some("staff@hotmail.com")
 }
 
 /// Whether the letter wants something of its reader, besides what a refusing host said.
@@ -464,8 +468,7 @@ fn named(letter: Vec<Found>, fields: &Fields<'_>) -> Vec<Found> {
 /// To whom the original was addressed.
 fn written_to(original: &Fields<'_>) -> Vec<Found> {
     let names = ["delivered-to", "x-original-to", "to", "apparently-to", "cc"];
-    let to = names
-        .iter()
-        .find_map(|name| original.get(name).as_deref().map(text::addresses).filter(|found| !found.is_empty()));
+    let to =
+        names.iter().find_map(|name| original.get(name).as_deref().map(address::all).filter(|found| !found.is_empty()));
     to.unwrap_or_default().into_iter().map(|address| Found { address, ..Found::default() }).collect()
 }

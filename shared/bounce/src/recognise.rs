@@ -6,11 +6,11 @@
 use daimon_domain::bounce::Kind;
 
 use crate::{
+    address,
     fields::Fields,
     lexicon::{says, search},
     phrases::{AUTOMATIC_SUBJECTS, List, REPEATING_SUBJECTS, SYSTEM_LOCALS, TRANSCRIPT_SUBJECTS},
     search::Hits,
-    text,
 };
 
 /// How the subject of an answer, or of a mail sent on, begins.
@@ -125,14 +125,14 @@ pub(crate) fn is_transcript(subject: &str, letter: &str) -> bool {
 }
 
 fn is_from_daemon(fields: &Fields<'_>) -> bool {
-    let from = fields.decoded("from").as_deref().and_then(text::first_address);
+    let from = fields.get("from").as_deref().and_then(address::first);
     from.is_some_and(|from| from.starts_with("mailer-daemon@"))
 }
 
 /// Whether the sender is a mail system.
 pub(crate) fn is_from_system(fields: &Fields<'_>) -> bool {
     let from = fields.decoded("from").unwrap_or_default().to_lowercase();
-    let sender = text::first_address(&from);
+    let sender = fields.get("from").as_deref().and_then(address::first);
     let local = sender.as_deref().unwrap_or(&from).split('@').next().unwrap_or_default();
     from.replace(['<', '>', ' '], "").is_empty() && fields.has("from")
         || SYSTEM_LOCALS.contains(&local)
@@ -145,8 +145,7 @@ pub(crate) fn is_from_system(fields: &Fields<'_>) -> bool {
 
 /// Whether Amazon's notification service sent it.
 pub(crate) fn is_from_sns(fields: &Fields<'_>) -> bool {
-    fields.has("x-amz-sns-message-id")
-        || fields.get("from").as_deref().and_then(text::first_address).as_deref() == Some("no-reply@sns.amazonaws.com")
+    fields.has("x-amz-sns-message-id") || fields.mailbox("from").as_deref() == Some("no-reply@sns.amazonaws.com")
 }
 
 /// Whether the letter asks its reader to prove to be human.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use daimon_domain::{bounce::Action, status::EnhancedStatus};
 
-use crate::{encoded_word, fields::Fields, forms::Found, text};
+use crate::{address, encoded_word, fields::Fields, forms::Found, text};
 
 /// What the delivery-status parts of one message say.
 #[derive(Debug, Default)]
@@ -67,7 +67,7 @@ impl Status {
             fields
                 .first_of(&["x-postfix-sender", "x-envelope-from", "x-original-sender", "original-sender"])
                 .as_deref()
-                .and_then(text::first_address)
+                .and_then(mailbox)
         });
     }
 
@@ -149,12 +149,12 @@ fn comment(fields: &Fields<'_>) -> String {
 
 /// The address in `rfc822; a@example.org` or, where only ASCII may stand, `utf-8; \x{4F50}@example.org` (RFC 6533, 3).
 fn mailbox(value: &str) -> Option<String> {
-    let address = after_type(value);
-    let is_utf8 = text::starts_with(value.trim_start(), "utf-8") && address.contains("\\x{");
+    let typed = after_type(value);
+    let is_utf8 = text::starts_with(value.trim_start(), "utf-8") && typed.contains("\\x{");
     if !is_utf8 {
-        return text::first_address(address);
+        return address::only(typed);
     }
-    let mut pieces = address.split("\\x{");
+    let mut pieces = typed.split("\\x{");
     let mut plain = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
         let code = piece.split_once('}').and_then(|(hex, rest)| Some((u32::from_str_radix(hex, 16).ok()?, rest)));
@@ -165,13 +165,13 @@ fn mailbox(value: &str) -> Option<String> {
             plain.extend(["\\x{", piece]);
         }
     }
-    text::first_address(&plain)
+    address::only(&plain)
 }
 
 /// What follows `rfc822;`, `dns;`, `smtp;`.
 fn after_type(value: &str) -> &str {
     match value.split_once(';') {
-        Some((kind, rest)) if !kind.trim().contains([' ', '@']) => rest.trim(),
+        Some((kind, rest)) if !kind.trim().contains([' ', '@', '"']) => rest.trim(),
         _ => value.trim(),
     }
 }
@@ -186,11 +186,32 @@ mod tests {
             ("utf-8; \\x{4F50}\\x{85E4}@b.example", "佐藤@b.example"),
             ("UTF-8;a\\x{2B}b@b.example", "a+b@b.example"),
             ("utf-8; 佐藤@b.example", "佐藤@b.example"),
+            ("utf-8; 佐藤taro@b.example", "佐藤taro@b.example"),
+            ("utf-8; \\x{4F50}taro@b.example", "佐taro@b.example"),
             ("rfc822; <Sato@b.example>", "sato@b.example"),
         ] {
             assert_eq!(mailbox(value).as_deref(), Some(expected), "{value}");
         }
         assert_eq!(mailbox("utf-8; \\x{110000}"), None);
+    }
+
+    #[test]
+    fn what_looks_like_an_address_within_another_is_not_the_recipient() {
+        for (value, expected) in [
+            ("rfc822; x=ceo@b.example", "x=ceo@b.example"),
+            ("rfc822; -bob@b.example", "-bob@b.example"),
+            ("rfc822; .bob@b.example", ".bob@b.example"),
+            ("rfc822; `bob@b.example", "`bob@b.example"),
+            ("rfc822; a/b=c@d.example", "a/b=c@d.example"),
+            ("rfc822; \"<ceo@b.example>\"@c.example", "\"<ceo@b.example>\"@c.example"),
+            ("rfc822; \"a;b@b.example\"@c.example", "\"a;b@b.example\"@c.example"),
+            ("\"a;b@b.example\"@c.example", "\"a;b@b.example\"@c.example"),
+            ("RFC822;bob@b.example (was <c@d.example>)", "bob@b.example"),
+            ("rfc822; (c@d.example) bob@b.example", "bob@b.example"),
+        ] {
+            assert_eq!(mailbox(value).as_deref(), Some(expected), "{value}");
+        }
+        assert_eq!(mailbox("rfc822; x ceo@b.example"), None);
     }
 
     #[test]

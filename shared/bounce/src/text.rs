@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 
+use crate::address;
+
 /// The first line without its end, be that LF, CRLF or CR, and the length with it.
 pub(crate) fn first_line(bytes: &[u8]) -> (&[u8], usize) {
     let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) else { return (bytes, bytes.len()) };
@@ -240,7 +242,14 @@ fn every_address(line: &str) -> impl Iterator<Item = String> {
     ats.filter_map(move |at| {
         let before = line.get(from..at).unwrap_or_default();
         let after = line.get(at + 1..).unwrap_or_default();
+        if is_in_quotes(line.as_bytes(), from, at) {
+            return None;
+        }
+        let inside = in_angle(line, from, at);
         from = at + 1;
+        if let Some(inside) = inside {
+            return address::spec(inside);
+        }
         let local = local_part(before);
         let domain = domain(after).trim_end_matches(['.', '-', '_']);
         // What stands in a link is its page's, not somebody's.
@@ -250,6 +259,28 @@ fn every_address(line: &str) -> impl Iterator<Item = String> {
         let is_host = domain == "localhost" || domain.contains(['.', ':']) && !domain.starts_with('.');
         is_host.then(|| lower(&[local, "@", domain].concat()))
     })
+}
+
+/// Whether the `@` stands in the quotes of a local part: `"a@b.example"@c.example` is an address at c.example.
+fn is_in_quotes(line: &[u8], from: usize, at: usize) -> bool {
+    let (before, after) = around(line, from, at);
+    let closing = memchr::memchr(b'"', after).filter(|end| after.get(end + 1) == Some(&b'@'));
+    closing.is_some() && memchr::memchr(b'"', before).is_some()
+}
+
+/// What stands in angle brackets, without a space, around the `@`.
+fn in_angle(line: &str, from: usize, at: usize) -> Option<&str> {
+    let (before, after) = around(line.as_bytes(), from, at);
+    let open = at - before.len() + memchr::memrchr(b'<', before)?;
+    let close = at + memchr::memchr(b'>', after)?;
+    let inside = line.get(open + 1..close)?;
+    (!inside.bytes().any(|byte| matches!(byte, b' ' | b'\t' | b'<' | b'>' | b'"'))).then_some(inside)
+}
+
+/// What stands before the `@`, and what from there on, as much as an address may have.
+fn around(line: &[u8], from: usize, at: usize) -> (&[u8], &[u8]) {
+    let (start, end) = (from.max(at.saturating_sub(MAX_ADDRESS_BYTES)), line.len().min(at + MAX_ADDRESS_BYTES));
+    (line.get(start..at).unwrap_or_default(), line.get(at..end).unwrap_or_default())
 }
 
 /// The host name that the text starts with, or the address of one (RFC 5321, 4.1.3).
@@ -309,12 +340,6 @@ fn local_part(before: &str) -> &str {
     let local = local.trim_start_matches(['\'', '`', '.', '-', '=']);
     // "rfc822;a@b", "mailto:a@b", "TO=a@b"
     local.rsplit_once('=').filter(|(name, _)| name.len() <= 4).map_or(local, |(_, value)| value)
-}
-
-/// The one address in a header field or an angle bracket.
-pub(crate) fn first_address(value: &str) -> Option<String> {
-    let inside = value.rfind('<').and_then(|open| value.get(open + 1..)).and_then(|rest| rest.split('>').next());
-    inside.and_then(|inside| every_address(inside).next()).or_else(|| every_address(value).next())
 }
 
 /// In lower case.
@@ -389,6 +414,11 @@ mod tests {
             ["carl@example.com", "dora@example.net"]
         );
         assert_eq!(addresses("an @ sign, a@b, @example.org"), Vec::<String>::new());
+        assert_eq!(
+            addresses("<x=a@b.example> <\"c@d.example\"@e.example> <佐taro@f.example> <g@h.example~i>"),
+            ["x=a@b.example", "\"c@d.example\"@e.example", "佐taro@f.example"]
+        );
+        assert_eq!(addresses("\"a@b.example\" and \"c@d.example\""), ["a@b.example", "c@d.example"]);
         assert_eq!(
             addresses("<a@[192.0.2.1]>, b@[IPv6:2001:db8::1]: c@[x]"),
             ["a@[192.0.2.1]", "b@[ipv6:2001:db8::1]"]

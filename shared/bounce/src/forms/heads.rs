@@ -4,7 +4,7 @@
 //! `user@host on DATE` in the language of its system, or the address alone.
 
 use super::{Found, MAX_RECIPIENTS};
-use crate::text;
+use crate::{address, text};
 
 /// Lines of reason that belong to one address.
 const MAX_LINES: usize = 40;
@@ -218,8 +218,18 @@ pub(super) fn head(line: &str) -> Option<(String, &str)> {
         })
         .map_or(rest.len(), |end| at + end);
     let token = rest.get(..end)?;
-    let address = text::addresses(token).into_iter().next()?;
-    let after = rest.get(end..)?.trim_start_matches(['>', '\'', ')', ']', '"']);
+    let behind = rest.get(end..)?;
+    let bare = token.trim_start_matches(['<', '(', '[']);
+    let bare = bare.strip_prefix('\'').filter(|_| behind.starts_with('\'')).unwrap_or(bare);
+    // Where it is set apart, or ends with the word, nothing of it is prose: `x=a@b.example` is somebody else.
+    let exact = || address::spec(bare);
+    let guessed = || text::addresses(token).into_iter().next();
+    let address = match token.starts_with('<') {
+        true if behind.starts_with('>') => exact(),
+        _ if token.is_ascii() => exact().or_else(guessed),
+        _ => guessed(),
+    }?;
+    let after = behind.trim_start_matches(['>', '\'', ')', ']', '"']);
     let after = after.trim_start_matches("<mailto:").trim_start();
     let starts_reason = after.is_empty()
         || after.starts_with([':', ',', ';', '(', '-', '.', '<'])
@@ -253,6 +263,22 @@ mod tests {
     fn addresses_above_one_reason_share_it() {
         let found = read(&["  a@example.org", "  b@example.org", "    no such user"]);
         assert_eq!(found[0].text, found[1].text);
+    }
+
+    #[test]
+    fn what_looks_like_an_address_within_another_is_not_meant() {
+        for (line, expected) in [
+            ("<x=ceo@b.example>: 550 no such user", Some("x=ceo@b.example")),
+            ("<佐taro@b.example>:", Some("佐taro@b.example")),
+            ("  -bob@b.example", Some("bob@b.example")),
+            ("  x=ceo@b.example", Some("x=ceo@b.example")),
+            ("'a@b.example' on 3 May", Some("a@b.example")),
+            ("<\"ceo@b.example\"@c.example>:", None),
+            ("<ceo@b.example@c.example>:", None),
+            ("您发给wang@b.example的邮件", Some("wang@b.example")),
+        ] {
+            assert_eq!(head(line).map(|(address, _)| address).as_deref(), expected, "{line}");
+        }
     }
 
     #[test]

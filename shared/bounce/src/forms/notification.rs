@@ -4,7 +4,7 @@ use daimon_domain::bounce::{Action, Kind};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::Found;
-use crate::{report::Status, text};
+use crate::{address, report::Status};
 
 /// What such a notification says.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ pub(crate) fn read(text: &str, from_sns: bool) -> Option<Notification> {
             .next()
             .map(|host| host.trim().to_lowercase())
             .filter(|host| !host.is_empty()),
-        envelope_from: text::first_address(&event.mail.source),
+        envelope_from: address::first(&event.mail.source),
         recipients: recipients(&details, action),
         ..Status::default()
     };
@@ -141,7 +141,7 @@ fn recipients(details: &Details, action: Action) -> Vec<Found> {
         .collect::<Vec<_>>()
         .join("; ");
     let named = details.bounced_recipients.iter().chain(&details.delayed_recipients).map(|person| Found {
-        address: text::first_address(&person.email_address).unwrap_or_default(),
+        address: address::first(&person.email_address).unwrap_or_default(),
         status: person.status.parse().ok(),
         action: person.action.to_lowercase().parse().ok().or(Some(action)),
         text: person.diagnostic_code.trim_start_matches("smtp;").trim().to_owned(),
@@ -149,7 +149,7 @@ fn recipients(details: &Details, action: Action) -> Vec<Found> {
         ..Found::default()
     });
     let delivered = details.recipients.iter().map(|address| Found {
-        address: text::first_address(address).unwrap_or_default(),
+        address: address::first(address).unwrap_or_default(),
         action: Some(action),
         text: details.smtp_response.clone(),
         ..Found::default()
