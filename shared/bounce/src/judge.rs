@@ -278,6 +278,28 @@ fn permanence(action: Action, status: Option<EnhancedStatus>, reply: Option<u16>
     if is_temporary { Permanence::Temporary } else { Permanence::Permanent }
 }
 
+/// Whether what is said of a recipient gives a cause for which mail is not delivered.
+pub(crate) fn tells_cause(said: &str) -> bool {
+    let folded = text::fold(said);
+    let words = &search(&folded);
+    let (status, action) = (status::find_status(&folded), Action::Failed);
+    let failure = Failure { words, status, reply: None, senders: [None, None], step: None, action, is_letter: false };
+    status.is_some()
+        || rules::by_words(&failure).is_some_and(|rule| {
+            matches!(
+                rule.reason,
+                Reason::UserUnknown
+                    | Reason::MailboxFull
+                    | Reason::MailboxDisabled
+                    | Reason::HostUnknown
+                    | Reason::RecipientRefused
+                    | Reason::RateLimited
+                    | Reason::SenderRejected
+                    | Reason::IpBlocked
+            )
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

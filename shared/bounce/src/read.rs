@@ -5,7 +5,6 @@ use std::{borrow::Cow, collections::HashMap};
 use daimon_domain::{
     bounce::{Action, Kind, Recipient, Report},
     origin::Origin,
-    reason::Reason,
     status::Class,
 };
 
@@ -13,7 +12,7 @@ use crate::{
     address,
     fields::{self, Fields},
     forms::{self, Found, Letter, notification, written},
-    judge::{Beside, Judge},
+    judge::{Beside, Judge, tells_cause},
     lexicon,
     mime::Part,
     notice, origin,
@@ -22,7 +21,6 @@ use crate::{
     recognise,
     recognise::{Named, Signs},
     report::{self, Status},
-    rules::{self, Failure},
     search::Hits,
     status, text,
 };
@@ -33,6 +31,8 @@ const MAX_LETTER_BYTES: usize = 256 << 10;
 const MAX_TEXT_BYTES: usize = 4 * MAX_LETTER_BYTES;
 /// Enough for the groups of ten thousand recipients.
 const MAX_STATUS_BYTES: usize = 8 << 20;
+/// More than a header has room for.
+const MAX_FAILED: usize = 10_000;
 /// Nobody sends a report to more.
 const MAX_READERS: usize = 64;
 
@@ -238,7 +238,7 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
         let explains = ["returned mail:", "delivery failure:"].iter().any(|start| lower_subject.starts_with(start));
         let judge = Judge::new(&folded, &words, status.reporting_mta.as_deref(), default_action, is_about_one)
             .with_subject(Some(&subject_words).filter(|_| explains));
-        recipients = judge_all(found, in_letter, &fields, &original, judge);
+        recipients = judge_all(found, in_letter, &letter, &fields, &original, judge);
     }
 
     let mut traces = if matches!(kind, Kind::NotBounce | Kind::AutoReply | Kind::Challenge) && pieces.original.is_none()
@@ -287,28 +287,6 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
         envelope: origin::envelope(&fields),
         notes,
     }
-}
-
-/// Whether what is said of a recipient gives a cause for which mail is not delivered.
-fn tells_cause(said: &str) -> bool {
-    let folded = text::fold(said);
-    let words = &lexicon::search(&folded);
-    let (status, action) = (status::find_status(&folded), Action::Failed);
-    let failure = Failure { words, status, reply: None, senders: [None, None], step: None, action, is_letter: false };
-    status.is_some()
-        || rules::by_words(&failure).is_some_and(|rule| {
-            matches!(
-                rule.reason,
-                Reason::UserUnknown
-                    | Reason::MailboxFull
-                    | Reason::MailboxDisabled
-                    | Reason::HostUnknown
-                    | Reason::RecipientRefused
-                    | Reason::RateLimited
-                    | Reason::SenderRejected
-                    | Reason::IpBlocked
-            )
-        })
 }
 
 /// Whether a returned mail is a report itself.
@@ -410,18 +388,20 @@ fn lures_outside_replies(letter: &Letter<'_>) -> bool {
 /// Joins what the machine-readable part and the letter say of the same address, and judges each.
 fn judge_all(
     mut machine: Vec<Found>,
-    letter: Vec<Found>,
+    found: Vec<Found>,
+    letter: &Letter<'_>,
     fields: &Fields<'_>,
     original: &Fields<'_>,
     judge: Judge<'_>,
 ) -> Vec<Recipient> {
     // A Final-Recipient without a local part is no address; the letter may know better.
-    if let ([only], [named]) = (machine.as_mut_slice(), letter.as_slice())
+    if let ([only], [named]) = (machine.as_mut_slice(), found.as_slice())
         && (only.address.starts_with('@') || !only.address.contains('@'))
     {
         only.address.clone_from(&named.address);
     }
-    let (mut all, letter) = if machine.is_empty() { (named(letter, fields), Vec::new()) } else { (machine, letter) };
+    let (mut all, found) =
+        if machine.is_empty() { (named(found, letter, fields), Vec::new()) } else { (machine, found) };
     if all.is_empty() {
         all = written_to(original);
     }
@@ -429,9 +409,9 @@ fn judge_all(
         let subject = fields.decoded("subject").unwrap_or_default();
         all.extend(text::addresses(&subject).into_iter().map(|address| Found { address, ..Found::default() }));
     }
-    let names_one = letter.len() == 1;
+    let names_one = found.len() == 1;
     let beside: HashMap<String, Beside> =
-        letter.into_iter().map(|found| (found.address, Beside::new(found.text, found.step))).collect();
+        found.into_iter().map(|found| (found.address, Beside::new(found.text, found.step))).collect();
     let only = beside.values().next().filter(|_| names_one);
     let mut judge = judge.telling_apart(beside.values().any(Beside::has_reply));
     let mut at: HashMap<String, usize> = HashMap::new();
@@ -455,14 +435,31 @@ fn judge_all(
     judged
 }
 
-/// What the letter says of those that the header names as failed, or of all that it names itself.
-fn named(letter: Vec<Found>, fields: &Fields<'_>) -> Vec<Found> {
-    let failed = fields.get("x-failed-recipients").as_deref().map(text::addresses).unwrap_or_default();
+/// What the letter says of those that the header names as failed, and of others at the head of a paragraph; or of all that
+/// it names itself.
+fn named(found: Vec<Found>, letter: &Letter<'_>, fields: &Fields<'_>) -> Vec<Found> {
+    // Exim begins a new field after fifty.
+    let failed = fields.all("x-failed-recipients").flat_map(|field| address::all(&field)).take(MAX_FAILED);
+    let mut failed: Vec<Found> = failed.map(|address| Found { address, ..Found::default() }).collect();
     if failed.is_empty() {
-        return letter;
+        return found;
     }
-    let mut texts: HashMap<String, Found> = letter.into_iter().map(|found| (found.address.clone(), found)).collect();
-    failed.into_iter().map(|address| texts.remove(&address).unwrap_or(Found { address, ..Found::default() })).collect()
+    let at: HashMap<String, usize> =
+        failed.iter().enumerate().map(|(at, failed)| (failed.address.clone(), at)).rev().collect();
+    let mut others = Vec::new();
+    for found in found {
+        let known = at.get(&found.address).or_else(|| at.get(found.original.as_ref()?)).copied();
+        match known.and_then(|at| failed.get_mut(at)) {
+            Some(failed) => *failed = Found { address: std::mem::take(&mut failed.address), original: None, ..found },
+            None => others.push(found),
+        }
+    }
+    if !others.is_empty() {
+        let heads = forms::heads(letter);
+        failed.extend(others.into_iter().filter(|found| heads.contains(&found.address)));
+        failed.truncate(MAX_FAILED);
+    }
+    failed
 }
 
 /// To whom the original was addressed.

@@ -11,13 +11,15 @@ mod sentence;
 mod transcript;
 pub(crate) mod written;
 
-use std::sync::LazyLock;
+use std::{collections::HashSet, sync::LazyLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Anchored, Input, StartKind};
 use chrono::{DateTime, Utc};
 use daimon_domain::{bounce::Action, status::EnhancedStatus};
 
-use crate::{fields::field_name_length, lexicon::says, phrases::List, search::Hits, status, step::Step};
+use crate::{
+    fields::field_name_length, judge::tells_cause, lexicon::says, phrases::List, search::Hits, status, step::Step,
+};
 
 /// What was found of one recipient, before any rule has judged it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -232,6 +234,9 @@ fn has_header(text: &str, skip: usize) -> bool {
     false
 }
 
+/// A way to find the recipients in lines.
+type Habit = fn(&[&str]) -> Vec<Found>;
+
 /// Everything the letter says of its recipients; `words` was found in it, `own` are the addresses of the sender, `host` is where the report comes from,
 /// `named` is what its machine-readable part names; with `any`, whoever else is named failed.
 pub(crate) fn read(
@@ -244,12 +249,15 @@ pub(crate) fn read(
 ) -> Vec<Found> {
     let transcribes = says(words, List::Transcripts);
     let mut only_own = None;
-    let habits = [transcript::read, heads::read, sentence::read];
-    for habit in habits.iter().skip(usize::from(!transcribes)) {
+    let habits: [Habit; 3] = [transcript::read, heads::read, sentence::read];
+    for (habit, is_sentence) in habits.into_iter().zip([false, false, true]).skip(usize::from(!transcribes)) {
         let mut found = habit(&letter.lines);
         found.truncate(MAX_RECIPIENTS);
+        // They are mailboxes too, and may be full.
         found.retain(|recipient| {
-            !is_helper(&recipient.address) || named.iter().take(50).any(|named| named.address == recipient.address)
+            !is_helper(&recipient.address)
+                || !is_sentence && tells_cause(&recipient.text)
+                || named.iter().take(50).any(|named| named.address == recipient.address)
         });
         // The sender's own address is named in many reports, but it may also be the one that failed.
         if found.iter().any(|recipient| !own.contains(&recipient.address)) {
@@ -275,6 +283,11 @@ pub(crate) fn read(
 /// Whether the address stands at the head of a paragraph.
 pub(crate) fn is_at_head(letter: &Letter<'_>, address: &str) -> bool {
     letter.lines.iter().any(|line| heads::head(line).is_some_and(|(head, _)| head == address))
+}
+
+/// Every address at the head of a paragraph.
+pub(crate) fn heads(letter: &Letter<'_>) -> HashSet<String> {
+    letter.lines.iter().filter_map(|line| heads::head(line)).map(|(address, _)| address).collect()
 }
 
 /// Addresses to write to for help.
