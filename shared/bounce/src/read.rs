@@ -238,7 +238,7 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
         let explains = ["returned mail:", "delivery failure:"].iter().any(|start| lower_subject.starts_with(start));
         let judge = Judge::new(&folded, &words, status.reporting_mta.as_deref(), default_action, is_about_one)
             .with_subject(Some(&subject_words).filter(|_| explains));
-        recipients = judge_all(found, in_letter, &letter, &fields, &original, judge);
+        recipients = judge_all(found, in_letter, &letter, &fields, &original, judge, &mut notes);
     }
 
     let mut traces = if matches!(kind, Kind::NotBounce | Kind::AutoReply | Kind::Challenge) && pieces.original.is_none()
@@ -393,6 +393,7 @@ fn judge_all(
     fields: &Fields<'_>,
     original: &Fields<'_>,
     judge: Judge<'_>,
+    notes: &mut Vec<String>,
 ) -> Vec<Recipient> {
     // A Final-Recipient without a local part is no address; the letter may know better.
     if let ([only], [named]) = (machine.as_mut_slice(), found.as_slice())
@@ -403,11 +404,16 @@ fn judge_all(
     let (mut all, found) =
         if machine.is_empty() { (named(found, letter, fields), Vec::new()) } else { (machine, found) };
     if all.is_empty() {
-        all = written_to(original);
-    }
-    if all.is_empty() {
-        let subject = fields.decoded("subject").unwrap_or_default();
-        all.extend(text::addresses(&subject).into_iter().map(|address| Found { address, ..Found::default() }));
+        let mut likely = written_to(original);
+        if likely.is_empty() {
+            likely = text::addresses(&fields.decoded("subject").unwrap_or_default());
+        }
+        match <[String; 1]>::try_from(likely) {
+            Ok([address]) => all.push(Found { address, ..Found::default() }),
+            Err(likely) if likely.is_empty() => {}
+            // One of them failed, or two; the others get their mail.
+            Err(_) => notes.push("It does not say which of the original's recipients failed.".to_owned()),
+        }
     }
     let names_one = found.len() == 1;
     let beside: HashMap<String, Beside> =
@@ -462,10 +468,18 @@ fn named(found: Vec<Found>, letter: &Letter<'_>, fields: &Fields<'_>) -> Vec<Fou
     failed
 }
 
-/// To whom the original was addressed.
-fn written_to(original: &Fields<'_>) -> Vec<Found> {
-    let names = ["delivered-to", "x-original-to", "to", "apparently-to", "cc"];
-    let to =
-        names.iter().find_map(|name| original.get(name).as_deref().map(address::all).filter(|found| !found.is_empty()));
-    to.unwrap_or_default().into_iter().map(|address| Found { address, ..Found::default() }).collect()
+/// To whom the original was addressed, each once.
+fn written_to(original: &Fields<'_>) -> Vec<String> {
+    // What a server on the way wrote names the one whose copy this was.
+    let one =
+        ["delivered-to", "x-original-to"].iter().find_map(|name| original.get(name).as_deref().and_then(address::only));
+    if let Some(one) = one {
+        return vec![one];
+    }
+    let names = ["to", "apparently-to", "cc"];
+    let mut found: Vec<String> =
+        names.iter().flat_map(|name| original.all(name).take(1)).flat_map(|field| address::all(&field)).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
 }

@@ -12,13 +12,6 @@ const SURELY_FAILS: &[&str] = &[
     "deliver the message",
     "deliver message",
     "delivering to",
-    "sent to",
-    "message to",
-    "mail to",
-    "email to",
-    "e-mail to",
-    "message was addressed",
-    "addressed to",
     "not a member of",
     "did not reach",
     "not reach",
@@ -122,6 +115,62 @@ const SURELY_FAILS: &[&str] = &[
     "vastaanottaj",
 ];
 
+/// How a sentence names whom a mail was for. That it failed it says besides.
+const WAS_FOR: &[&str] = &["sent to", "message to", "mail to", "message was addressed", "addressed to"];
+
+/// How a sentence names whom to write to, or who knows of it too.
+const IS_BESIDE: &[&str] = &[
+    "a copy of",
+    "copy was sent",
+    "for help",
+    "for assistance",
+    "for more information",
+    "questions",
+    "please contact",
+    "write to",
+    "send a mail to",
+    "send mail to",
+    "send an email to",
+    "send an e-mail to",
+];
+
+/// Some word that a sentence has which tells of a failure.
+const FAILURES: &[&str] = &[
+    " not ",
+    "not be",
+    "n't",
+    "cannot",
+    "unable",
+    "fail",
+    "deliver",
+    "reject",
+    "refus",
+    "return",
+    "bounce",
+    "error",
+    "unknown",
+    "no such",
+    "invalid",
+    "full",
+    "quota",
+    "exceed",
+    "disabled",
+    "suspend",
+    "block",
+    "delay",
+    "problem",
+    "expired",
+    "denied",
+    "unavailable",
+    "unsuccessful",
+    "out of",
+    "over ",
+    "retry",
+    "lost",
+    "stopped",
+    "given up",
+];
+
 /// Words that mostly say so.
 const LIKELY_FAILS: &[&str] = &[
     "wasn't delivered",
@@ -163,14 +212,20 @@ const LIKELY_FAILS: &[&str] = &[
 /// Words that stand beside an address in any case.
 const MAY_FAIL: &[&str] = &["user", "recipient", "mailbox", "address", "account", "to:", "was not", "empfänger"];
 
+/// As much of the lines before and behind as the sentence may take.
+const MAX_AROUND_BYTES: usize = 1_000;
+
 pub(super) fn read(lines: &[&str]) -> Vec<Found> {
-    let found = read_with(lines, &[SURELY_FAILS, LIKELY_FAILS]);
-    if found.is_empty() { read_with(lines, &[MAY_FAIL]) } else { found }
+    let says = |words: &[&str], text: &str| words.iter().any(|words| text.contains(words));
+    let found = read_with(lines, |text, sentence| {
+        says(SURELY_FAILS, text) || says(LIKELY_FAILS, text) || says(WAS_FOR, text) && says(FAILURES, sentence)
+    });
+    if found.is_empty() { read_with(lines, |text, _| says(MAY_FAIL, text)) } else { found }
 }
 
 /// In a language of which no word is known: every address but those to write to.
 pub(super) fn read_any(lines: &[&str]) -> Vec<Found> {
-    let mut found = read_with(lines, &[&["@"]]);
+    let mut found = read_with(lines, |_, _| true);
     found.retain(|found| {
         let local = found.address.split('@').next().unwrap_or_default();
         !matches!(local, "postmaster" | "admin" | "administrator" | "webmaster" | "help" | "noc" | "security" | "root")
@@ -178,7 +233,8 @@ pub(super) fn read_any(lines: &[&str]) -> Vec<Found> {
     found
 }
 
-fn read_with(lines: &[&str], fails: &[&[&str]]) -> Vec<Found> {
+/// The addresses of which `tells` holds; it gets the line and the one before, and the sentence, in lower case.
+fn read_with(lines: &[&str], tells: impl Fn(&str, &str) -> bool) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
     let mut taken = 0;
     for (at, line) in lines.iter().enumerate() {
@@ -198,14 +254,20 @@ fn read_with(lines: &[&str], fails: &[&[&str]]) -> Vec<Found> {
             }
             continue;
         }
-        // The sentence may be wrapped just before the address.
+        // The sentence may be wrapped just before the address, or behind it.
         let before = at.checked_sub(1).and_then(|at| lines.get(at)).copied().unwrap_or_default();
+        let behind = lines.get(at + 1).copied().unwrap_or_default();
         let lower = format!("{before} {line}").to_lowercase();
-        let is_known = |address: &String| found.iter().take(50).any(|known| known.address == *address);
-        if !fails.iter().copied().flatten().any(|words| lower.contains(words)) && !named.iter().any(is_known) {
-            continue;
-        }
+        let sentences = Sentences::of(before, line, behind);
         for address in named {
+            let sentence = sentences.with(&address);
+            let above = sentence.split(&*address).next().unwrap_or_default();
+            let is_beside = IS_BESIDE.iter().any(|words| above.contains(words))
+                && !FAILURES.iter().any(|words| sentence.contains(words));
+            let is_known = found.iter().take(50).any(|known| known.address == address);
+            if is_beside || !is_known && !tells(&lower, sentence) {
+                continue;
+            }
             if let Some(known) = found.iter_mut().take(50).find(|known| known.address == address) {
                 known.text.push(' ');
                 known.text.push_str(line);
@@ -216,4 +278,56 @@ fn read_with(lines: &[&str], fails: &[&[&str]]) -> Vec<Found> {
         }
     }
     found
+}
+
+/// The sentences around a line, in lower case.
+struct Sentences(Vec<String>);
+
+impl Sentences {
+    fn of(before: &str, line: &str, behind: &str) -> Self {
+        let all =
+            [text::cut(before, MAX_AROUND_BYTES), line, text::cut(behind, MAX_AROUND_BYTES)].join(" ").to_lowercase();
+        let ends = all.split(". ").flat_map(|text| text.split("! ")).flat_map(|text| text.split("? "));
+        Self(ends.flat_map(|text| text.split('。')).map(str::to_owned).collect())
+    }
+
+    /// The first with that address in it.
+    fn with(&self, address: &str) -> &str {
+        self.0.iter().find(|sentence| sentence.contains(address)).map_or("", String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(text: &str) -> Vec<String> {
+        read(&text.lines().collect::<Vec<_>>()).into_iter().map(|found| found.address).collect()
+    }
+
+    #[test]
+    fn who_is_written_to_besides_has_not_failed() {
+        let failed = "Your message to bob@shop.example could not be delivered: user unknown.";
+        for beside in [
+            "A copy of this report was sent to boss@sakura.example.",
+            "To ask for help send a mail to service@host.example",
+            "Please contact service@host.example for more.",
+        ] {
+            assert_eq!(named(&format!("{failed}\n\n{beside}")), ["bob@shop.example"], "{beside}");
+            assert_eq!(named(&format!("{failed} {beside}")), ["bob@shop.example"], "{beside}");
+            assert_eq!(named(&format!("{beside}\n\n{failed}")), ["bob@shop.example"], "{beside}");
+        }
+    }
+
+    #[test]
+    fn whom_a_mail_was_for_failed_where_the_sentence_says_so() {
+        for text in [
+            "Your message to\nbob@shop.example\nwas not accepted.",
+            "The mail you sent to bob@shop.example\nbounced.",
+            "Mail to: bob@shop.example\nReason: no such user",
+        ] {
+            assert_eq!(named(text), ["bob@shop.example"], "{text}");
+        }
+        assert!(named("We passed your message to bob@shop.example.").is_empty());
+    }
 }
