@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
+mod bounds;
 mod encoded_word;
 mod fields;
 mod forms;
 mod judge;
 mod lexicon;
 mod mime;
+mod notes;
 mod notice;
 mod origin;
 mod parameter;

@@ -9,12 +9,13 @@ use daimon_domain::{
 };
 
 use crate::{
-    address,
+    address, bounds,
     fields::{self, Fields},
     forms::{self, Found, Letter, notification, written},
     judge::{Beside, Judge, tells_cause},
     lexicon,
     mime::Part,
+    notes::{Note, Notes},
     notice, origin,
     parameter::parameter,
     phrases::List,
@@ -123,7 +124,9 @@ impl<'a> Pieces<'a> {
 
 /// Reads a message with any line ends.
 pub(crate) fn read(message: &[u8]) -> Report {
-    read_wrapped(&text::with_one_line_end(message), true)
+    let mut report = read_wrapped(&text::with_one_line_end(message), true);
+    bounds::cut(&mut report);
+    report
 }
 
 /// Reads a message; one that only wraps a report, as gateways and help desks send them on, is read as that report.
@@ -131,7 +134,7 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     let (root, fields) = Part::read(message);
     let mut pieces = Pieces::default();
     pieces.collect(&root);
-    let mut notes = Vec::new();
+    let mut notes = Notes::default();
     let mut status = Status::default();
     for bytes in &pieces.statuses {
         status.add(bytes, &mut notes);
@@ -285,7 +288,7 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
         recipients,
         origin: traces,
         envelope: origin::envelope(&fields),
-        notes,
+        notes: notes.into_sentences(),
     }
 }
 
@@ -393,7 +396,7 @@ fn judge_all(
     fields: &Fields<'_>,
     original: &Fields<'_>,
     judge: Judge<'_>,
-    notes: &mut Vec<String>,
+    notes: &mut Notes,
 ) -> Vec<Recipient> {
     // A Final-Recipient without a local part is no address; the letter may know better.
     if let ([only], [named]) = (machine.as_mut_slice(), found.as_slice())
@@ -412,7 +415,7 @@ fn judge_all(
             Ok([address]) => all.push(Found { address, ..Found::default() }),
             Err(likely) if likely.is_empty() => {}
             // One of them failed, or two; the others get their mail.
-            Err(_) => notes.push("It does not say which of the original's recipients failed.".to_owned()),
+            Err(_) => notes.add(Note::NobodyNamed, ""),
         }
     }
     let names_one = found.len() == 1;

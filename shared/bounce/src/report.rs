@@ -4,7 +4,13 @@ use std::borrow::Cow;
 
 use daimon_domain::{bounce::Action, status::EnhancedStatus};
 
-use crate::{address, encoded_word, fields::Fields, forms::Found, text};
+use crate::{
+    address, encoded_word,
+    fields::Fields,
+    forms::Found,
+    notes::{Note, Notes},
+    text,
+};
 
 /// What the delivery-status parts of one message say.
 #[derive(Debug, Default)]
@@ -34,7 +40,7 @@ pub(crate) fn host(value: &str) -> String {
 
 impl Status {
     /// Adds what one part says. Groups of fields stand between empty lines; a group that names a recipient is about it.
-    pub(crate) fn add(&mut self, bytes: &[u8], notes: &mut Vec<String>) {
+    pub(crate) fn add(&mut self, bytes: &[u8], notes: &mut Notes) {
         let mut rest = bytes;
         loop {
             let blank = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
@@ -43,7 +49,7 @@ impl Status {
                 break;
             }
             if self.recipients.len() >= MAX_RECIPIENTS || self.lines > MAX_LINES {
-                notes.push("The delivery status has more groups than are read.".to_owned());
+                notes.add(Note::TooManyGroups, "");
                 break;
             }
             let (fields, end) = Fields::read(rest);
@@ -71,7 +77,7 @@ impl Status {
         });
     }
 
-    fn add_recipient(&mut self, fields: &Fields<'_>, notes: &mut Vec<String>) {
+    fn add_recipient(&mut self, fields: &Fields<'_>, notes: &mut Notes) {
         let named = ["final-recipient", "x-actual-recipient", "original-recipient"];
         if fields.first_of(&named).is_none() && fields.first_of(&["action", "status", "diagnostic-code"]).is_none() {
             return;
@@ -83,7 +89,7 @@ impl Status {
             Some(text::cut(value, text::MAX_ADDRESS_BYTES).to_lowercase())
         };
         let Some(address) = address.or_else(bare).filter(|address| !address.is_empty()) else {
-            notes.push("A group of the delivery status names no recipient.".to_owned());
+            notes.add(Note::NoRecipient, "");
             return;
         };
         let original = fields.get("original-recipient").and_then(|value| mailbox(&value));
@@ -91,7 +97,7 @@ impl Status {
         let status = status.as_deref().map(|value| value.split([' ', '(']).next().unwrap_or_default());
         let parsed = status.and_then(|text| text.parse::<EnhancedStatus>().ok());
         if parsed.is_none() && status.is_some_and(|text| !text.is_empty()) {
-            notes.push(format!("The status of {address} is not one of RFC 3463."));
+            notes.add(Note::NoStatus, &address);
         }
         let action = fields
             .get("action")
@@ -110,7 +116,7 @@ impl Status {
         let is_heard = self.said <= MAX_SAID_BYTES;
         self.said += diagnostic.len();
         if is_heard && self.said > MAX_SAID_BYTES {
-            notes.push(format!("What is said of those behind {address} is not weighed: it is too much."));
+            notes.add(Note::TooMuchSaid, &address);
         }
         let diagnostic = if is_heard { encoded_word::decode(diagnostic).into_owned() } else { String::new() };
         self.recipients.push(Found {
@@ -216,23 +222,26 @@ mod tests {
 
     #[test]
     fn what_is_said_of_too_many_is_noted_and_left_out() {
-        let (mut status, mut notes) = (Status::default(), Vec::new());
+        let (mut status, mut notes) = (Status::default(), Notes::default());
         let said = "no ".repeat(1_000);
         for number in 0..1_000 {
             let group = format!("Final-Recipient: rfc822; a{number}@b.example\nDiagnostic-Code: smtp; {said}\n");
             status.add(group.as_bytes(), &mut notes);
         }
         let heard = status.recipients.iter().filter(|found| !found.text.is_empty()).count();
-        assert_eq!((status.recipients.len(), heard, notes.len()), (1_000, MAX_SAID_BYTES / (said.len() - 1) + 1, 1));
+        assert_eq!((status.recipients.len(), heard), (1_000, MAX_SAID_BYTES / (said.len() - 1) + 1));
         status.add("A: b\n\n".repeat(MAX_LINES).as_bytes(), &mut notes);
-        assert_eq!(notes.len(), 2, "{notes:?}");
+        assert_eq!(notes.into_sentences().len(), 2);
     }
 
     #[test]
     fn what_is_too_long_for_an_address_is_cut() {
         let mut status = Status::default();
         let long = "a".repeat(100_000);
-        status.add(format!("Final-Recipient: rfc822; {long}@b.example\nAction: failed\n").as_bytes(), &mut Vec::new());
+        status.add(
+            format!("Final-Recipient: rfc822; {long}@b.example\nAction: failed\n").as_bytes(),
+            &mut Notes::default(),
+        );
         assert_eq!(status.recipients[0].address, "a".repeat(text::MAX_ADDRESS_BYTES));
     }
 }

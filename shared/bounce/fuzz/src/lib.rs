@@ -12,6 +12,7 @@ fn checked(mail: &[u8]) -> Report {
         assert!(!recipient.rule.is_empty(), "a reason without a rule");
         assert!(recipient.diagnostic.as_ref().is_none_or(|text| text.len() <= 1_000), "an endless diagnostic");
     }
+    assert!(report.notes.len() <= 5 && report.origin.subject.iter().all(|text| text.len() <= 998), "endless words");
     assert!(report.recipients.len() <= 10_000 && report.origin.received.len() <= 100, "more than there may be");
     report
 }

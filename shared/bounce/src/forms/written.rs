@@ -2,7 +2,7 @@
 //!
 //! Gateways that take a report apart do so, Amazon does it on purpose, and a broken boundary has the same effect.
 
-use crate::report::Status;
+use crate::{notes::Notes, report::Status};
 
 /// The fields that name a recipient.
 const NAMES: &[&str] = &["final-recipient:", "original-recipient:"];
@@ -27,7 +27,7 @@ pub(crate) fn begin(lines: &[&str]) -> Option<usize> {
 }
 
 /// What such fields say.
-pub(crate) fn read(lines: &[&str], notes: &mut Vec<String>) -> Option<Status> {
+pub(crate) fn read(lines: &[&str], notes: &mut Notes) -> Option<Status> {
     let mut block = String::new();
     for line in lines {
         block.push_str(match () {
@@ -63,7 +63,7 @@ mod tests {
         ];
         let start = begin(&lines).unwrap();
         assert_eq!(start, 2);
-        let status = read(&lines[start..], &mut Vec::new()).unwrap();
+        let status = read(&lines[start..], &mut Notes::default()).unwrap();
         assert_eq!(status.reporting_mta.as_deref(), Some("mx.example.com"));
         assert_eq!(status.recipients[0].text, "550 5.1.1 no such user");
     }
