@@ -6,7 +6,7 @@
 //! word in it begins, that fewest others contain, of short ones four or three. Tables of bits, small enough to stay near
 //! the processor, tell for the bytes at hand that nearly always no word has them, and the few others are compared.
 
-use std::{cmp::Reverse, collections::HashMap};
+use std::{cmp::Reverse, collections::HashMap, num::NonZeroU64};
 
 /// Shorter words are not looked for.
 pub(crate) const MIN_WORD_BYTES: usize = 3;
@@ -44,7 +44,7 @@ impl Words {
         number
     }
 
-    pub(crate) fn search(self) -> Result<Search, TooShort> {
+    pub(crate) fn search(self) -> Result<Search, Unfit> {
         let mut common: HashMap<u64, usize> = HashMap::new();
         for handle in self.all.iter().flat_map(|word| handles(word)) {
             *common.entry(handle.key).or_default() += 1;
@@ -52,46 +52,94 @@ impl Words {
         let mut anchors = Vec::new();
         for (word, text) in self.all.iter().enumerate() {
             // Fewer bytes are found more often.
-            let best = handles(text).into_iter().min_by_key(|handle| (Reverse(handle.width), common.get(&handle.key)));
-            let Some(handle) = best else { return Err(TooShort(text.clone())) };
-            let (length, tail) = (text.len(), tail(text.as_bytes()));
-            anchors.push((handle.width, Anchor { key: handle.key, offset: handle.offset, length, tail, word }));
+            let best = handles(text).into_iter().min_by_key(|handle| {
+                let is_usual = USUAL.iter().any(|usual| handle.key == u64::from_be_bytes(**usual) | FOLDED);
+                (Reverse(handle.width), is_usual, common.get(&handle.key))
+            });
+            let anchor = best.and_then(|handle| Some((handle.width, Anchor::of(text, word, &handle)?)));
+            anchors.push(anchor.ok_or_else(|| Unfit(text.clone()))?);
         }
+        let mut spelled = Vec::new();
         let tables = WIDTHS.map(|(width, bits)| {
             let own = anchors.iter().filter(|(own, _)| *own == width).map(|(_, anchor)| *anchor).collect();
-            Table::of(width, bits, own)
+            let mut table = Table::of(bits, own);
+            for anchor in &mut table.anchors {
+                anchor.spelled_at = small(spelled.len());
+                spelled.extend(self.all.get(large(anchor.word)).into_iter().flat_map(|word| word.bytes()));
+            }
+            table
         });
-        let words = self.all.into_iter().map(String::into_bytes).collect();
-        Ok(Search { words, last: Hits::of(&self.last), tables })
+        Ok(Search { count: self.all.len(), spelled, last: Hits::of(&self.last), tables })
     }
 }
 
-/// A word that is too short to be looked for.
+/// A word that is too short or too long to be looked for.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} has less than three bytes")]
-pub(crate) struct TooShort(String);
+#[error("{0:?} has less than three bytes, or more than 65,535")]
+pub(crate) struct Unfit(String);
 
 /// How many bytes a word is looked up by, and how many bits of their hash tell them apart.
 const WIDTHS: [(usize, u32); 3] = [(8, 16), (4, 14), (MIN_WORD_BYTES, 10)];
+
+/// How words begin that nearly every report says: a word is better looked up by others of its bytes.
+const USUAL: [&[u8; 8]; 12] = [
+    b"address ",
+    b"cannot b",
+    b"could no",
+    b"delivere",
+    b"delivery",
+    b"followin",
+    b"for deli",
+    b"mail sys",
+    b"message ",
+    b"not be d",
+    b"recipien",
+    b"undelive",
+];
+
+/// What a byte is to words: part of one (1), a blank (2), or a sign (0).
+const CLASSES: [u8; 256] = classes();
+
+#[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "less than 256")]
+const fn classes() -> [u8; 256] {
+    let (mut classes, mut byte) = ([0; 256], 0);
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' => 1,
+            b' ' => 2,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+}
 
 /// Calls for every place of a text where a word begins, or which is no part of one, with the eight bytes from there on.
 /// Letters of ASCII are the same in both cases there, as are some signs; behind the text there are blanks.
 #[inline]
 fn for_starts(text: &str, mut found: impl FnMut(usize, u64)) {
     let bytes = text.as_bytes();
-    let mut is_inside = false;
-    for (at, byte) in bytes.iter().enumerate() {
-        let was_inside = is_inside;
-        is_inside = byte.is_ascii_alphanumeric() || *byte == b'_';
-        if was_inside && is_inside || *byte == b' ' {
-            continue;
+    let mut was_inside = 0;
+    for (block, first) in bytes.chunks(64).zip((0..).step_by(64)) {
+        // A bit a byte: where words begin can't be foretold, and a branch for each byte would be.
+        let (mut inside, mut starts) = (0_u64, 0_u64);
+        for (byte, at) in block.iter().zip(0..) {
+            let class = CLASSES.get(usize::from(*byte)).copied().unwrap_or_default();
+            inside |= u64::from(class & 1) << at;
+            starts |= u64::from(class != 2) << at;
         }
-        let next = bytes.get(at..).and_then(|rest| rest.first_chunk().copied()).unwrap_or_else(|| {
-            let mut padded = [b' '; 8];
-            padded.iter_mut().zip(bytes.iter().skip(at)).for_each(|(padded, byte)| *padded = *byte);
-            padded
-        });
-        found(at, u64::from_be_bytes(next) | FOLDED);
+        starts &= !(inside & (inside << 1 | was_inside));
+        was_inside = inside >> 63;
+        while starts != 0 {
+            let at = first + large(starts.trailing_zeros());
+            starts &= starts - 1;
+            let next = bytes.get(at..).and_then(|rest| rest.first_chunk().copied()).unwrap_or_else(|| {
+                let mut padded = [b' '; 8];
+                padded.iter_mut().zip(bytes.iter().skip(at)).for_each(|(padded, byte)| *padded = *byte);
+                padded
+            });
+            found(at, u64::from_be_bytes(next) | FOLDED);
+        }
     }
 }
 
@@ -123,76 +171,110 @@ fn handles(word: &str) -> Vec<Handle> {
 }
 
 /// The last eight bytes, with the same signs taken for one as where words begin.
-fn tail(bytes: &[u8]) -> u64 {
-    bytes.last_chunk().map_or(0, |last| u64::from_be_bytes(*last) | FOLDED)
+fn tail(bytes: &[u8]) -> Option<u64> {
+    bytes.last_chunk().map(|last| u64::from_be_bytes(*last) | FOLDED)
 }
 
-/// Where in a text a word may be.
+/// Where in a text a word may be. There are thousands, and they share the processor's memory with the text.
 #[derive(Clone, Copy, Debug)]
 struct Anchor {
     key: u64,
     /// The last bytes of the word, if it has eight.
     tail: u64,
-    /// How far into the word its key is.
-    offset: usize,
-    length: usize,
-    word: usize,
+    /// How far the word goes on behind the beginning of its key.
+    ahead: u16,
+    length: u16,
+    /// Where the whole word is kept.
+    spelled_at: u32,
+    word: u32,
+}
+
+impl Anchor {
+    fn of(text: &str, word: usize, handle: &Handle) -> Option<Self> {
+        Some(Self {
+            key: handle.key,
+            tail: tail(text.as_bytes()).unwrap_or_default(),
+            ahead: u16::try_from(text.len() - handle.offset).ok()?,
+            length: u16::try_from(text.len()).ok()?,
+            spelled_at: 0,
+            word: small(word),
+        })
+    }
 }
 
 /// Anchors by their keys. What is asked at every place of a text is small enough to stay near the processor.
 #[derive(Debug, Default)]
 struct Table {
-    width: usize,
-    bits: u32,
-    /// A bit for each hash that there is.
-    known: Vec<u64>,
-    /// How many bits are set before each sixty-four.
-    before: Vec<usize>,
-    /// Per hash that there is, where its anchors begin.
-    begins: Vec<usize>,
+    known: Vec<Known>,
+    groups: Vec<Group>,
     anchors: Vec<Anchor>,
 }
 
+/// Which of sixty-four hashes there are.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    bits: u64,
+    /// How many there are before them.
+    before: u32,
+}
+
+/// The anchors of one hash.
+#[derive(Clone, Copy, Debug)]
+struct Group {
+    /// Their key, if they have but one.
+    key: Option<NonZeroU64>,
+    start: u32,
+    end: u32,
+}
+
 impl Table {
-    fn of(width: usize, bits: u32, mut anchors: Vec<Anchor>) -> Self {
+    fn of(bits: u32, mut anchors: Vec<Anchor>) -> Self {
         let hash_of = |anchor: &Anchor| hash(anchor.key, bits);
-        anchors.sort_by_key(hash_of);
-        let mut table = Self { width, bits, known: vec![0; (1 << bits) / 64], ..Self::default() };
+        anchors.sort_by_key(|anchor| (hash_of(anchor), anchor.key));
+        let mut table = Self { known: vec![Known::default(); (1 << bits) / 64], ..Self::default() };
         for group in anchors.chunk_by(|one, next| hash_of(one) == hash_of(next)) {
-            let hash = group.first().map(hash_of).unwrap_or_default();
+            let Some(first) = group.first() else { continue };
+            let hash = hash_of(first);
             if let Some(known) = table.known.get_mut(hash / 64) {
-                *known |= 1 << (hash % 64);
+                known.bits |= 1 << (hash % 64);
             }
-            table.begins.push(table.begins.last().map_or(0, |_| table.anchors.len()));
+            let is_one = group.iter().all(|anchor| anchor.key == first.key);
+            let start = table.anchors.len();
             table.anchors.extend(group);
+            let key = NonZeroU64::new(first.key).filter(|_| is_one);
+            table.groups.push(Group { key, start: small(start), end: small(table.anchors.len()) });
         }
-        table.begins.push(table.anchors.len());
         let mut count = 0;
-        for known in &table.known {
-            table.before.push(count);
-            count += usize::try_from(known.count_ones()).unwrap_or_default();
+        for known in &mut table.known {
+            known.before = count;
+            count += known.bits.count_ones();
         }
         table
     }
 
-    /// The anchors of these eight bytes, nearly always none.
-    #[inline]
-    fn get(&self, gram: u64) -> &[Anchor] {
-        let hash = hash(first_of(gram, self.width), self.bits);
-        let Some(known) = self.known.get(hash / 64) else { return &[] };
-        let bit = 1 << (hash % 64);
-        if known & bit == 0 { &[] } else { self.of_known(hash, (known & (bit - 1)).count_ones()) }
+    fn knows(&self, hash: usize) -> bool {
+        self.known.get(hash / 64).is_some_and(|known| known.bits & (1 << (hash % 64)) != 0)
     }
 
-    /// Those of a hash that there is, with so many before it among its sixty-four.
-    fn of_known(&self, hash: usize, below: u32) -> &[Anchor] {
-        let below = usize::try_from(below).unwrap_or_default();
-        let rank = self.before.get(hash / 64).map_or(0, |before| before + below);
-        match self.begins.get(rank..rank + 2) {
-            Some([start, end]) => self.anchors.get(*start..*end).unwrap_or_default(),
-            _ => &[],
-        }
+    /// The anchors of a key and its hash.
+    fn get(&self, key: u64, hash: usize) -> impl Iterator<Item = &Anchor> {
+        let known = self.known.get(hash / 64).copied().unwrap_or_default();
+        let bit = 1 << (hash % 64);
+        let group = (known.bits & bit != 0).then(|| large(known.before + (known.bits & (bit - 1)).count_ones()));
+        let group = group.and_then(|rank| self.groups.get(rank));
+        let group = group.filter(|group| group.key.is_none_or(|only| only.get() == key));
+        let anchors = group.and_then(|group| self.anchors.get(large(group.start)..large(group.end)));
+        anchors.unwrap_or_default().iter().filter(move |anchor| anchor.key == key)
     }
+}
+
+/// Counts of words are kept in four bytes.
+fn small(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn large(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 /// So many bits of the bytes.
@@ -206,7 +288,9 @@ const MAX_NAME_BYTES: usize = 256;
 /// The words, ready to be found. Empty, it finds none.
 #[derive(Debug, Default)]
 pub(crate) struct Search {
-    words: Vec<Vec<u8>>,
+    count: usize,
+    /// The words, one behind the other; those that are met together are kept together.
+    spelled: Vec<u8>,
     last: Hits,
     /// One for each width.
     tables: [Table; WIDTHS.len()],
@@ -215,15 +299,20 @@ pub(crate) struct Search {
 impl Search {
     /// Which words are in the text; letters of ASCII are the same in both cases.
     pub(crate) fn read(&self, text: &str) -> Hits {
-        let mut hits = Hits::none(self.words.len());
+        let mut hits = Hits::none(self.count);
         // Where the last word of those of which it is told ends, and how long it is.
         let mut last = (0, 0);
         for_starts(text, |start, gram| {
-            for table in &self.tables {
-                let key = first_of(gram, table.width);
-                for anchor in table.get(gram).iter().filter(|anchor| anchor.key == key) {
-                    self.take(text, start, anchor, &mut hits, &mut last);
-                }
+            let keys = WIDTHS.map(|(width, bits)| {
+                let key = first_of(gram, width);
+                (key, hash(key, bits))
+            });
+            let tables = || self.tables.iter().zip(keys);
+            if !tables().fold(false, |is_known, (table, (_, hash))| is_known | table.knows(hash)) {
+                return;
+            }
+            for anchor in tables().flat_map(|(table, (key, hash))| table.get(key, hash)) {
+                self.take(text, start, anchor, &mut hits, &mut last);
             }
         });
         hits
@@ -231,22 +320,28 @@ impl Search {
 
     /// Takes the word of an anchor if it is there.
     fn take(&self, text: &str, at: usize, anchor: &Anchor, hits: &mut Hits, last: &mut (usize, usize)) {
-        let is_told = self.last.has(anchor.word);
-        if hits.has(anchor.word) && !is_told {
+        let end = at + usize::from(anchor.ahead);
+        let Some(start) = end.checked_sub(usize::from(anchor.length)) else { return };
+        let Some(here) = text.as_bytes().get(start..end) else { return };
+        if tail(here).is_some_and(|tail| tail != anchor.tail) {
             return;
         }
-        let Some(start) = at.checked_sub(anchor.offset) else { return };
-        let end = start + anchor.length;
-        let here = text.as_bytes().get(start..end).filter(|here| tail(here) == anchor.tail);
-        let Some(here) = here else { return };
-        let is_here = self.words.get(anchor.word).is_some_and(|word| here.eq_ignore_ascii_case(word));
+        let word = large(anchor.word);
+        let is_told = self.last.has(word);
+        if hits.has(word) && !is_told {
+            return;
+        }
+        let spelled_at = large(anchor.spelled_at);
+        let spelled = self.spelled.get(spelled_at..spelled_at + here.len()).unwrap_or_default();
+        // Most texts are in small letters already.
+        let is_here = here == spelled || here.eq_ignore_ascii_case(spelled);
         if !is_here || !is_said(text, start, end) {
             return;
         }
-        hits.add(anchor.word);
-        if is_told && (end, anchor.length) > *last {
-            *last = (end, anchor.length);
-            hits.last = Some(anchor.word);
+        hits.add(word);
+        if is_told && (end, end - start) > *last {
+            *last = (end, end - start);
+            hits.last = Some(word);
         }
     }
 }

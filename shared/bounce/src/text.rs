@@ -357,20 +357,47 @@ pub(crate) fn starts_with(text: &str, start: &str) -> bool {
 /// An address may be called `spam-filter@quota.example`; that is no reason.
 pub(crate) fn fold(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut push = |word: &str| {
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        if memchr::memchr(b'@', word.as_bytes()).is_some() { push_masked(word, &mut out) } else { out.push_str(word) }
-    };
-    // A vertical tab is white space, but not to the faster one of the two.
-    if text.is_ascii() && memchr::memchr(0x0b, text.as_bytes()).is_none() {
-        text.split_ascii_whitespace().for_each(push);
-        out.make_ascii_lowercase();
-    } else {
-        text.split_whitespace().for_each(|word| push(&lower(word)));
+    if !text.is_ascii() {
+        text.split_whitespace().for_each(|word| push_word(&lower(word), &mut out));
+        return out;
     }
+    // In ASCII a byte is a letter, so blanks and capitals can be replaced where they stand.
+    let bytes =
+        text.bytes().map(|byte| if char::from(byte).is_whitespace() { b' ' } else { byte.to_ascii_lowercase() });
+    let text = String::from_utf8(bytes.collect()).unwrap_or_default();
+    let mut rest = text.as_str();
+    while let Some(at) = memchr::memchr(b'@', rest.as_bytes()) {
+        let (before, after) = rest.split_at(at);
+        let start = before.rfind(' ').map_or(0, |blank| blank + 1);
+        let end = after.find(' ').map_or(rest.len(), |blank| at + blank);
+        push_words(rest.get(..start).unwrap_or_default(), &mut out);
+        push_word(rest.get(start..end).unwrap_or_default(), &mut out);
+        rest = rest.get(end..).unwrap_or_default();
+    }
+    push_words(rest, &mut out);
     out
+}
+
+/// Words without addresses, with blanks between.
+fn push_words(words: &str, out: &mut String) {
+    let mut rest = words.trim_matches(' ');
+    if !rest.is_empty() && !out.is_empty() {
+        out.push(' ');
+    }
+    while let Some(at) = memchr::memmem::find(rest.as_bytes(), b"  ") {
+        let (word, blanks) = rest.split_at(at);
+        out.push_str(word);
+        out.push(' ');
+        rest = blanks.trim_start_matches(' ');
+    }
+    out.push_str(rest);
+}
+
+fn push_word(word: &str, out: &mut String) {
+    if !out.is_empty() {
+        out.push(' ');
+    }
+    if memchr::memchr(b'@', word.as_bytes()).is_some() { push_masked(word, out) } else { out.push_str(word) }
 }
 
 /// Every address as `x@x`.
