@@ -153,8 +153,12 @@ fn read_client(comment: &str, is_seen: &mut bool, hop: &mut Hop) {
 fn read_server(comment: &str, hop: &mut Hop) {
     if !read_sign_in(comment, hop) {
         // Postfix: "(Postfix, from userid 33)"; qmail: "(qmail 1 invoked by uid 33)", "(nullmailer pid 1 invoked by uid 0)".
-        hop.local_submission |=
-            ["from userid", "by uid "].iter().any(|words| comment.contains(words)) || comment.ends_with("/submit"); // Sendmail's command: "(8.17.1/8.17.1/Submit)"
+        let user = ["from userid ", "by uid "].iter().find_map(|words| Some(comment.split_once(words)?.1));
+        hop.local_submission |= user.is_some() || comment.ends_with("/submit"); // Sendmail's command: "(8.17.1/8.17.1/Submit)"
+        // Others write the user's name where a client's would stand; of numbers only this one has a name everywhere.
+        if hop.helo.is_none() && user.is_some_and(|user| user.trim() == "0") {
+            hop.helo = Some("root".to_owned());
+        }
     }
 }
 
@@ -247,6 +251,10 @@ mod tests {
             read("by web.example.org (Postfix, from userid 33) id 4X; Sat, 3 Jan 2026 01:05:34 +0000").local_submission
         );
         assert!(read("(qmail 18901 invoked by uid 33); 1 Jul 2014 08:30:40 -0000").local_submission);
+        let user = |uid: &str| {
+            read(&format!("by web.example.org (Postfix, from userid {uid}) id 4X; Sat, 3 Jan 2026 01:05:34 +0000")).helo
+        };
+        assert_eq!((user("0").as_deref(), user("10"), user("33")), (Some("root"), None, None));
         assert!(
             read(
                 "(from www-data@localhost) by mx.example.org (8.17.1/8.17.1/Submit) id 6A; Sat, 3 Jan 2026 01:05:34 GMT"
