@@ -5,7 +5,7 @@
 //! "Authenticated sender: you".
 
 use daimon_domain::bounce::{Recipient, Report};
-use daimon_domain::origin::Hop;
+use daimon_domain::origin::{Hop, Origin};
 use daimon_domain::reason::{Fault, Reason};
 
 use crate::Clue;
@@ -25,6 +25,8 @@ pub fn origin(report: &Report, recipient: &Recipient, site: Clue, known: &Known)
         // Exchange's own automatic answers are handed in the same way.
         Entry::Exchange if returned.auto_submitted.is_some() => Clue::OriginAuto,
         Entry::Exchange => Clue::OriginAuthenticated,
+        // Answering machines on the host hand in as scripts do. What PHP has marked is no answering machine.
+        Entry::HandedIn if is_answer(returned) => Clue::OriginAuto,
         Entry::HandedIn => Clue::OriginScript,
         Entry::Elsewhere => Clue::OriginForeign,
         // A mail host accepts strangers' mail for its own users only; to third parties it relays who has signed in.
@@ -48,6 +50,11 @@ pub(crate) fn handed_in<'a>(report: &'a Report, site: Clue, known: &Known) -> Op
         Entry::SignedIn(hop) | Entry::Stranger(hop) | Entry::Doubtful(hop) => Some(hop),
         Entry::Exchange | Entry::HandedIn | Entry::Inside | Entry::Elsewhere | Entry::Untold => None,
     }
+}
+
+/// Whether it says that a machine answered with it (RFC 3834), and nobody says that a script wrote it.
+fn is_answer(returned: &Origin) -> bool {
+    returned.script.is_none() && returned.auto_submitted.as_deref().is_some_and(|how| how.starts_with("auto-replied"))
 }
 
 /// What a sign-in under that name says.
@@ -115,11 +122,12 @@ fn entry<'a>(report: &'a Report, site: Clue, known: &Known) -> Entry<'a> {
     if known.own_hosts.is_empty() || received.is_empty() {
         return Entry::Untold;
     }
+    // qmail's topmost line names nobody.
     let reporter =
-        received.first().and_then(|top| top.by.as_deref()).or(report.reporting_mta.as_deref()).map(organisation);
+        received.iter().find_map(|hop| hop.by.as_deref()).or(report.reporting_mta.as_deref()).map(organisation);
     let mut link = if site == Clue::SiteOwn { Link::Vouched } else { Link::Claimed };
     let mut passed_ours = false;
-    for hop in received {
+    for (above, hop) in received.iter().enumerate() {
         if hop.is_delivery() && link == Link::Vouched {
             // Into the mail store and out again, inside the provider: the next line is its mail server's.
             continue;
@@ -134,7 +142,11 @@ fn entry<'a>(report: &'a Report, site: Clue, known: &Known) -> Entry<'a> {
                 return Entry::Exchange;
             }
             if hop.local_submission {
-                return Entry::HandedIn;
+                // A forward is handed in anew and has lines of ours below. But a script may have written those, so they
+                // are not believed either.
+                let mut below = received.iter().skip(above + 1).filter_map(|hop| hop.by.as_deref());
+                let is_forward = report.origin.script.is_none() && below.any(|by| known.owns_host(by));
+                return if is_forward { Entry::Untold } else { Entry::HandedIn };
             }
             match known.client_of(hop) {
                 Whose::Ours => {}

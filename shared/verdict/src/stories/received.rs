@@ -96,6 +96,33 @@ fn a_foreign_server_that_got_the_mail_from_our_host_returns_our_sign_in() {
         submission("198.51.100.66", Some(SATO), 0),
     ];
     assert_eq!(clues(&report, &known()), (Clue::SiteForeign, Clue::OriginAuthenticated));
+    // qmail writes a line of its own above, which names no host.
+    report.origin.received.insert(0, Hop::default());
+    report.reporting_mta = None;
+    assert_eq!(clues(&report, &known()), (Clue::SiteForeign, Clue::OriginAuthenticated));
+}
+
+#[test]
+fn what_the_host_hands_in_itself_is_a_scripts_unless_it_answers_or_forwards() {
+    let mut report = own_bounce(1, Reason::UserUnknown, "Contact");
+    let hop = &mut report.origin.received[0];
+    *hop = Hop { by: hop.by.clone(), local_submission: true, ..Hop::default() };
+    assert_eq!(clues(&report, &known()).1, Clue::OriginScript);
+
+    let mut answer = report.clone();
+    answer.origin.auto_submitted = Some("auto-replied (vacation)".to_owned());
+    assert_eq!(clues(&answer, &known()).1, Clue::OriginAuto);
+    let generated = Some("auto-generated".to_owned());
+    let origin = Origin { auto_submitted: generated, ..answer.origin.clone() };
+    assert_eq!(clues(&Report { origin, ..answer.clone() }, &known()).1, Clue::OriginScript);
+    answer.origin.script = Some("33:form.php".to_owned());
+    assert_eq!(clues(&answer, &known()).1, Clue::OriginScript);
+
+    // It came in before, or a script says so: neither is known, and the sign-in below is not believed.
+    report.origin.received.push(submission("198.51.100.66", Some(SATO), 0));
+    assert_eq!(clues(&report, &known()).1, Clue::OriginUntold);
+    report.origin.script = Some("33:form.php".to_owned());
+    assert_eq!(clues(&report, &known()).1, Clue::OriginScript);
 }
 
 #[test]
