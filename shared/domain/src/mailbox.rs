@@ -291,6 +291,12 @@ impl Connection {
         Self::Unreachable { code, since, failures }
     }
 
+    /// Whether the password has just been refused for the second time in a row, with nothing else between: hosts lock
+    /// mailboxes that send spam.
+    pub const fn is_refused_again(&self) -> bool {
+        matches!(self, Self::Unreachable { code: ConnectionFault::CredentialRefused, failures: 2, .. })
+    }
+
     /// After a session that read to the end.
     #[must_use]
     pub fn succeeded(&self, now: DateTime<Utc>) -> Self {

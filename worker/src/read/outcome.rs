@@ -144,8 +144,7 @@ async fn finish(
     };
     let tx = ending.tx();
     let mut deliveries = Vec::new();
-    // Hosts lock mailboxes that send spam: a password that is refused twice is evidence.
-    if let Connection::Unreachable { code: ConnectionFault::CredentialRefused, failures: 2, .. } = connection {
+    if connection.is_refused_again() {
         let live = incident::live_for_mailbox(tx, work.id()).await?;
         let mut memory = work.memory.clone();
         memory.hear_of(&live);
