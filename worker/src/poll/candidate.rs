@@ -111,6 +111,20 @@ const SUBJECTS: &[&str] = &[
     "未送達",
     "自动回复",
     "自動回覆",
+    // Hosts that limit or lock a mailbox tell it in a letter like any other.
+    "e-mails have just been sent by",
+    "送信件数",
+    "送信通数",
+    "送信制限",
+    "送信を制限",
+    "送信停止",
+    "送信を停止",
+    "不正送信",
+    "不正利用",
+    "不正アクセス",
+    "大量送信",
+    "パスワード緊急変更",
+    "パスワードの強制変更",
 ];
 
 /// Whether the message with this header may be a report, an automatic answer or a challenge.
@@ -186,6 +200,9 @@ mod tests {
             "From: a@b.example\r\nX-Failed-Recipients: c@d.example\r\n\r\n",
             "From: a@b.example\r\nSubject: =?UTF-8?B?6YWN6YCB44Gn44GN44G+44Gb44KT?=\r\n\r\n",
             "From: a@b.example\r\nSubject: Undelivered Mail Returned to Sender\r\n\r\n",
+            "From: diradmin@host.example\r\nSubject: Warning: 214 non-existant E-Mails have just been sent by sato\r\n\r\n",
+            "From: support@host.example\r\nSubject: 【ロリポップ!】メール送信件数の上限を超過しました\r\n\r\n",
+            "From: support@host.example\r\nSubject: 【重要】パスワード緊急変更のお知らせ\r\n\r\n",
         ] {
             assert!(may_be_report(header.as_bytes()), "{header:?}");
         }
