@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use daimon_domain::tenant::Language;
 use daimon_domain::verdict::{EvidenceLine, Tier, Verdict};
+use daimon_verdict::Assessment;
 use serde::Serialize;
 
 pub use self::context::Context;
@@ -139,17 +140,17 @@ pub struct Summary {
     pub alert_at: Option<DateTime<Utc>>,
 }
 
-/// Replays a mailbox that is in memory: what moved, and the answer. Received mail with the time of its arrival, sent mail
-/// with that of its filing; no Sent folder is `None`.
+/// Replays a mailbox that is in memory: what moved, the answer, and what the engine knew at the height of it. Received mail
+/// with the time of its arrival, sent mail with that of its filing; no Sent folder is `None`.
 pub fn replay<'m>(
     context: Context,
     received: impl IntoIterator<Item = (DateTime<Utc>, &'m [u8])>,
     sent: Option<impl IntoIterator<Item = (DateTime<Utc>, &'m [u8])>>,
-) -> (Vec<Moved>, Summary) {
+) -> (Vec<Moved>, Summary, Assessment) {
     let folders = Folders::of(received, sent);
     let (context, _) = context::complete(Some(context), None, &folders);
     let replayed = replay::replay(&folders, &context);
-    (replayed.moves, replayed.summary)
+    (replayed.moves, replayed.summary, replayed.assessment)
 }
 
 /// Replays the folders and writes the answer.
