@@ -85,6 +85,7 @@ pub(crate) fn envelope(fields: &Fields<'_>) -> Envelope {
             .take(MAX_LISTS)
             .map(|value| value.trim().to_ascii_lowercase())
             .collect(),
+        poses_as_report: false,
         date: fields.get("date").as_deref().and_then(text::date),
         received: fields.all("received").take(MAX_HOPS).map(|line| received::read(&line)).collect(),
     }

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use daimon_domain::{
-    bounce::{Action, Kind, Recipient, Report},
+    bounce::{Action, Envelope, Kind, Recipient, Report},
     origin::Origin,
     status::Class,
 };
@@ -218,6 +218,7 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
         explains_itself: text.get(..own_end).is_some_and(|own| !own.trim().is_empty()),
     };
     let mut kind = kind(&seen);
+    let poses = lures && recognise::poses(&signs, &words);
     if matches!(kind, Kind::Bounce | Kind::Delay) && (lures || recognise::is_transcript(&lower_subject, &folded)) {
         kind = Kind::NotBounce;
     }
@@ -287,7 +288,7 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
         }),
         recipients,
         origin: traces,
-        envelope: origin::envelope(&fields),
+        envelope: Envelope { poses_as_report: poses, ..origin::envelope(&fields) },
         notes: notes.into_sentences(),
     }
 }

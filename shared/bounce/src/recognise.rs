@@ -202,6 +202,13 @@ pub(crate) fn kind(signs: &Signs, letter: &Hits, named: Named) -> Kind {
     }
 }
 
+/// Whether a person would take it for a report: in a mail system's name, about mail that failed. What is held in quarantine
+/// is told by many programs that mean it, with a link to let it go.
+pub(crate) fn poses(signs: &Signs, letter: &Hits) -> bool {
+    let fails = signs.subject_fails || says(letter, List::FailingWords);
+    signs.from_system && fails && !signs.subject_holds && !signs.is_reply
+}
+
 /// Whether the letter tells of a delay rather than a failure.
 pub(crate) fn delays(signs: &Signs, letter: &Hits) -> bool {
     signs.subject_delays || (says(letter, List::DelayingWords) && !says(letter, List::FinalWords))

@@ -226,3 +226,13 @@ fn every_address_is_one_that_nobody_has() {
     }
     assert!(faults.is_empty(), "{}", faults.into_iter().collect::<Vec<_>>().join("\n"));
 }
+
+#[test]
+fn what_poses_as_a_report_is_phishing_dressed_as_one_and_nothing_else() -> io::Result<()> {
+    let is_dressed = |mail: &Mail| mail.path.to_string_lossy().contains("phishing-as-report");
+    for mail in mails()? {
+        let poses = daimon_bounce::read(&mail.bytes).envelope.poses_as_report;
+        assert_eq!(poses, is_dressed(&mail), "{}", mail.path.display());
+    }
+    Ok(())
+}

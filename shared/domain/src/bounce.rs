@@ -199,6 +199,10 @@ pub struct Envelope {
     /// organisation alone. It is weighed and never written out.
     #[serde(skip)]
     pub exchange_authenticated_as: Vec<String>,
+    /// It looks like a report to a person, reports nothing, and wants its reader to click or sign in. It is weighed and never
+    /// written out.
+    #[serde(skip)]
+    pub poses_as_report: bool,
     /// Its own Date.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub date: Option<DateTime<Utc>>,

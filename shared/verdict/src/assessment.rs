@@ -84,14 +84,13 @@ pub(crate) fn wants_incident(verdict: Verdict, tier: Tier, matrix: &Matrix) -> b
     match verdict {
         Verdict::Legit => false,
         Verdict::AccountTakeover => tier >= Tier::Suspected,
-        Verdict::Undetermined => true,
+        Verdict::Undetermined | Verdict::FakeBounce => true,
         Verdict::Backscatter
         | Verdict::WebScript
         | Verdict::BulkList
         | Verdict::ForwardingLoop
         | Verdict::Outage
         | Verdict::ReputationBlock
-        | Verdict::Autoresponder
-        | Verdict::FakeBounce => matrix.score(verdict) >= DECIDED_DB,
+        | Verdict::Autoresponder => matrix.score(verdict) >= DECIDED_DB,
     }
 }

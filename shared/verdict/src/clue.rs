@@ -105,6 +105,8 @@ words! {
         CredentialRefused = "credential_refused",
         /// Replies to mail that is not in Sent.
         PhantomReplies = "phantom_replies",
+        /// Mails that only pose as reports, from outside.
+        FakeBounces = "fake_bounces",
         /// Bounces arrive already read or in the bin.
         BouncesHidden = "bounces_hidden",
         /// The same system fails for several tenants.

@@ -161,6 +161,10 @@ pub fn signals(report: &Report, known: &Known, replies_to_unsent: bool) -> Vec<S
     {
         out.push(Signal::Notice { kind: notice.kind, strength: notice.strength });
     }
+    // The own provider may tell of mail that it holds, with a link.
+    if report.envelope.poses_as_report && site::site(report, known) != Clue::SiteOwn {
+        out.push(Signal::FakeBounce);
+    }
     if replies_to_unsent && known.sent_coverage.is_some_and(|share| share >= 0.6) {
         out.push(Signal::PhantomReply);
     }

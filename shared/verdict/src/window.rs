@@ -27,6 +27,8 @@ pub enum Signal {
     },
     /// A reply to mail of the own domain that is not in Sent.
     PhantomReply,
+    /// A mail from outside that poses as a report and wants its reader to click.
+    FakeBounce,
     /// Our password was refused twice, explicitly, and nobody had announced a change.
     CredentialRefused,
     /// Bounces were first seen in Trash, RSS or Notes, or already read, where this mailbox never did so before.
@@ -75,6 +77,9 @@ pub(crate) struct Window {
     hour: (i64, u32),
     /// Replies to mail nobody wrote: since when, and how many.
     phantoms: (i64, u32),
+    /// Mails that pose as reports: since when, and how many.
+    #[serde(default)]
+    fakes: (i64, u32),
     /// When each clue last counted.
     counted: BTreeMap<Clue, DateTime<Utc>>,
 }
@@ -137,13 +142,17 @@ impl Window {
                 (clue, share, names_mailbox && strength == NoticeStrength::Hard)
             }
             Signal::PhantomReply => {
-                let is_running = at.timestamp() - self.phantoms.0 < WINDOW.num_seconds();
-                let (since, count) = if is_running { self.phantoms } else { (at.timestamp(), 0) };
-                self.phantoms = (since, count.saturating_add(1));
-                if self.phantoms.1 < 3 {
+                if count(&mut self.phantoms, at) < 3 {
                     return None;
                 }
                 (Clue::PhantomReplies, 1.0, false)
+            }
+            Signal::FakeBounce => {
+                // One is everybody's lot.
+                if count(&mut self.fakes, at) < 3 {
+                    return None;
+                }
+                (Clue::FakeBounces, 1.0, false)
             }
             Signal::CredentialRefused => (Clue::CredentialRefused, 1.0, false),
             Signal::BouncesHidden => (Clue::BouncesHidden, 1.0, false),
@@ -161,4 +170,13 @@ impl Window {
         self.counted.insert(clue, at);
         true
     }
+}
+
+/// Counts one more in a window that begins with the first.
+fn count(window: &mut (i64, u32), at: DateTime<Utc>) -> u32 {
+    if at.timestamp() - window.0 >= WINDOW.num_seconds() {
+        *window = (at.timestamp(), 0);
+    }
+    window.1 = window.1.saturating_add(1);
+    window.1
 }

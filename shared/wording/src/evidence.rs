@@ -213,6 +213,10 @@ const fn sight(clue: Clue) -> Said {
             "Replies come to mail that is not in the Sent folder",
             "送信済みフォルダーにないメールに対して、返信が届いています",
         ),
+        Clue::FakeBounces => said(
+            "Mails that only look like delivery failures ask to click",
+            "配信エラーを装い、リンクのクリックを促すメールが届いています",
+        ),
         Clue::BouncesHidden => said(
             "Bounces arrive already read or in the bin",
             "エラーメールが、既読の状態で、またはごみ箱に入って届いています",

@@ -10,6 +10,7 @@ mod automatic_answers;
 mod blocked_server;
 mod catch_all_domain;
 mod echo_on_the_fifth_day;
+mod fake_bounce;
 mod forged_mail_to_a_colleague;
 mod forged_sign_in_below_a_foreign_chain;
 mod forwarding_loop;
