@@ -16,4 +16,4 @@ pub use dmarc::{Dmarc, DmarcFault, DmarcPolicy};
 pub use dns::{Dns, Unavailable};
 pub use finding::Finding;
 pub use posture::Posture;
-pub use spf::{Spf, SpfAll, SpfFault};
+pub use spf::{Spf, SpfAll, SpfFault, SpfPart, SpfVia};

@@ -13,6 +13,8 @@ use crate::dns::Dns;
 use crate::finding::Finding;
 use crate::spf::Spf;
 
+/// Mail exchangers that are remembered.
+const MOST_EXCHANGERS: usize = 10;
 /// Addresses that block lists are asked for.
 const MOST_ADDRESSES: usize = 8;
 /// An SPF network of so many addresses at most is a server or two; a larger one is a provider's, with many customers.
@@ -24,6 +26,8 @@ const A_SERVER: u32 = 2;
 pub struct Posture {
     /// Who may send in its name.
     pub spf: Option<Spf>,
+    /// Who takes its mail, best first.
+    pub mx: Option<Vec<String>>,
     /// What receivers do with forgeries.
     pub dmarc: Option<Dmarc>,
     /// What its mail can be checked with.
@@ -35,13 +39,16 @@ pub struct Posture {
 impl Posture {
     /// Asks. `selectors`: those that its own mail is signed with.
     pub async fn of(domain: &str, selectors: &[String], lists: &Blocklists, dns: &impl Dns) -> Self {
-        let (spf, dmarc) = futures_util::future::join(Spf::of(domain, dns), Dmarc::of(domain, dns)).await;
+        let (spf, dmarc, mx) =
+            futures_util::future::join3(Spf::of(domain, dns), Dmarc::of(domain, dns), dns.mx(domain)).await;
+        let mx =
+            mx.ok().map(|hosts| hosts.iter().take(MOST_EXCHANGERS).map(|host| host.to_ascii_lowercase()).collect());
         let (dkim, named) =
             futures_util::future::join(Dkim::of(domain, selectors, dns), lists.of_domain(domain, dns)).await;
         let servers = spf.iter().flat_map(|spf| spf.networks.iter().filter_map(server)).take(MOST_ADDRESSES);
         let asked = join_all(servers.map(|ip| lists.of_address(ip, dns))).await;
         let listings = asked.into_iter().flatten().chain(named).collect();
-        Self { spf: spf.ok(), dmarc: dmarc.ok(), dkim: dkim.ok(), listings }
+        Self { spf: spf.ok(), mx, dmarc: dmarc.ok(), dkim: dkim.ok(), listings }
     }
 
     /// What DNS or a block list did not answer: `spf`, `dmarc`, `dkim`, or the name of a list.

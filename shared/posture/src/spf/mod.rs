@@ -5,7 +5,7 @@
 
 mod record;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use daimon_domain::words;
@@ -64,6 +64,42 @@ words! {
     }
 }
 
+words! {
+    /// How a record names networks.
+    SpfVia {
+        /// By their addresses.
+        Typed = "typed",
+        /// By a host's name.
+        Host = "host",
+        /// As mail exchangers; the name is the exchanger's.
+        Exchanger = "exchanger",
+        /// By another domain's record: `include`, `redirect`. The name is the one that the domain itself wrote.
+        Include = "include",
+    }
+}
+
+/// Networks that may send, and how the record names them: who that is decides what it says of a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpfPart {
+    /// How.
+    pub via: SpfVia,
+    /// Whose they are, where a name is written.
+    pub name: Option<String>,
+    /// The networks.
+    pub networks: Vec<IpNet>,
+}
+
+impl SpfPart {
+    /// Its networks, and whether each is narrow: a server or two that a company spells out, what a provider has for its mail.
+    pub fn networks(&self) -> impl Iterator<Item = (IpNet, bool)> {
+        let (four, six) = if self.via == SpfVia::Include { (20, 32) } else { (28, 64) };
+        self.networks.iter().map(move |network| {
+            let least = if matches!(network, IpNet::V4(_)) { four } else { six };
+            (*network, network.prefix_len() >= least)
+        })
+    }
+}
+
 /// What a domain's SPF record says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spf {
@@ -73,6 +109,9 @@ pub struct Spf {
     pub all: Option<SpfAll>,
     /// Who may send.
     pub networks: Vec<IpNet>,
+    /// The same, by who names them.
+    #[serde(default)]
+    pub parts: Vec<SpfPart>,
     /// The domains that it includes, which say whose servers these are.
     pub includes: Vec<String>,
     /// How many look-ups a receiver makes for it; more than 10 is too many.
@@ -86,9 +125,10 @@ struct Walk {
     void: u32,
     faults: BTreeSet<SpfFault>,
     networks: BTreeSet<IpNet>,
+    parts: BTreeMap<(SpfVia, Option<String>), BTreeSet<IpNet>>,
     seen: BTreeSet<String>,
-    /// Included domains that are still to be walked.
-    next: Vec<String>,
+    /// Included domains that are still to be walked, and through which that the domain itself names.
+    next: Vec<(String, Option<String>)>,
 }
 
 impl Spf {
@@ -99,6 +139,7 @@ impl Spf {
             void: 0,
             faults: BTreeSet::new(),
             networks: BTreeSet::new(),
+            parts: BTreeMap::new(),
             seen: BTreeSet::new(),
             next: Vec::new(),
         };
@@ -120,8 +161,8 @@ impl Walk {
     async fn start(&mut self, domain: &str, dns: &impl Dns) -> Result<(), Unavailable> {
         let domain = domain.to_ascii_lowercase();
         let mut is_word_on_others = true;
-        self.next.push(domain.clone());
-        while let Some(name) = self.next.pop() {
+        self.next.push((domain.clone(), None));
+        while let Some((name, through)) = self.next.pop() {
             if !self.seen.insert(name.clone()) {
                 if is_word_on_others {
                     self.faults.insert(SpfFault::Circular);
@@ -146,11 +187,12 @@ impl Walk {
                 self.spf.all = read.all;
                 is_word_on_others = redirect.is_some();
             }
-            self.mechanisms(&read, dns).await?;
+            self.mechanisms(&read, through.as_deref(), dns).await?;
             if let Some(to) = redirect
                 && self.may_look_up()
             {
-                self.next.push(to);
+                let through = through.unwrap_or_else(|| to.clone());
+                self.next.push((to, Some(through)));
             }
         }
         Ok(())
@@ -164,10 +206,14 @@ impl Walk {
         if found.is_empty() { Ok(None) } else { Ok(Some(found.swap_remove(0))) }
     }
 
-    async fn mechanisms(&mut self, read: &Record, dns: &impl Dns) -> Result<(), Unavailable> {
+    async fn mechanisms(&mut self, read: &Record, through: Option<&str>, dns: &impl Dns) -> Result<(), Unavailable> {
+        let named = |via: SpfVia, name: Option<&str>| match through {
+            Some(through) => (SpfVia::Include, Some(through.to_owned())),
+            None => (via, name.map(str::to_owned)),
+        };
         for (mechanism, is_pass) in &read.mechanisms {
             if let Mechanism::Network(network) = mechanism {
-                self.admit(Some(*network).filter(|_| *is_pass));
+                self.admit(Some(*network).filter(|_| *is_pass), named(SpfVia::Typed, None));
                 continue;
             }
             if *mechanism == Mechanism::Ptr {
@@ -179,19 +225,21 @@ impl Walk {
             match mechanism {
                 Mechanism::Include(Some(included)) => {
                     self.spf.includes.push(included.clone());
-                    self.next.push(included.clone());
+                    let through = through.unwrap_or(included).to_owned();
+                    self.next.push((included.clone(), Some(through)));
                 }
                 Mechanism::A(Some(host), widths) => {
                     let found = dns.addresses(host).await?;
                     self.is_void(found.is_empty());
-                    self.admit_all(&found, *widths, *is_pass);
+                    self.admit_all(&found, *widths, *is_pass, &named(SpfVia::Host, Some(host)));
                 }
                 Mechanism::Mx(Some(host), widths) => {
                     let exchangers = dns.mx(host).await?;
                     self.is_void(exchangers.is_empty());
                     for exchanger in exchangers.iter().filter(|one| !one.is_empty()).take(MOST_EXCHANGERS) {
                         let found = dns.addresses(exchanger).await?;
-                        self.admit_all(&found, *widths, *is_pass);
+                        let exchanger = exchanger.to_ascii_lowercase();
+                        self.admit_all(&found, *widths, *is_pass, &named(SpfVia::Exchanger, Some(&exchanger)));
                     }
                 }
                 // Whom these let send depends on the mail.
@@ -223,15 +271,18 @@ impl Walk {
         }
     }
 
-    fn admit_all(&mut self, addresses: &[IpAddr], widths: Widths, is_pass: bool) {
+    fn admit_all(&mut self, addresses: &[IpAddr], widths: Widths, is_pass: bool, named: &(SpfVia, Option<String>)) {
         for ip in addresses {
-            self.admit(network(*ip, widths).filter(|_| is_pass));
+            self.admit(network(*ip, widths).filter(|_| is_pass), named.clone());
         }
     }
 
-    fn admit(&mut self, network: Option<IpNet>) {
-        if self.networks.len() < MOST_NETWORKS {
-            self.networks.extend(network.map(|network| network.trunc()));
+    fn admit(&mut self, network: Option<IpNet>, named: (SpfVia, Option<String>)) {
+        if self.networks.len() < MOST_NETWORKS
+            && let Some(network) = network.map(|network| network.trunc())
+        {
+            self.networks.insert(network);
+            self.parts.entry(named).or_default().insert(network);
         }
     }
 
@@ -251,8 +302,14 @@ impl Walk {
         let mut includes = std::mem::take(&mut self.spf.includes);
         includes.sort();
         includes.dedup();
+        let part = |((via, name), networks): (_, BTreeSet<IpNet>)| SpfPart {
+            via,
+            name,
+            networks: IpNet::aggregate(&networks.into_iter().collect()),
+        };
         Spf {
             includes,
+            parts: self.parts.into_iter().map(part).collect(),
             networks: IpNet::aggregate(&self.networks.into_iter().collect()),
             faults: self.faults.into_iter().collect(),
             ..self.spf
@@ -290,6 +347,15 @@ mod tests {
             nets(&spf),
             ["198.51.100.7/32", "198.51.100.25/32", "198.51.100.96/28", "203.0.113.0/24", "2001:db8::/64"]
         );
+        let parts: Vec<String> = spf
+            .parts
+            .iter()
+            .map(|part| format!("{} {} {}", part.via, part.name.as_deref().unwrap_or("-"), part.networks.len()))
+            .collect();
+        // What is included deep down is still of whom the domain itself names.
+        let expected =
+            ["typed - 2", "host sakura.example 1", "exchanger mx1.host.example 1", "include _spf.host.example 2"];
+        assert_eq!(parts, expected);
         assert_eq!(spf.includes, ["_spf.host.example", "_spf.host.example._deep.host.example"]);
         assert_eq!((spf.all, spf.look_ups, spf.faults), (Some(SpfAll::Fail), 5, vec![]));
     }
