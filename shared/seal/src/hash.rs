@@ -4,6 +4,8 @@
 //! guesses without the key, and two MSPs' hashes of one address differ.
 
 use aws_lc_rs::hmac;
+use daimon_domain::id::TenantId;
+use secrecy::{ExposeSecret, SecretString};
 
 /// HMAC-SHA256 under a key of one MSP.
 #[derive(Clone)]
@@ -12,6 +14,11 @@ pub struct KeyedHash(hmac::Key);
 impl KeyedHash {
     pub(crate) fn new(key: &[u8]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
+    }
+
+    /// The hash of a mailbox's password within its tenant: the same password of another tenant has another.
+    pub fn password(&self, tenant: TenantId, password: &SecretString) -> [u8; 32] {
+        self.hash(&[b"mailbox password", tenant.as_uuid().as_bytes(), password.expose_secret().as_bytes()])
     }
 
     /// The hash of these parts, in this order: `["ab", "c"]` differs from `["a", "bc"]`.
@@ -39,5 +46,16 @@ mod tests {
         assert_ne!(hash.hash(&[b"ab", b"c"]), hash.hash(&[b"a", b"bc"]));
         assert_eq!(hash.hash(&[b"ab", b"c"]), hash.hash(&[b"ab", b"c"]));
         assert_ne!(hash.hash(&[b"ab", b"c"]), KeyedHash::new(&[8; 32]).hash(&[b"ab", b"c"]));
+    }
+
+    #[test]
+    fn one_password_of_two_tenants_shows_no_likeness() {
+        let hash = KeyedHash::new(&[7; 32]);
+        let of = |tenant, password: &str| {
+            hash.password(TenantId::from_uuid(uuid::Uuid::from_u128(tenant)), &SecretString::from(password))
+        };
+        assert_eq!(of(1, "Spring2026"), of(1, "Spring2026"));
+        assert_ne!(of(1, "Spring2026"), of(2, "Spring2026"));
+        assert_ne!(of(1, "Spring2026"), of(1, "spring2026"));
     }
 }

@@ -7,6 +7,7 @@ pub mod bounce;
 pub mod campaign;
 pub mod correspondent;
 pub mod delivery;
+pub mod dkim_selector;
 pub mod domain_posture;
 pub mod endpoint;
 mod error;
@@ -24,7 +25,9 @@ pub mod quarantine;
 pub mod refusal;
 mod row;
 pub mod sent;
+pub mod sibling;
 pub mod tenant;
+pub mod trouble;
 mod tx;
 
 pub use error::StoreError;

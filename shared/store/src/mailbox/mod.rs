@@ -279,6 +279,18 @@ pub async fn sealed_secret(tx: &mut MspTx, id: MailboxId) -> Result<Option<Seale
     Ok(row.map(|row| Sealed { bytes: row.sealed_secret, key_version: row.secret_key_version }))
 }
 
+/// Notes the keyed hash of the password, by which others with the same are found.
+pub async fn set_secret_hash(tx: &mut MspTx, id: MailboxId, hash: &[u8; 32]) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update mailbox set secret_hash = $2 where mailbox_id = $1 and secret_hash is distinct from $2",
+        id.as_uuid(),
+        hash.as_slice()
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Replaces the password if the stored version is still `version`, and answers the new version.
 ///
 /// A session that still tries the old one is fenced off, and the mailbox is due at `now`.
@@ -290,7 +302,7 @@ pub async fn replace_secret(
     now: DateTime<Utc>,
 ) -> Result<Option<i64>, StoreError> {
     Ok(sqlx::query_scalar!(
-        "update mailbox set sealed_secret = $3, secret_key_version = $4, connection = 'new', connection_since = null,
+        "update mailbox set sealed_secret = $3, secret_key_version = $4, secret_hash = null, connection = 'new', connection_since = null,
             connection_fault = null, connection_failures = 0, attempt = 0, lease_token = null, lease_until = null,
             next_poll_at = $5, poll_requested_at = null, version = version + 1
         where mailbox_id = $1 and version = $2 returning version",

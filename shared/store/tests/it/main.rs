@@ -10,6 +10,8 @@ mod incidents;
 mod leases;
 mod partitions;
 mod schema;
+mod siblings;
 mod support;
+mod troubles;
 mod versions;
 mod wall;
