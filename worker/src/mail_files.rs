@@ -23,6 +23,8 @@ pub struct MailFile {
     pub path: String,
     /// When it was delivered, where the Maildir name, the mbox "From " line or the topmost Received line tells.
     pub delivered_at: Option<DateTime<Utc>>,
+    /// Whether somebody has read it, where a Maildir tells.
+    pub is_read: Option<bool>,
     /// The message as it lies there; in an mbox without the "From " line and its quoting.
     pub bytes: Vec<u8>,
 }
@@ -125,6 +127,7 @@ impl Walk {
             Step::Maildir(path) => {
                 let mut mail = read_whole(path.display().to_string(), &mut File::open(path)?)?;
                 mail.delivered_at = maildir_time(path)?.or(mail.delivered_at);
+                mail.is_read = Some(is_read(path));
                 Ok(Some(mail))
             }
         }
@@ -189,7 +192,7 @@ fn looks_like_mail(start: &[u8]) -> bool {
 fn read_whole(path: String, reader: &mut impl Read) -> io::Result<MailFile> {
     let mut bytes = Vec::new();
     reader.take(MAX_MESSAGE_BYTES).read_to_end(&mut bytes)?;
-    Ok(MailFile { path, delivered_at: received_time(&bytes), bytes })
+    Ok(MailFile { path, delivered_at: received_time(&bytes), is_read: None, bytes })
 }
 
 /// An mbox file in the middle of being read (mboxrd: `>From ` stands for `From `).
@@ -232,7 +235,7 @@ impl Mbox {
         // One message saved with its "From " line is that file, not a mailbox of one.
         let is_only = self.count == 1 && self.from_line.is_none();
         let path = if is_only { self.path.clone() } else { format!("{}#{}", self.path, self.count) };
-        Ok(Some(MailFile { path, delivered_at, bytes }))
+        Ok(Some(MailFile { path, delivered_at, is_read: None, bytes }))
     }
 }
 
@@ -253,6 +256,12 @@ fn maildir_time(path: &Path) -> io::Result<Option<DateTime<Utc>>> {
     let known = [of_name, of_file].map(|seconds| seconds.filter(|seconds| *seconds > 100_000_000));
     let [Some(of_name), of_file] = known else { return Ok(None) };
     Ok(DateTime::from_timestamp(of_file.map_or(of_name, |of_file| of_name.min(of_file)), 0))
+}
+
+/// Whether the flags in a Maildir name hold "seen": `….host:2,RS`. What lies in `new` has none.
+fn is_read(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.rsplit_once(":2,").is_some_and(|(_, flags)| flags.contains('S'))
 }
 
 /// `From user@host Sat Jan  3 01:05:34 1996`, in UTC by custom.
@@ -336,12 +345,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for name in ["cur", "new", "tmp"] {
             fs::create_dir(folder.path().join(name)).unwrap();
-            fs::write(folder.path().join(name).join("1767402334.M1P2.host:2,S"), "Subject: x\n\n").unwrap();
+            let flags = if name == "new" { "" } else { ":2,RS" };
+            fs::write(folder.path().join(name).join(format!("1767402334.M1P2.host{flags}")), "Subject: x\n\n").unwrap();
         }
         fs::write(folder.path().join("dovecot-uidlist"), "3 V1 N2").unwrap();
         let mails = all(folder.path());
         assert_eq!(mails.len(), 2);
         assert_eq!(mails[0].delivered_at.unwrap().timestamp(), 1_767_402_334);
+        assert_eq!(mails.iter().map(|mail| mail.is_read).collect::<Vec<_>>(), [Some(true), Some(false)]);
     }
 
     #[test]

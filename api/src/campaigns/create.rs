@@ -59,6 +59,7 @@ pub(super) async fn create_campaign(
             list_id: new.list_id,
             message_ids: new.message_ids.into_iter().map(bare).collect(),
             templates: Vec::new(),
+            fingerprints: Vec::new(),
         },
         created_at: caller.now,
         created_by: caller.key.to_string(),

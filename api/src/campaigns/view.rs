@@ -63,7 +63,7 @@ pub(crate) struct NewCampaign {
     "id": "cmp_019ab1c2d3e47f508192a3b4c5d6e7f8", "tenant_id": "tnt_019ab1c2d3e47f508192a3b4c5d6e7f8", "mailbox_id": null,
     "incident_id": null, "name": "Autumn newsletter", "starts_at": "2026-11-24T07:00:00Z",
     "ends_at": "2026-11-25T07:00:00Z", "subject": null, "list_id": "news.sakura-dental.example", "message_ids": [],
-    "templates": [], "created_at": "2026-11-24T06:00:00Z", "created_by": "key_019ab1c2d3e47f508192a3b4c5d6e7f8"
+    "templates": [], "fingerprints": [], "created_at": "2026-11-24T06:00:00Z", "created_by": "key_019ab1c2d3e47f508192a3b4c5d6e7f8"
 }))]
 pub(crate) struct CampaignView {
     /// Its id.
@@ -96,6 +96,9 @@ pub(crate) struct CampaignView {
     message_ids: Vec<String>,
     /// Hashes of its letters, as "this was us" taught them.
     templates: Vec<String>,
+    /// Hashes of how its mails are made (the program, the list, the shape of their Message-IDs), learnt from what came back:
+    /// the next sending is known by them, whatever its subject.
+    fingerprints: Vec<String>,
     /// When it was declared.
     created_at: DateTime<Utc>,
     /// By whom: an API key's id.
@@ -117,6 +120,7 @@ impl From<Campaign> for CampaignView {
             list_id: marks.list_id,
             message_ids: marks.message_ids,
             templates: marks.templates,
+            fingerprints: marks.fingerprints,
             created_at: campaign.created_at,
             created_by: campaign.created_by,
         }

@@ -22,7 +22,7 @@ use crate::problem::Problem;
 /// Dismiss an incident
 ///
 /// Says that it is none, and why. `this_was_us` teaches: its letters become a campaign of the mailbox, and what comes back
-/// of them raises no alarm again.
+/// of them, or of the next that is made the same way, raises no alarm again.
 #[utoipa::path(operation_id = "dismissIncident", tag = "Incidents", params(IncidentPath), request_body = DismissalRequest, responses(
     (status = 200, description = "The incident as it is now", body = IncidentWithEvidenceView),
     (status = 409, description = "It is over already")))]
@@ -46,7 +46,8 @@ async fn learn<P>(caller: &mut Caller<P>, incident: &Incident) -> Result<(), Pro
     // Bounces that return nothing are all alike.
     let nothing = template(&Origin::default());
     templates.retain(|template| *template != nothing);
-    if templates.is_empty() {
+    let fingerprints = bounce::fingerprints(&mut caller.tx, incident.id).await?;
+    if templates.is_empty() && fingerprints.is_empty() {
         return Ok(());
     }
     let campaign = Campaign {
@@ -55,7 +56,7 @@ async fn learn<P>(caller: &mut Caller<P>, incident: &Incident) -> Result<(), Pro
         mailbox: Some(incident.mailbox),
         incident: Some(incident.id),
         name: format!("This was us: {}", incident.id),
-        marks: Marks { templates, ..Marks::default() },
+        marks: Marks { templates, fingerprints, ..Marks::default() },
         created_at: caller.now,
         created_by: caller.key.to_string(),
     };

@@ -4,7 +4,7 @@ use actix_web::get;
 use actix_web::web::Json;
 use daimon_domain::id::IncidentId;
 use daimon_domain::tenant::Language;
-use daimon_store::{incident, tenant};
+use daimon_store::{incident, sibling, tenant};
 
 use super::view::IncidentWithEvidenceView;
 use crate::caller::{Caller, IncidentsRead, Permitted};
@@ -33,6 +33,7 @@ pub(super) async fn read<P>(caller: &mut Caller<P>, id: IncidentId) -> Result<In
     let steps = incident::steps(&mut caller.tx, id).await?;
     let acknowledged = incident::acknowledged(&mut caller.tx, id).await?;
     let timeline = incident::entries(&mut caller.tx, id).await?;
+    let siblings = sibling::list(&mut caller.tx, id).await?;
     let tickets = incident::tickets(&mut caller.tx, id).await?;
-    Ok(IncidentWithEvidenceView::new(incident, language, steps, acknowledged, tickets, timeline))
+    Ok(IncidentWithEvidenceView::new(incident, language, steps, acknowledged, siblings, tickets, timeline))
 }

@@ -15,7 +15,7 @@ use daimon_posture::Posture;
 use daimon_store::incident::{self, StepState};
 use daimon_store::msp::Msp;
 use daimon_store::refusal::{self, Refusals};
-use daimon_store::{api_key, domain_posture, mailbox, msp, tenant};
+use daimon_store::{api_key, domain_posture, mailbox, msp, sibling, tenant};
 use daimon_verdict::playbook;
 use daimon_wording::IncidentReport;
 use daimon_wording::incident_report::chart::Scale;
@@ -164,11 +164,13 @@ async fn write<P>(caller: &mut Caller<P>, known: &Known, language: Language) -> 
             note: done.and_then(|done| done.note.as_deref()),
         }
     });
+    let siblings = sibling::list(&mut caller.tx, incident.id).await?;
     let facts = Facts {
         incident,
         address: known.mailbox.address.as_str(),
         tenant: known.tenant.name.as_str(),
         msp: &known.msp.name,
+        siblings: siblings.iter().filter(|one| one.is_open).map(|one| one.address.as_str()).collect(),
         steps: steps.collect(),
         story: story
             .iter()

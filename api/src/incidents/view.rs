@@ -7,6 +7,7 @@ use daimon_domain::playbook::{Phase, Step, Who};
 use daimon_domain::tenant::Language;
 use daimon_domain::verdict::{EvidenceLine, Severity, Tier, Verdict};
 use daimon_store::incident::{Entry, StepDone, StepState, Ticket};
+use daimon_store::sibling::Sibling;
 use daimon_wording::{evidence, handed_in};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -113,6 +114,8 @@ pub(crate) struct IncidentView {
     "playbook": [{"id": "C01", "phase": "contain", "who": "provider_admin", "gate": "contained", "title": "Set a new password",
         "why": "The old one is known.", "evidence": "When, and by whom.", "state": "open", "by": null, "at": null, "note": null}],
     "acknowledged_at": null, "acknowledged_by": null,
+    "siblings": [{"mailbox_id": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f9", "address": "suzuki@clinic.example",
+        "found_at": "2026-11-24T07:05:00Z", "is_open": true}],
     "tickets": [{"id": "tkt_019ab1c2d3e47f508192a3b4c5d6e7f8", "system": "halopsa", "reference": "4711",
         "url": "https://kestrel.halopsa.example/tickets?id=4711", "linked_at": "2026-11-24T07:10:00Z",
         "linked_by": "key_019ab1c2d3e47f508192a3b4c5d6e7f8"}],
@@ -128,7 +131,8 @@ pub(crate) struct IncidentWithEvidenceView {
     /// Who handed the mail in, and from where, as the mailbox's own provider says; `null` where it does not.
     #[schema(required = true)]
     headline: Option<String>,
-    /// What speaks for the verdict, strongest first; before it, for a takeover, the line of the headline.
+    /// What speaks for the verdict, strongest first; before it, for a takeover, the line of the headline, and where a
+    /// filter files bounces away (`filing`), that it hides the warning.
     evidence: Vec<EvidenceView>,
     /// Why `score_db` is not the sum of the lines; `null` where it is.
     #[schema(required = true)]
@@ -141,6 +145,9 @@ pub(crate) struct IncidentWithEvidenceView {
     /// Who: an API key's id.
     #[schema(required = true)]
     acknowledged_by: Option<String>,
+    /// Mailboxes of the tenant that have the password of this one: the thief can sign in to them too. They are read every
+    /// minute until each has another password.
+    siblings: Vec<SiblingView>,
     /// The same incident in other systems.
     tickets: Vec<TicketView>,
     /// What happened to it, oldest first.
@@ -223,6 +230,31 @@ pub(crate) struct EntryView {
     note: Option<String>,
 }
 
+/// A mailbox with the password of a stolen one.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Sibling, example = json!({
+    "mailbox_id": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f9", "address": "suzuki@clinic.example",
+    "found_at": "2026-11-24T07:05:00Z", "is_open": true
+}))]
+pub(crate) struct SiblingView {
+    /// Which mailbox.
+    #[schema(schema_with = crate::words::mailbox_id)]
+    mailbox_id: MailboxId,
+    /// Its address.
+    address: String,
+    /// When it was found.
+    found_at: DateTime<Utc>,
+    /// Whether it still has that password.
+    is_open: bool,
+}
+
+impl From<Sibling> for SiblingView {
+    fn from(sibling: Sibling) -> Self {
+        let Sibling { mailbox, address, found_at, is_open } = sibling;
+        Self { mailbox_id: mailbox, address, found_at, is_open }
+    }
+}
+
 /// A link to a ticket.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Ticket, example = json!({
@@ -296,6 +328,7 @@ impl IncidentWithEvidenceView {
         language: Language,
         mut done: Vec<StepDone>,
         acknowledged: Option<(DateTime<Utc>, String)>,
+        siblings: Vec<Sibling>,
         tickets: Vec<Ticket>,
         timeline: Vec<Entry>,
     ) -> Self {
@@ -325,6 +358,7 @@ impl IncidentWithEvidenceView {
             playbook,
             acknowledged_at,
             acknowledged_by,
+            siblings: siblings.into_iter().map(SiblingView::from).collect(),
             tickets: tickets.into_iter().map(TicketView::from).collect(),
             timeline: timeline.into_iter().map(EntryView::from).collect(),
         }

@@ -57,6 +57,7 @@ pub(super) async fn create_mailbox(
         version: 1,
     };
     mailbox::insert(&mut caller.tx, &mailbox, &sealed).await?;
+    secret::note_hash(&mut caller, &mailbox, &new.password).await?;
     caller.audit("mailbox.created", id, Some(tenant), json!({ "host": mailbox.server.host })).await?;
     let location = format!("/v1/mailboxes/{id}");
     let (service, msp) = (caller.service.clone(), caller.msp);

@@ -45,6 +45,7 @@ pub(super) async fn replace_credential(
     mailbox::replace_secret(&mut caller.tx, mailbox.id, mailbox.version, &sealed, now)
         .await?
         .ok_or(Problem::PreconditionFailed)?;
+    secret::note_hash(&mut caller, &mailbox, &body.value.password).await?;
     let mailbox = mailbox::find(&mut caller.tx, mailbox.id).await?.ok_or_else(MailboxPath::absent)?;
     let (username, server, old) = old;
     match old {

@@ -32,6 +32,16 @@ pub(super) async fn seal_old<P>(
     Ok(Some(Sealed { bytes, key_version: 1 }))
 }
 
+/// Notes by which hash others with this password are found.
+pub(super) async fn note_hash<P>(
+    caller: &mut Caller<P>,
+    mailbox: &Mailbox,
+    password: &SecretString,
+) -> Result<(), Problem> {
+    let hash = caller.service.master.keyed_hash(caller.msp).password(mailbox.tenant, password);
+    Ok(mailbox::set_secret_hash(&mut caller.tx, mailbox.id, &hash).await?)
+}
+
 /// Seals a password. `None`: there is no such tenant within reach.
 pub(super) async fn seal<P>(
     caller: &mut Caller<P>,

@@ -23,9 +23,10 @@ pub(crate) fn cut(report: &mut Report) {
 }
 
 fn cut_origin(origin: &mut Origin) {
-    let Origin { message_id, subject, script, mailer, list, auto_submitted, .. } = origin;
-    cut_all([message_id, subject, script, mailer, list, auto_submitted].into_iter().flatten());
-    cut_all(origin.dkim_domains.iter_mut());
+    let Origin { message_id, subject, charset, content_language, script, mailer, list, auto_submitted, .. } = origin;
+    let texts = [message_id, subject, charset, content_language, script, mailer, list, auto_submitted];
+    cut_all(texts.into_iter().flatten());
+    cut_all(origin.dkim_domains.iter_mut().chain(&mut origin.dkim_keys));
     origin.authentication_results.iter_mut().for_each(|results| cut_one(results, MAX_RESULTS_BYTES));
     origin.received.iter_mut().for_each(cut_hop);
 }

@@ -30,6 +30,12 @@ pub(crate) fn read(fields: &Fields<'_>) -> Origin {
             .find_map(|name| fields.get(name).as_deref().and_then(address::first))
             .or_else(|| fields.get("x-envelope-sender").as_deref().and_then(address::first)),
         subject: fields.decoded("subject").filter(|subject| !subject.is_empty()).map(Cow::into_owned),
+        charset: fields
+            .get("content-type")
+            .as_deref()
+            .and_then(charset)
+            .or_else(|| fields.get("subject").as_deref().and_then(charset_of_word)),
+        content_language: fields.get("content-language").map(Cow::into_owned),
         received: fields.all("received").take(MAX_HOPS).map(|line| received::read(&line)).collect(),
         script: fields
             .first_of(&[
@@ -51,6 +57,11 @@ pub(crate) fn read(fields: &Fields<'_>) -> Origin {
             .take(MAX_CHECKS)
             .filter_map(|value| tag(&value, "d"))
             .map(|domain| domain.to_lowercase())
+            .collect(),
+        dkim_keys: fields
+            .all("dkim-signature")
+            .take(MAX_CHECKS)
+            .filter_map(|value| Some(format!("{}._domainkey.{}", tag(&value, "s")?, tag(&value, "d")?).to_lowercase()))
             .collect(),
         authentication_results: fields.all("authentication-results").take(MAX_CHECKS).map(Cow::into_owned).collect(),
         list: fields.first_of(&["list-id", "list-unsubscribe"]).map(Cow::into_owned),
@@ -89,6 +100,20 @@ pub(crate) fn envelope(fields: &Fields<'_>) -> Envelope {
         date: fields.get("date").as_deref().and_then(text::date),
         received: fields.all("received").take(MAX_HOPS).map(|line| received::read(&line)).collect(),
     }
+}
+
+/// The charset that a content type names.
+fn charset(content_type: &str) -> Option<String> {
+    let content_type = content_type.to_ascii_lowercase();
+    let (_, value) = content_type.split_once("charset=")?;
+    let value = value.trim_start_matches('"').split(['"', ';', ' ', '\t']).next()?;
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+/// The charset of an encoded word: `=?iso-2022-jp?B?…` (RFC 2047).
+fn charset_of_word(text: &str) -> Option<String> {
+    let (_, word) = text.split_once("=?")?;
+    word.split(['?', '*']).next().filter(|name| !name.is_empty()).map(str::to_lowercase)
 }
 
 /// One of the `tag=value` pairs of a DKIM signature (RFC 6376, 3.2).

@@ -19,6 +19,8 @@ pub struct Marks {
     pub message_ids: Vec<String>,
     /// Hashes of its letters.
     pub templates: Vec<String>,
+    /// Hashes of how its mails are made: learnt from it, and good for the next one too.
+    pub fingerprints: Vec<String>,
 }
 
 /// A campaign.

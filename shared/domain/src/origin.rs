@@ -28,6 +28,12 @@ pub struct Origin {
     /// Subject, decoded. Never stored in clear but for scoped roles and a limited time.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub subject: Option<String>,
+    /// The charset of its text, or of its subject's encoded words. It is weighed and never written out.
+    #[serde(skip)]
+    pub charset: Option<String>,
+    /// Content-Language (RFC 3282). It is weighed and never written out.
+    #[serde(skip)]
+    pub content_language: Option<String>,
     /// The Received chain, newest hop first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub received: Vec<Hop>,
@@ -43,6 +49,10 @@ pub struct Origin {
     /// `d=` of each DKIM-Signature, in lower case.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub dkim_domains: Vec<String>,
+    /// Where the key of each DKIM-Signature is, `s1._domainkey.example.com`, in lower case (RFC 6376, 3.6.2.1). It is looked up
+    /// and never written out.
+    #[serde(skip)]
+    pub dkim_keys: Vec<String>,
     /// Each Authentication-Results field, unfolded.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub authentication_results: Vec<String>,

@@ -314,6 +314,19 @@ pub async fn templates(tx: &mut MspTx, incident: IncidentId) -> Result<Vec<Strin
     .await?)
 }
 
+/// How the mails that the bounces of an incident were about are made, where that tells them from the owner's others. Once is
+/// no sending.
+pub async fn fingerprints(tx: &mut MspTx, incident: IncidentId) -> Result<Vec<String>, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"select observation ->> 'fingerprint' as "fingerprint!" from bounce
+        where incident_id = $1 and observation ->> 'fingerprint' is not null
+        group by 1 having count(*) > 1 order by count(*) desc, 1 limit 100"#,
+        incident.as_uuid()
+    )
+    .fetch_all(tx.conn())
+    .await?)
+}
+
 /// To how many recipients mail of an incident went out through the own provider after `at`, by times that can be trusted.
 pub async fn sent_after(tx: &mut MspTx, incident: IncidentId, at: DateTime<Utc>) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar!(

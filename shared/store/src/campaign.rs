@@ -22,6 +22,7 @@ struct Row {
     list_id: Option<String>,
     message_ids: Vec<String>,
     templates: Vec<String>,
+    fingerprints: Vec<String>,
     created_at: DateTime<Utc>,
     created_by: String,
 }
@@ -41,6 +42,7 @@ impl From<Row> for Campaign {
                 list_id: row.list_id,
                 message_ids: row.message_ids,
                 templates: row.templates,
+                fingerprints: row.fingerprints,
             },
             created_at: row.created_at,
             created_by: row.created_by,
@@ -63,8 +65,8 @@ pub async fn insert(tx: &mut MspTx, campaign: &Campaign) -> Result<(), StoreErro
     let marks = &campaign.marks;
     sqlx::query!(
         "insert into campaign (msp_id, tenant_id, campaign_id, mailbox_id, incident_id, name, starts_at, ends_at, subject,
-            list_id, message_ids, templates, created_at, created_by)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+            list_id, message_ids, templates, fingerprints, created_at, created_by)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         msp,
         campaign.tenant.as_uuid(),
         campaign.id.as_uuid(),
@@ -77,6 +79,7 @@ pub async fn insert(tx: &mut MspTx, campaign: &Campaign) -> Result<(), StoreErro
         marks.list_id,
         &marks.message_ids,
         &marks.templates,
+        &marks.fingerprints,
         campaign.created_at,
         campaign.created_by
     )
@@ -90,7 +93,7 @@ pub async fn find(tx: &mut MspTx, id: CampaignId) -> Result<Option<Campaign>, St
     let row = sqlx::query_as!(
         Row,
         "select campaign_id, tenant_id, mailbox_id, incident_id, name, starts_at, ends_at, subject, list_id, message_ids,
-            templates, created_at, created_by
+            templates, fingerprints, created_at, created_by
         from campaign where campaign_id = $1",
         id.as_uuid()
     )
@@ -108,7 +111,7 @@ pub async fn list(
     let rows = sqlx::query_as!(
         Row,
         "select campaign_id, tenant_id, mailbox_id, incident_id, name, starts_at, ends_at, subject, list_id, message_ids,
-            templates, created_at, created_by
+            templates, fingerprints, created_at, created_by
         from campaign
         where ($1::uuid is null or tenant_id = $1)
             and ($2::uuid is null or mailbox_id = $2
@@ -125,19 +128,19 @@ pub async fn list(
     Ok(page.cut(rows.into_iter().map(Campaign::from).collect()))
 }
 
-/// What marks the campaigns of a mailbox that had not ended by `since`.
+/// What marks the campaigns of a mailbox that had not ended by `since`, or that are known again by how their mails are made.
 pub async fn marks_for(
     tx: &mut MspTx,
     tenant: TenantId,
     mailbox: MailboxId,
     since: DateTime<Utc>,
-) -> Result<Vec<Marks>, StoreError> {
+) -> Result<Vec<(CampaignId, Marks)>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
         "select campaign_id, tenant_id, mailbox_id, incident_id, name, starts_at, ends_at, subject, list_id, message_ids,
-            templates, created_at, created_by
+            templates, fingerprints, created_at, created_by
         from campaign
-        where tenant_id = $1 and (mailbox_id is null or mailbox_id = $2) and (ends_at is null or ends_at >= $3)
+        where tenant_id = $1 and (mailbox_id is null or mailbox_id = $2) and (ends_at is null or ends_at >= $3 or fingerprints <> '{}')
         order by campaign_id desc limit $4",
         tenant.as_uuid(),
         mailbox.as_uuid(),
@@ -146,7 +149,22 @@ pub async fn marks_for(
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows.into_iter().map(|row| Campaign::from(row).marks).collect())
+    let marks = |campaign: Campaign| (campaign.id, campaign.marks);
+    Ok(rows.into_iter().map(|row| marks(Campaign::from(row))).collect())
+}
+
+/// Remembers how the mails of a campaign are made. A campaign is made in a few ways; more are not remembered.
+pub async fn learn(tx: &mut MspTx, id: CampaignId, fingerprints: &[String]) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update campaign set fingerprints = array(
+            select known from unnest(fingerprints || $2) as known group by known order by known limit 100
+        ) where campaign_id = $1 and not fingerprints @> $2 and cardinality(fingerprints) < 100",
+        id.as_uuid(),
+        fingerprints
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// Removes one; `false` when there is none.

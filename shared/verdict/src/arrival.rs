@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use daimon_domain::origin::Hop;
 
+use crate::hosts::is_shared;
 use crate::known::{Known, Whose};
 
 /// How a message came to the mailbox.
@@ -59,6 +60,15 @@ fn is_web_mail(hop: &Hop) -> bool {
         IpAddr::V4(ip) => ip.is_loopback(),
         IpAddr::V6(ip) => ip.is_loopback(),
     })
+}
+
+/// The hosts of ours that handed it from one to the next, by the names that those wrote who took it from a network of ours.
+pub fn relays<'a>(received: &'a [Hop], known: &'a Known) -> impl Iterator<Item = &'a str> {
+    let (_, believed) = arrival(received, known);
+    let from_ours = received.iter().take(believed).filter(|hop| known.is_in_own_networks(hop));
+    // As looked up: a greeting is whatever the machine writes.
+    let names = from_ours.filter_map(|hop| hop.from_host.as_deref());
+    names.filter(|name| name.contains('.') && name.parse::<IpAddr>().is_err() && !is_shared(name))
 }
 
 /// The hosts that put a message into the mailbox, by their own lines: whatever they are called, they are the provider's.

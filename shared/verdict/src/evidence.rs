@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use daimon_domain::bounce::{Action, Kind, ProviderNotice, Recipient, Report};
 use serde::{Deserialize, Serialize};
 
+use crate::campaign::fingerprint;
 use crate::clue::Clue;
 use crate::hosts::organisation;
 use crate::known::{Known, Provider};
@@ -28,6 +29,10 @@ pub struct Facts<'a> {
     pub fingerprint_seen: Option<bool>,
     /// Whether it belongs to a campaign that was declared or is known.
     pub campaign: bool,
+    /// Whether it is made as this mailbox makes its mail, as far as Sent shows.
+    pub is_usual: bool,
+    /// Whether it is written in a language that this mailbox never uses.
+    pub new_language: bool,
 }
 
 /// One bounce as the engine sees it: no recipient, no text. Of the sender it holds who signed in, if that is the mailbox or
@@ -41,6 +46,9 @@ pub struct Observation {
     pub clues: Vec<Clue>,
     /// Which letter it was.
     pub template: String,
+    /// How its sending is made, where that tells it from what its owner writes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fingerprint: Option<String>,
     /// The recipient, hashed.
     pub recipient: u64,
     /// The organisation that wrote the bounce, hashed.
@@ -57,6 +65,9 @@ pub struct Observation {
     pub is_own_origin: bool,
     /// It says "late", not "failed".
     pub is_delay: bool,
+    /// It is written in a language that this mailbox never uses.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub is_new_language: bool,
     /// Owner and thief look the same here.
     pub is_blind: bool,
     /// Who handed it in at the own provider, as the provider says.
@@ -119,6 +130,7 @@ pub fn observe(
             || (origin == Clue::OriginUntold && site == Clue::SiteOwn),
         clues,
         template: template(&report.origin),
+        fingerprint: fingerprint(&report.origin).filter(|_| !facts.is_usual),
         recipient: fnv(facts.recipient_key.as_bytes()),
         reporter: report.reporting_mta.as_deref().map(|host| fnv(organisation(host).as_bytes())),
         forged_local_part: forged_local_part(report, known),
@@ -126,6 +138,7 @@ pub fn observe(
         sent_weight: known.sent_weight(),
         is_unexpected: !is_own && facts.recipient_known != Some(true) && !is_campaign,
         is_delay,
+        is_new_language: facts.new_language && !facts.campaign,
         is_blind: known.is_blind(),
         submission: submission(report, known).filter(|_| origin != Clue::OriginForeign),
     })

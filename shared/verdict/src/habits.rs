@@ -4,11 +4,16 @@
 //! addresses. A habit is what was first seen two days ago; where everything submitted is filed in Sent, a thief's mail
 //! is there too. So what is younger waits, and is forgotten when the mailbox falls under suspicion meanwhile. That a mail
 //! was sent as always is no alibi, so only what is new is told.
+//!
+//! Of languages the same is learnt. Of hours nothing is: forgers, web forms, newsletters and automatic answers keep no hours
+//! either, so a mail at night would tell a thief from the owner alone, who may be travelling, and that is told better by a
+//! missing copy, an unknown recipient and a strange program.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::origin::Origin;
 use serde::{Deserialize, Serialize};
 
+use crate::language::Written;
 use crate::submission::Submission;
 use crate::template::{fingerprint, fnv};
 
@@ -28,6 +33,8 @@ const LEAST_SUBMITTED: u32 = 3;
 #[serde(default)]
 pub struct Habits {
     written: Sort,
+    scripts: Sort,
+    languages: Sort,
     networks: Sort,
     greetings: Sort,
     /// The provider's lines say who signed in.
@@ -92,6 +99,12 @@ impl Sort {
         self.seen.push(one);
     }
 
+    /// Whether it was learnt, however little is known.
+    fn knows(&self, what: &str) -> bool {
+        let what = fnv(what.as_bytes());
+        self.seen.iter().any(|known| known.what == what)
+    }
+
     /// Whether it is no habit; `false` also when too little is known.
     fn is_new(&self, what: &str, least: u32, at: DateTime<Utc>) -> bool {
         let (what, settled) = (fnv(what.as_bytes()), (at - SETTLED).timestamp());
@@ -104,7 +117,9 @@ impl Sort {
 
 impl Habits {
     /// The form in which they are stored; whoever stores them stores this with them.
-    pub const VERSION: u32 = 2;
+    pub const VERSION: u32 = 3;
+    /// The oldest form that can be read: since then only languages were added.
+    pub const OLDEST: u32 = 2;
 
     /// Whether nothing was learnt that would tell the owner from a thief.
     pub fn is_empty(&self) -> bool {
@@ -116,6 +131,30 @@ impl Habits {
         if let Some(written) = fingerprint(sent) {
             self.written.hear(&written, at);
         }
+    }
+
+    /// Hears in which language a mail in Sent is written.
+    pub fn wrote_in(&mut self, sent: &Written, at: DateTime<Utc>) {
+        if let Some(script) = sent.script {
+            self.scripts.hear(script.as_str(), at);
+        }
+        if let Some(language) = &sent.language {
+            self.languages.hear(language, at);
+        }
+    }
+
+    /// Whether a mail is written in a script or language in which this mailbox never writes; `false` also when too little is
+    /// known. What a program does not say of the owner's mail is compared with nothing.
+    pub fn is_new_language(&self, returned: &Written, at: DateTime<Utc>) -> bool {
+        let is_new_script =
+            returned.script.is_some_and(|script| self.scripts.is_new(script.as_str(), LEAST_WRITTEN, at));
+        let language = returned.language.as_deref();
+        is_new_script || language.is_some_and(|language| self.languages.is_new(language, LEAST_WRITTEN, at))
+    }
+
+    /// Whether this mailbox writes with that program, as it has for days.
+    pub fn writes_like(&self, returned: &Origin) -> bool {
+        fingerprint(returned).is_some_and(|written| self.written.knows(&written))
     }
 
     /// Hears of the bounce of a mail that is in Sent.
@@ -130,7 +169,8 @@ impl Habits {
 
     /// Learns what has waited for two days; forgets what waits if the mailbox is under suspicion.
     pub fn settle(&mut self, now: DateTime<Utc>, is_suspected: bool) {
-        for sort in [&mut self.written, &mut self.networks, &mut self.greetings] {
+        let Self { written, scripts, languages, networks, greetings, .. } = self;
+        for sort in [written, scripts, languages, networks, greetings] {
             if is_suspected {
                 sort.waiting.clear();
             }
@@ -253,6 +293,29 @@ mod tests {
         (0..12).for_each(|n| habits.submitted(&from(&format!("10.0.{n}.1"), &format!("{n:?}x{n}y")), day(n)));
         let habits = settled(habits);
         assert_eq!(habits.fingerprint_seen(&Origin::default(), Some(&from("203.0.113.66", "x")), day(20)), None);
+    }
+
+    #[test]
+    fn a_language_is_new_once_the_mailbox_has_its_own() {
+        use crate::language::written;
+        let japanese = written(Some("ご予約の件"), None, None);
+        let english = written(Some("Invoice overdue"), Some("utf-8"), Some("en-US"));
+        let mut habits = Habits::default();
+        (0..9).for_each(|n| habits.wrote_in(&japanese, day(n)));
+        habits.settle(day(19), false);
+        assert!(!habits.is_new_language(&english, day(20)), "too little is known");
+        habits.wrote_in(&japanese, day(15));
+        habits.settle(day(19), false);
+        assert!(habits.is_new_language(&english, day(20)));
+        assert!(!habits.is_new_language(&japanese, day(20)));
+        assert!(!habits.is_new_language(&written(Some("12345"), None, Some("en")), day(20)), "its own mail names none");
+
+        // What the thief sends lies in Sent as well.
+        (0..50).for_each(|_| habits.wrote_in(&english, day(20)));
+        habits.settle(day(21), false);
+        assert!(habits.is_new_language(&english, day(21)));
+        habits.settle(day(22), false);
+        assert!(!habits.is_new_language(&english, day(22)), "unless nobody minds for two days");
     }
 
     #[test]

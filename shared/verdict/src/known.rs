@@ -63,6 +63,12 @@ pub struct Known {
     /// Networks of its provider.
     #[serde(default)]
     pub own_networks: Vec<IpNet>,
+    /// Networks of its provider that were learnt: there may be others.
+    #[serde(default)]
+    pub learnt_networks: Vec<IpNet>,
+    /// Networks that may send for its domain and of which nobody can say whether they are its provider's.
+    #[serde(default)]
+    pub claimed_networks: Vec<IpNet>,
     /// How it is hosted.
     #[serde(default)]
     pub provider: Option<Provider>,
@@ -149,8 +155,13 @@ impl Known {
         self.own_domains.iter().any(|own| own.eq_ignore_ascii_case(domain))
     }
 
+    /// Whether a line's client is in a network of ours.
+    pub(crate) fn is_in_own_networks(&self, hop: &Hop) -> bool {
+        is_in(&self.own_networks, hop) || is_in(&self.learnt_networks, hop)
+    }
+
     pub(crate) fn client_of(&self, hop: &Hop) -> Whose {
-        if hop.from_ip.is_some_and(|ip| is_internal(ip) || self.own_networks.iter().any(|net| net.contains(&ip))) {
+        if hop.from_ip.is_some_and(is_internal) || self.is_in_own_networks(hop) {
             return Whose::Ours;
         }
         if self.provider == Some(Provider::M365) && cloud::is_within_exchange(hop) {
@@ -168,9 +179,14 @@ impl Known {
             (None, None, None) => Whose::Ours,
             (None, Some(helo), _) if self.own_networks.is_empty() && self.owns_host(helo) => Whose::Claimed,
             (None, Some(helo), None) if self.owns_host(helo) => Whose::Claimed,
+            (Some(_) | None, _, _) if is_in(&self.claimed_networks, hop) => Whose::Claimed,
             (Some(_) | None, _, _) => Whose::Foreign,
         }
     }
+}
+
+fn is_in(networks: &[IpNet], hop: &Hop) -> bool {
+    hop.from_ip.is_some_and(|ip| networks.iter().any(|network| network.contains(&ip)))
 }
 
 fn is_internal(ip: IpAddr) -> bool {
@@ -191,6 +207,29 @@ mod tests {
         assert!(known.owns_host("HOST.example"));
         assert!(!known.owns_host("ghost.example"));
         assert!(!known.owns_host("host.example.evil.test"));
+    }
+
+    #[test]
+    fn what_may_send_for_the_domain_is_neither_ours_nor_a_strangers() {
+        let networks = |text: &str| vec![text.parse().unwrap()];
+        let known = Known {
+            own_hosts: vec!["host.example".to_owned()],
+            learnt_networks: networks("203.0.113.0/25"),
+            claimed_networks: networks("192.0.2.0/24"),
+            ..Known::default()
+        };
+        let client = |ip: &str| {
+            let host = Some("out3.otherbrand.example".to_owned());
+            known.client_of(&Hop { from_host: host, from_ip: ip.parse().ok(), ..Hop::default() })
+        };
+        assert_eq!(
+            ["203.0.113.9", "192.0.2.9", "198.51.100.9"].map(client),
+            [Whose::Ours, Whose::Claimed, Whose::Foreign]
+        );
+        // A greeting is no proof, but what was learnt does not say that there are no other hosts.
+        let greeted =
+            Hop { helo: Some("mx.host.example".to_owned()), from_ip: "198.51.100.9".parse().ok(), ..Hop::default() };
+        assert_eq!(known.client_of(&greeted), Whose::Claimed);
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub struct State {
     submissions: Submissions,
     /// Clues of windows, how often each counted.
     window_seen: BTreeMap<Clue, u32>,
+    /// Messages that a filter files away where their owner may not see them.
+    filed_away: u32,
     held: Held,
     is_proved: bool,
     is_blind: bool,
@@ -71,6 +73,7 @@ impl Default for State {
             clusters: Vec::new(),
             submissions: Submissions::default(),
             window_seen: BTreeMap::new(),
+            filed_away: 0,
             held: CALM_VERDICT,
             is_proved: false,
             is_blind: false,
@@ -89,8 +92,8 @@ impl Default for State {
 
 impl State {
     /// The form in which it is stored; whoever stores it stores this with it.
-    pub const VERSION: u32 = 3;
-    /// The oldest form that can be read: since then only clues were added, which an older program would not know.
+    pub const VERSION: u32 = 4;
+    /// The oldest form that can be read: since then only clues and counts were added, which an older program would not know.
     pub const OLDEST: u32 = 1;
 
     /// The password was changed and every session ended at that time: older mail is trailing from now on.
@@ -159,6 +162,7 @@ impl State {
     /// Weighs something that happened beside the bounces.
     pub fn signal(&mut self, signal: Signal, at: DateTime<Utc>) {
         let (at, _) = self.advance(at);
+        self.filed_away = self.filed_away.saturating_add(u32::from(signal == Signal::FiledAway));
         if let Some((clue, share, is_proof)) = self.window.signal(signal, at) {
             self.count(clue, share);
             self.is_proved |= is_proof;
@@ -233,6 +237,7 @@ impl State {
             self.clusters.clear();
             self.submissions.clear();
             self.window_seen.clear();
+            self.filed_away = 0;
         }
     }
 

@@ -39,7 +39,7 @@ fn skeleton(subject: &str) -> String {
 
 /// `20260823.A1B2@host` → `a.a`: runs of letters and digits, whatever their length. The domain is no feature,
 /// because forgers write the recipient's.
-fn shape(message_id: &str) -> String {
+pub(crate) fn shape(message_id: &str) -> String {
     let local = message_id.split('@').next().unwrap_or_default();
     let mut out = String::new();
     for c in local.chars() {

@@ -15,6 +15,9 @@ pub const WINDOW: TimeDelta = TimeDelta::hours(24);
 /// Most things of one sort that are remembered; beyond it, counts read "at least".
 pub const KEPT: usize = 128;
 
+/// A few mails to somebody abroad are nothing new.
+const LEAST_FOREIGN: u32 = 5;
+
 /// Something that happened beside the bounces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Signal {
@@ -33,6 +36,8 @@ pub enum Signal {
     CredentialRefused,
     /// Bounces were first seen in Trash, RSS or Notes, or already read, where this mailbox never did so before.
     BouncesHidden,
+    /// A bounce was first seen in an ordinary folder: its owner's filter files it away, which counts nothing.
+    FiledAway,
     /// The same system fails for at least three tenants within an hour.
     FleetOutage,
     /// The own provider's address is listed in bounces of two unrelated mailboxes.
@@ -68,9 +73,12 @@ impl Recent {
 
 /// What is remembered of the last 24 hours.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Window {
     pub(crate) unexpected: Recent,
     forged: Recent,
+    /// Recipients of mail in a language that is new.
+    foreign: Recent,
     /// Who wrote the newest bounces.
     reporters: Vec<(u64, i64)>,
     /// Unexpected bounces of the running hour: which, and how many.
@@ -94,6 +102,12 @@ impl Window {
             self.hour = if self.hour.0 == hour { (hour, self.hour.1.saturating_add(1)) } else { (hour, 1) };
             if self.hour.1 >= 100 {
                 shown.push(Clue::Volume);
+            }
+        }
+        if seen.is_new_language && seen.is_unexpected && !seen.is_delay {
+            self.foreign.note(seen.recipient, at);
+            if self.foreign.count(at) >= LEAST_FOREIGN {
+                shown.push(Clue::NewLanguage);
             }
         }
         if let Some(reporter) = seen.reporter.filter(|_| seen.is_unexpected) {
@@ -156,6 +170,7 @@ impl Window {
             }
             Signal::CredentialRefused => (Clue::CredentialRefused, 1.0, false),
             Signal::BouncesHidden => (Clue::BouncesHidden, 1.0, false),
+            Signal::FiledAway => return None,
             Signal::FleetOutage => (Clue::FleetOutage, 1.0, false),
             Signal::FleetListed => (Clue::FleetListed, 1.0, false),
         };

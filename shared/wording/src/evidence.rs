@@ -6,7 +6,7 @@ use daimon_verdict::Clue;
 use daimon_verdict::cluster::DAY_CAP_DB;
 
 use crate::said::{Said, said};
-use crate::{cause, handed_in, strength};
+use crate::{cause, filing, handed_in, strength};
 
 /// Rounding explains less than this.
 const WORTH_A_NOTE_DB: f64 = 1.0;
@@ -14,7 +14,7 @@ const WORTH_A_NOTE_DB: f64 = 1.0;
 /// "No copy is in the Sent folder (14 bounces): a very strong sign of a stolen mailbox rather than the owner's own
 /// newsletter (more than 1,000 times likelier)."
 pub fn sentence(line: &EvidenceLine, verdict: Verdict, language: Language) -> String {
-    if let Some(told) = handed_in::sentence(line, language) {
+    if let Some(told) = handed_in::sentence(line, language).or_else(|| filing::sentence(line, language)) {
         return told;
     }
     let known = clue(line);
@@ -218,8 +218,8 @@ const fn sight(clue: Clue) -> Said {
             "配信エラーを装い、リンクのクリックを促すメールが届いています",
         ),
         Clue::BouncesHidden => said(
-            "Bounces arrive already read or in the bin",
-            "エラーメールが、既読の状態で、またはごみ箱に入って届いています",
+            "Bounces were out of sight as soon as they came: already read, in the bin, or where nobody looks",
+            "エラーメールが、届いた直後から既読やごみ箱など、人目につかない状態に置かれています",
         ),
         Clue::FleetOutage => {
             said("The same system fails for several companies", "同じメールシステムの障害が、複数の会社で起きています")

@@ -2,6 +2,7 @@
 
 pub mod cause;
 pub mod evidence;
+pub mod filing;
 mod foreign;
 pub mod handed_in;
 pub mod incident_report;

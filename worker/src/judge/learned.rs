@@ -8,10 +8,14 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use daimon_domain::bounce::Report;
 use daimon_domain::origin::Origin;
-use daimon_verdict::{Clue, Habits, Known, Observation, Provider, arrival, hosts, shows_neighbours, submission};
+use daimon_verdict::language::Written;
+use daimon_verdict::{
+    Clue, Habits, Known, Observation, Provider, Signal, arrival, hosts, shows_neighbours, submission,
+};
 use serde::{Deserialize, Serialize};
 
 use super::coverage::{Answered, Coverage};
+use super::filing::{Filing, Sight};
 
 /// More hosts than a provider needs mean that something is misread.
 const MOST_HOSTS: usize = 8;
@@ -20,10 +24,12 @@ const MOST_HOSTS: usize = 8;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Learned {
-    /// Servers that deliver to the mailbox, and those beside them where that is safe.
+    /// Servers that deliver to the mailbox, and those beside them where that is safe; those that they took mail from in a network
+    /// of their own.
     delivering: BTreeSet<String>,
     coverage: Coverage,
     habits: Habits,
+    filing: Filing,
     /// Others than the tenant sign in at the same hosts.
     has_neighbours: bool,
 }
@@ -38,8 +44,14 @@ impl Learned {
         }
     }
 
-    /// Learns whether the provider's lines say who signed in, and that others do.
+    /// Learns whether the provider's lines say who signed in, and that others do; and what its servers are called that are
+    /// known by their addresses.
     pub(crate) fn shown(&mut self, report: &Report, known: &Known) {
+        for relay in arrival::relays(&report.envelope.received, known) {
+            if self.delivering.len() < MOST_HOSTS {
+                self.delivering.insert(relay.to_lowercase());
+            }
+        }
         if let Some(submission) = submission(report, known) {
             self.habits.saw(&submission);
         }
@@ -52,14 +64,32 @@ impl Learned {
     }
 
     /// Hears of a mail in Sent.
-    pub(crate) fn wrote(&mut self, sent: &Origin, at: DateTime<Utc>) {
+    pub(crate) fn wrote(&mut self, sent: &Origin, language: &Written, at: DateTime<Utc>) {
         self.habits.wrote(sent, at);
+        self.habits.wrote_in(language, at);
     }
 
     /// Learns what is old enough by then, unless the mailbox is under suspicion.
     pub(crate) fn settle(&mut self, now: DateTime<Utc>, is_suspected: bool) {
         self.coverage.settle(now, is_suspected);
         self.habits.settle(now, is_suspected);
+        self.filing.settle(now, is_suspected);
+    }
+
+    /// Hears of ordinary mail that was found right after it came.
+    pub(crate) fn glanced(&mut self, is_read: bool, at: DateTime<Utc>) {
+        self.filing.glanced(is_read, at);
+    }
+
+    /// Learns how a message with such bounces was found for the first time; says what that shows. It counts where nobody
+    /// expected them.
+    pub(crate) fn found<'o>(
+        &mut self,
+        mut bounces: impl Iterator<Item = &'o Observation>,
+        sight: Sight,
+        at: DateTime<Utc>,
+    ) -> Option<Signal> {
+        bounces.any(|seen| seen.is_unexpected).then(|| self.filing.bounced(sight, at)).flatten()
     }
 
     /// Learns from a bounce of the owner's own mail how the mailbox sends.

@@ -4,13 +4,15 @@
 //! made of a mail, and what is learnt by the way, must not depend on that, or the two would answer differently.
 
 mod coverage;
+mod filing;
 mod learned;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::bounce::{Kind, Recipient, Report};
 use daimon_domain::origin::Origin;
-use daimon_verdict::{Facts, Habits, Known, Observation, Signal, hosts, observe, signals, submission};
+use daimon_verdict::{Facts, Habits, Known, Observation, Signal, hosts, language, observe, signals, submission};
 
+pub(crate) use self::filing::{Place, Sight, is_prompt};
 pub(crate) use self::learned::Learned;
 
 /// Whoever was first written to within this time before a bounce is no correspondent yet: where a provider files whatever
@@ -56,6 +58,8 @@ pub(crate) fn said<'r>(
         recipient_known: None,
         fingerprint_seen: habits.fingerprint_seen(original, submission(report, known).as_ref(), at),
         campaign: history.is_campaign(original),
+        is_usual: habits.writes_like(original),
+        new_language: habits.is_new_language(&language::written_in(original), at),
     };
     let seen = |recipient: &'r Recipient| {
         let key = history.recipient_key(recipient);

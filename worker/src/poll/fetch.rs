@@ -22,6 +22,8 @@ const MOST_PUT_ASIDE: usize = 20;
 pub(super) struct Fetched {
     pub(super) internal_date: Option<DateTime<Utc>>,
     pub(super) size: Option<u32>,
+    /// Whether somebody had seen it; `None` when the server did not say.
+    pub(super) is_seen: Option<bool>,
     pub(super) bytes: Option<Vec<u8>>,
 }
 
@@ -87,6 +89,9 @@ fn keep(messages: &mut BTreeMap<u32, Fetched>, asked: &[u32], response: &Respons
         match attribute {
             AttributeValue::InternalDate(text) => message.internal_date = date(text).or(message.internal_date),
             AttributeValue::Rfc822Size(size) => message.size = Some(*size),
+            AttributeValue::Flags(flags) => {
+                message.is_seen = Some(flags.iter().any(|flag| flag.eq_ignore_ascii_case("\\Seen")));
+            }
             AttributeValue::BodySection { data: Some(data), .. } if message.bytes.is_none() => {
                 message.bytes = Some(data.to_vec());
             }

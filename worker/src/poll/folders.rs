@@ -15,8 +15,11 @@ pub enum Role {
     Inbox,
     /// Where a filter files what it distrusts.
     Junk,
-    /// Where rules hide bounces.
+    /// Where people throw mail away, and rules hide bounces.
     Trash,
+    /// What mail programs fill and people don't look into: RSS feeds, notes, the history of conversations. Thieves' rules
+    /// hide bounces there.
+    Unwatched,
     /// Copies of what was sent.
     Sent,
     /// Anything else.
@@ -148,6 +151,36 @@ const TRASH: &[&str] = &[
     "废件箱",
 ];
 
+const UNWATCHED: &[&str] = &[
+    "rss",
+    "rss feeds",
+    "rss subscriptions",
+    "rss フィード",
+    "rss フィード購読",
+    "rss-feeds",
+    "rss-abonnements",
+    "flux rss",
+    "fuentes rss",
+    "rss 피드",
+    "rss 源",
+    "rss 摘要",
+    "notes",
+    "メモ",
+    "notizen",
+    "notas",
+    "메모",
+    "便笺",
+    "記事",
+    "conversation history",
+    "会話の履歴",
+    "aufgezeichnete unterhaltungen",
+    "historique des conversations",
+    "historial de conversaciones",
+    "대화 내용",
+    "对话历史记录",
+    "交談記錄",
+];
+
 /// What Outlook calls its outbox in Japanese. Some clients keep sent mail there, so it counts where nothing better is.
 const OUTBOX: &str = "送信トレイ";
 
@@ -219,8 +252,14 @@ fn bare(name: &str, delimiter: Option<&str>) -> String {
     narrow.collect::<String>().trim().to_lowercase()
 }
 
+/// What a folder on disk is for. Maildir++ writes `.Trash`, and names in modified UTF-7 as the server does.
+pub(crate) fn role_by_name(name: &str) -> Role {
+    let name = name.trim_start_matches('.');
+    if name.eq_ignore_ascii_case("INBOX") { Role::Inbox } else { by_name(&bare(name, Some("."))) }
+}
+
 fn by_name(bare: &str) -> Role {
-    [(SENT, Role::Sent), (JUNK, Role::Junk), (TRASH, Role::Trash)]
+    [(SENT, Role::Sent), (JUNK, Role::Junk), (TRASH, Role::Trash), (UNWATCHED, Role::Unwatched)]
         .into_iter()
         .find(|(names, _)| names.contains(&bare))
         .map_or(Role::Other, |(_, role)| role)
@@ -269,6 +308,23 @@ mod tests {
         ] {
             assert_eq!(role(line), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn what_nobody_looks_into_is_known_in_the_languages_of_mail_programs() {
+        for line in [
+            r#"() "/" "RSS Feeds""#,
+            r#"() "." "INBOX.Notes""#,
+            r#"() "/" "Conversation History""#,
+            r#"() "/" "RSS &MNUwozD8MMk-""#,
+            r#"() "/" "&MOEw4g-""#,
+        ] {
+            assert_eq!(role(line), Role::Unwatched, "{line}");
+        }
+        assert_eq!(role(r#"() "/" "Notes on patients""#), Role::Other);
+        let on_disk = [".Trash", ".RSS Feeds", ".&MLQw33ux-", "INBOX", "cur", ".Kunden"].map(role_by_name);
+        let expected = [Role::Trash, Role::Unwatched, Role::Trash, Role::Inbox, Role::Other, Role::Other];
+        assert_eq!(on_disk, expected);
     }
 
     #[test]

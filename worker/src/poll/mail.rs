@@ -1,6 +1,7 @@
 //! What reading a folder yields.
 
 use chrono::{DateTime, Utc};
+use daimon_verdict::language::Written;
 
 use super::SessionError;
 
@@ -11,6 +12,8 @@ pub struct Mail {
     pub uid: u32,
     /// When the server got it (INTERNALDATE); `None` when the server did not say.
     pub internal_date: Option<DateTime<Utc>>,
+    /// Whether somebody had seen it before us (`\Seen`); `None` when the server did not say.
+    pub is_seen: Option<bool>,
     /// Its whole size (RFC822.SIZE), in octets.
     pub size: Option<u32>,
     /// Header and body.
@@ -57,6 +60,8 @@ pub struct SentMail {
     pub date: Option<DateTime<Utc>>,
     /// The program that wrote it: X-Mailer or User-Agent.
     pub mailer: Option<String>,
+    /// In which language it is written, as far as its header tells.
+    pub language: Written,
     /// The addresses in To, Cc and Bcc, in lower case, each once.
     pub recipients: Vec<String>,
 }
@@ -66,6 +71,15 @@ impl std::fmt::Debug for SentMail {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "<sent mail {} to {} recipients>", self.uid, self.recipients.len())
     }
+}
+
+/// How a message that is no report was found. It is counted and forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Glance {
+    /// When the server got it (INTERNALDATE).
+    pub at: DateTime<Utc>,
+    /// Whether somebody had seen it before us.
+    pub is_seen: bool,
 }
 
 /// Why a message was put aside.
@@ -119,6 +133,8 @@ pub struct Batch<T> {
     pub items: Vec<T>,
     /// What the other messages answer.
     pub quoted: Vec<Answer>,
+    /// How the other messages were found.
+    pub glanced: Vec<Glance>,
     /// What could not be read.
     pub put_aside: Vec<PutAside>,
     /// How many messages were looked at, of interest or not.

@@ -22,7 +22,9 @@ mod stories;
 
 pub use checkpoint::{Checkpoint, Selected};
 pub use error::SessionError;
+pub(crate) use folders::role_by_name;
 pub use folders::{Folder, Role};
 pub use limits::Limits;
-pub use mail::{Ahead, Answer, Batch, Mail, PutAside, SentMail, Unreadable};
+pub use mail::{Ahead, Answer, Batch, Glance, Mail, PutAside, SentMail, Unreadable};
+pub(crate) use sent_mail::language;
 pub use session::{Credentials, Session, Stream};

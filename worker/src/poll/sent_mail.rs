@@ -1,13 +1,14 @@
 //! What is kept of a sent message: enough to recognise a bounce of it, and nothing to read.
 
 use chrono::DateTime;
-use mail_parser::{Address, HeaderName, Message, MessageParser};
+use daimon_verdict::language::{Written, written};
+use mail_parser::{Address, HeaderName, Message, MessageParser, MimeHeaders};
 
 use super::fetch::Fetched;
 use super::mail::SentMail;
 
 /// The header fields that are fetched.
-pub(super) const FIELDS: &str = "MESSAGE-ID DATE TO CC BCC X-MAILER USER-AGENT";
+pub(super) const FIELDS: &str = "MESSAGE-ID DATE TO CC BCC X-MAILER USER-AGENT SUBJECT CONTENT-TYPE CONTENT-LANGUAGE";
 
 /// Reads them.
 pub(super) fn read(uid: u32, fetched: &Fetched) -> SentMail {
@@ -36,8 +37,17 @@ pub(super) fn read(uid: u32, fetched: &Fetched) -> SentMail {
             .and_then(|message| message.date())
             .and_then(|date| DateTime::from_timestamp(date.to_timestamp(), 0)),
         mailer: message.and_then(mailer),
+        language: message.map(language).unwrap_or_default(),
         recipients,
     }
+}
+
+/// In which language it is written. The subject itself is forgotten.
+pub(crate) fn language(message: &Message<'_>) -> Written {
+    let of_type = message.content_type().and_then(|kind| kind.attribute("charset"));
+    let of_word = message.header_raw("Subject").and_then(|raw| raw.split_once("=?")).map(|(_, word)| word);
+    let charset = of_type.or_else(|| of_word.and_then(|word| word.split(['?', '*']).next()));
+    written(message.subject(), charset, message.header_raw("Content-Language").map(str::trim))
 }
 
 #[cfg(test)]
@@ -53,6 +63,19 @@ mod tests {
         assert_eq!(sent("X-Mailer: Mail 16.0\r\n\r\n").mailer.as_deref(), Some("Mail 16.0"));
         assert_eq!(sent("User-Agent: Other/1\r\n\r\n").mailer.as_deref(), Some("Other/1"));
         assert_eq!(sent("Subject: x\r\n\r\n").mailer, None);
+    }
+
+    #[test]
+    fn the_language_is_read_and_not_the_subject() {
+        use daimon_verdict::language::Script;
+        let of = |header| sent(header).language;
+        assert_eq!(of("Subject: =?UTF-8?B?44GU5LqI57SE?=\r\n\r\n").script, Some(Script::Japanese));
+        assert_eq!(of("Subject: =?iso-2022-jp?B?GyRCOCtAUT1xGyhC?=\r\n\r\n").script, Some(Script::Japanese));
+        assert_eq!(
+            of("Subject: Re: Invoice\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n").script,
+            Some(Script::Latin)
+        );
+        assert_eq!(of("Content-Language: en-US\r\n\r\n").language.as_deref(), Some("en"));
     }
 
     #[test]

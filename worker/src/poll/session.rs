@@ -14,7 +14,7 @@ use super::checked::{Outcome, Wire};
 use super::checkpoint::{Checkpoint, Selected};
 use super::fetch::{Fetched, fetch, search};
 use super::folders::{self, Folder};
-use super::mail::{Ahead, Batch, Mail, PutAside, SentMail, Unreadable};
+use super::mail::{Ahead, Batch, Glance, Mail, PutAside, SentMail, Unreadable};
 use super::sign_in::{Capabilities, quoted, sign_in};
 use super::{Limits, SessionError, candidate, sent_mail};
 
@@ -213,7 +213,7 @@ impl Session {
     pub async fn reports(&mut self, ahead: &Ahead) -> Result<Batch<Mail>, SessionError> {
         let uids = &ahead.uids;
         let fields = candidate::FIELDS;
-        let items = format!("UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({fields})]<0.{HEADER}>");
+        let items = format!("UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({fields})]<0.{HEADER}>");
         let mut put_aside = Vec::new();
         let messages = fetch(&mut self.wire, uids, &items, &mut put_aside).await?;
         let (wanted, others): (Vec<_>, Vec<_>) =
@@ -222,6 +222,7 @@ impl Session {
         let mut batch = Batch {
             items: Vec::with_capacity(wanted.len()),
             quoted: Vec::new(),
+            glanced: Vec::new(),
             put_aside: Vec::new(),
             looked_at: uids.len(),
             through_uid: ahead.through_uid,
@@ -262,9 +263,11 @@ impl Session {
             return Err(batch.fault.unwrap_or(SessionError::Busy("nothing can be read")));
         }
         put_aside.retain(|aside| aside.uid <= batch.through_uid);
-        let read = others.iter().filter(|(uid, _)| *uid <= batch.through_uid);
-        batch.quoted =
-            read.filter_map(|(_, told)| candidate::answer(told.bytes.as_deref()?, told.internal_date)).collect();
+        for (_, told) in others.iter().filter(|(uid, _)| *uid <= batch.through_uid) {
+            batch.quoted.extend(told.bytes.as_deref().and_then(|header| candidate::answer(header, told.internal_date)));
+            let found = told.internal_date.zip(told.is_seen);
+            batch.glanced.extend(found.map(|(at, is_seen)| Glance { at, is_seen }));
+        }
         batch.put_aside = put_aside;
         Ok(batch)
     }
@@ -284,7 +287,14 @@ impl Session {
             let most = usize::try_from(most).unwrap_or(usize::MAX);
             let is_cut = bytes.len() >= most && told.size.is_none_or(|size| size > self.limits.message);
             bytes.truncate(most);
-            Some(Mail { uid: *uid, internal_date: told.internal_date, size: told.size, bytes, is_cut })
+            Some(Mail {
+                uid: *uid,
+                internal_date: told.internal_date,
+                is_seen: told.is_seen,
+                size: told.size,
+                bytes,
+                is_cut,
+            })
         });
         Ok(items.collect())
     }
@@ -299,6 +309,7 @@ impl Session {
         Ok(Batch {
             items: messages.iter().map(|(uid, told)| sent_mail::read(*uid, told)).collect(),
             quoted: Vec::new(),
+            glanced: Vec::new(),
             put_aside,
             looked_at: uids.len(),
             through_uid: ahead.through_uid,

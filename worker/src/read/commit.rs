@@ -7,22 +7,30 @@ use daimon_domain::mailbox::Checkpoint;
 use daimon_domain::origin::Origin;
 use daimon_store::in_hand::{self, InHand};
 use daimon_store::quarantine::{self, Quarantined};
-use daimon_store::{MspTx, StoreError, bounce, correspondent, folder, incident, mailbox, sent};
+use daimon_store::{
+    MspTx, StoreError, bounce, campaign, correspondent, dkim_selector, folder, incident, mailbox, sent,
+};
 
+use super::fleet::compare;
 use super::incident::move_on;
 use super::job::{PollError, Reader};
 use super::mail::ReadMail;
 use super::weigh::{Asked, History, Weighed, weigh};
 use super::work::Work;
-use crate::poll::{Answer, SentMail};
+use crate::judge::Place;
+use crate::poll::{Answer, Glance, SentMail};
 
 /// What was found in a part of a folder.
 pub(super) struct Found {
     pub(super) folder: String,
+    /// What the folder is.
+    pub(super) place: Place,
     pub(super) checkpoint: Checkpoint,
     pub(super) mails: Vec<ReadMail>,
     /// What ordinary mail in it answers.
     pub(super) quoted: Vec<Answer>,
+    /// How ordinary mail in it was found.
+    pub(super) glanced: Vec<Glance>,
     /// Messages that are not read again, and why.
     pub(super) put_aside: Vec<(u32, &'static str)>,
     /// The message that had been put aside and was read after all.
@@ -55,8 +63,12 @@ pub(super) async fn commit(ctx: &Reader, work: &mut Work, mut found: Found) -> R
         let weighed = weigh(&ground, &found, &history, memory, now);
         (weighed, found)
     };
-    let (Weighed { mut memory, mut bounces, is_news }, found) = ctx.room.blocking(is_alone, weighing).await?;
+    let (Weighed { mut memory, mut bounces, troubles, selectors, sendings, is_news }, found) =
+        ctx.room.blocking(is_alone, weighing).await?;
 
+    for signal in compare(&mut tx, work, &troubles, now).await? {
+        memory.state.signal(signal, now);
+    }
     let mut deliveries = Vec::new();
     if is_news || !bounces.is_empty() {
         let moved = move_on(&mut tx, work.subject(), &mut memory, &live, now, &ctx.entropy).await?;
@@ -68,6 +80,13 @@ pub(super) async fn commit(ctx: &Reader, work: &mut Work, mut found: Found) -> R
             bounce.incident = moved.incident;
         }
         bounce::insert_many(&mut tx, &bounces).await?;
+    }
+    if !selectors.is_empty() {
+        let domain = work.mailbox.address.domain().to_ascii_lowercase();
+        dkim_selector::note_many(&mut tx, work.tenant.id, &domain, &selectors, now).await?;
+    }
+    for (id, made) in sendings {
+        campaign::learn(&mut tx, id, &made.into_iter().collect::<Vec<_>>()).await?;
     }
     if let Some(message) = &found.again {
         quarantine::remove(&mut tx, work.id(), message).await?;
@@ -107,7 +126,7 @@ pub(super) async fn commit_sent(
         let at = sent_at(mail, work.mailbox.last_polled_at, now);
         ids.extend(mail.message_id.as_deref().map(|id| (ground.sent_hash(id), at)));
         let written = Origin { message_id: mail.message_id.clone(), mailer: mail.mailer.clone(), ..Origin::default() };
-        memory.learned.wrote(&written, at);
+        memory.learned.wrote(&written, &mail.language, at);
         recipients.extend(mail.recipients.iter().map(|address| (ground.correspondent_hash(address), at)));
     }
     memory.settle(now);
@@ -222,6 +241,8 @@ async fn put_aside(
 
 #[cfg(test)]
 mod tests {
+    use daimon_verdict::language::Written;
+
     use super::*;
 
     #[test]
@@ -233,6 +254,7 @@ mod tests {
             message_id: None,
             date,
             mailer: None,
+            language: Written::default(),
             recipients: Vec::new(),
         };
         let backdated = mail(Some(day(20)), Some(day(1)));

@@ -11,6 +11,7 @@ use daimon_verdict::telling::body;
 use daimon_verdict::{Assessment, Move, decide, dedup_key, updated};
 
 use super::memory::Memory;
+use super::siblings;
 use super::tell::{self, Subject, of_incident, of_mailbox};
 
 /// What became of it.
@@ -42,11 +43,13 @@ pub(super) async fn move_on(
             moved
                 .deliveries
                 .extend(record(tx, subject, &opened, EventType::IncidentOpened, false, now, entropy).await?);
+            moved.deliveries.extend(siblings::watch(tx, subject, &opened, now, entropy).await?);
         }
         Move::Update { incident: id, is_news, reopens } => {
             moved.incident = Some(id);
             if let Some(before) = live.iter().find(|incident| incident.id == id) {
                 let after = updated(before, &assessment, now);
+                moved.deliveries.extend(siblings::watch(tx, subject, &after, now, entropy).await?);
                 moved.deliveries.extend(if reopens {
                     reopen(tx, subject, &after, now, entropy).await?
                 } else {

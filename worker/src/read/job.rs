@@ -159,6 +159,10 @@ async fn take(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<Work>, S
     match Work::read(&mut tx, mailbox, lease, &ctx.master, now).await? {
         Taken::Work(work) => {
             in_hand::take(&mut tx, work.tenant.id, id, &lease, &InHand::nothing_of("", false), now).await?;
+            // Also of what an older program has written without it.
+            if let Some(credentials) = work.credentials(&ctx.master) {
+                mailbox::set_secret_hash(&mut tx, id, &work.hash.password(work.tenant.id, &credentials.secret)).await?;
+            }
             tx.commit().await?;
             Ok(Some(*work))
         }

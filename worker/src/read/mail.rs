@@ -26,6 +26,8 @@ pub(crate) struct ReadMail {
     pub(crate) uid: u32,
     /// When the server got it; where it did not say, what the message says of itself.
     pub(crate) received_at: DateTime<Utc>,
+    /// Whether somebody had read it before us; `None` when the server did not say.
+    pub(crate) is_seen: Option<bool>,
     /// A keyed hash of its header block: what makes the ids of its bounces.
     pub(crate) header_hash: [u8; 32],
     /// What it says. Of a bounce each recipient is named once, and no more than [`MOST_RECIPIENTS`].
@@ -76,6 +78,7 @@ fn read(mail: &Mail, hash: &KeyedHash) -> ReadMail {
     ReadMail {
         uid: mail.uid,
         received_at: mail.internal_date.or(report.envelope.date).unwrap_or(DateTime::UNIX_EPOCH),
+        is_seen: mail.is_seen,
         header_hash: hash.hash(&[b"header", header_block(&mail.bytes)]),
         report,
         left_out,
@@ -124,7 +127,8 @@ mod tests {
 
     fn mail(uid: u32, text: &str) -> Mail {
         let bytes = text.as_bytes().to_vec();
-        Mail { uid, internal_date: DateTime::from_timestamp(1_700_000_000, 0), size: None, bytes, is_cut: false }
+        let internal_date = DateTime::from_timestamp(1_700_000_000, 0);
+        Mail { uid, internal_date, is_seen: None, size: None, bytes, is_cut: false }
     }
 
     /// A report of as many recipients as it has room for.

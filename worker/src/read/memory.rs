@@ -24,8 +24,8 @@ const LAYOUT: i32 = 1;
 /// The parts, the form in which we write each, and the oldest that we can read.
 const PARTS: [(&str, u32, u32); 5] = [
     ("state", State::VERSION, State::OLDEST),
-    ("learned", 1, 1),
-    ("habits", Habits::VERSION, Habits::VERSION),
+    ("learned", 2, 1),
+    ("habits", Habits::VERSION, Habits::OLDEST),
     ("told", 1, 1),
     ("incidents", 1, 1),
 ];
@@ -163,8 +163,13 @@ impl Memory {
 
     /// Learns how the mailbox is used from what is old enough by then, unless it is under suspicion.
     pub(crate) fn settle(&mut self, now: DateTime<Utc>) {
-        let is_suspected = !self.live.is_empty() || self.state.standing(now) != (Verdict::Legit, Tier::None);
+        let is_suspected = self.is_suspected(now);
         self.learned.settle(now, is_suspected);
+    }
+
+    /// Whether anything is thought of the mailbox.
+    pub(crate) fn is_suspected(&self, now: DateTime<Utc>) -> bool {
+        !self.live.is_empty() || self.state.standing(now) != (Verdict::Legit, Tier::None)
     }
 
     /// Whether what a message tells beside bounces has counted: nothing of it is stored that would know it again after

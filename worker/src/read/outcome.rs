@@ -26,7 +26,8 @@ const REFUSED_WAIT: TimeDelta = TimeDelta::minutes(10);
 const KEY_MISSING_WAIT: TimeDelta = TimeDelta::minutes(5);
 /// A mailbox that processes died of is looked at again, but not read.
 const SET_ASIDE_WAIT: TimeDelta = TimeDelta::days(1);
-/// A mailbox with an incident, or one that is watched, is read this often.
+/// A mailbox with an incident, or one that is watched, for its own sake or for a stolen one's with the same password, is
+/// read this often.
 const WATCHED_INTERVAL_S: u32 = 60;
 
 /// Records how a session ended, or else gives the mailbox back: only a process that died leaves it.
@@ -62,7 +63,8 @@ async fn recorded(ctx: &Reader, mut work: Work, ended: Result<(), PollError>) ->
                 None
             };
             (memory.told_connected, memory.told_unreachable) = (true, false);
-            let interval_s = if memory.wants_watching(now) { WATCHED_INTERVAL_S } else { work.mailbox.poll_interval_s };
+            let is_watched = memory.wants_watching(now) || work.is_sibling;
+            let interval_s = if is_watched { WATCHED_INTERVAL_S } else { work.mailbox.poll_interval_s };
             let next = if is_whole { next_turn(id, now, interval_s) } else { now };
             finish(ctx, work, connection, next, is_whole.then_some(now), event).await
         }

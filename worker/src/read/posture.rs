@@ -11,12 +11,15 @@ use daimon_domain::scope::Wall;
 use daimon_egress::Egress;
 use daimon_posture::{Blocklists, Dns, Posture, Unavailable};
 use daimon_store::StoreError;
+use daimon_store::dkim_selector;
 use daimon_store::domain_posture::{self, DomainPosture};
 
 use super::job::Reader;
 
 /// How long an answer is good for.
 const GOOD_FOR: TimeDelta = TimeDelta::hours(24);
+/// A selector that no mail has shown for longer may have been retired.
+const SIGNED_LATELY: TimeDelta = TimeDelta::days(90);
 /// How long all of it may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -57,12 +60,13 @@ async fn refreshed(
     let now = ctx.time.now();
     let mut tx = ctx.db.begin(wall).await?;
     let last = domain_posture::checked_at(&mut tx, tenant, domain).await?;
+    let selectors = dkim_selector::list(&mut tx, tenant, domain, now - SIGNED_LATELY).await?;
     tx.commit().await?;
     if last.is_some_and(|last| now < last + GOOD_FOR) {
         return Ok(());
     }
     // No transaction is open while DNS is asked.
-    let posture = Posture::of(domain, &[], lists, &Outside(&ctx.egress)).await;
+    let posture = Posture::of(domain, &selectors, lists, &Outside(&ctx.egress)).await;
     let posture = serde_json::to_value(&posture).unwrap_or_default();
     let stands = DomainPosture { domain: domain.to_owned(), checked_at: now, posture };
     let mut tx = ctx.db.begin(wall).await?;

@@ -192,6 +192,7 @@ async fn read_reports(
     let mut batch = hands::within(work, session.reports(ahead)).await?;
     let mut put_aside: Vec<_> = batch.put_aside.iter().map(|aside| (aside.uid, aside.because.as_str())).collect();
     let mut quoted = std::mem::take(&mut batch.quoted);
+    let mut glanced = std::mem::take(&mut batch.glanced);
     let mut unread = std::mem::take(&mut batch.items).into_iter();
     let (again, stays) = again.unzip();
     loop {
@@ -207,9 +208,11 @@ async fn read_reports(
         put_aside.extend(part.crashed.iter().map(|uid| (*uid, "unreadable")));
         let found = Found {
             folder: folder.name.clone(),
+            place: folder.role.into(),
             checkpoint: stays.unwrap_or(selected.checkpoint(through)),
             mails: part.mails,
             quoted: std::mem::take(&mut quoted),
+            glanced: std::mem::take(&mut glanced),
             put_aside: put_aside.extract_if(.., |(uid, _)| *uid <= through).collect(),
             again: again.clone(),
             is_rest,

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use daimon_domain::mailbox::Mailbox;
+use daimon_posture::Posture;
 use daimon_verdict::{Known, Provider, hosts};
 
+use super::infrastructure;
 use crate::judge::Learned;
 
 /// What there is of a mailbox's own mail.
@@ -17,7 +19,7 @@ pub(crate) struct Own {
 }
 
 /// What is known of a mailbox before its bounces are read.
-pub(crate) fn known(mailbox: &Mailbox, learned: &Learned, own: Own) -> Known {
+pub(crate) fn known(mailbox: &Mailbox, learned: &Learned, own: Own, posture: &Posture) -> Known {
     let host = mailbox.server.host.as_str();
     let provider = provider(host);
     let mut own_hosts: BTreeSet<String> = provider.usual_hosts().iter().map(|host| (*host).to_owned()).collect();
@@ -28,7 +30,7 @@ pub(crate) fn known(mailbox: &Mailbox, learned: &Learned, own: Own) -> Known {
         own_hosts.insert(domain.to_owned());
     }
     own_hosts.extend(learned.delivering().cloned());
-    Known {
+    let mut known = Known {
         address: mailbox.address.as_str().to_owned(),
         login_names: vec![mailbox.username.to_lowercase()],
         own_domains: vec![domain.to_owned()],
@@ -42,7 +44,9 @@ pub(crate) fn known(mailbox: &Mailbox, learned: &Learned, own: Own) -> Known {
         provider: Some(provider),
         has_neighbours: learned.has_neighbours(),
         ..Known::default()
-    }
+    };
+    infrastructure::add(posture, &mut known);
+    known
 }
 
 fn provider(host: &str) -> Provider {
@@ -99,7 +103,7 @@ mod tests {
     }
 
     fn hosts_of(address: &str, host: &str, learned: &Learned) -> Vec<String> {
-        known(&mailbox(address, host), learned, Own::default()).own_hosts
+        known(&mailbox(address, host), learned, Own::default(), &Posture::default()).own_hosts
     }
 
     #[test]
@@ -134,7 +138,7 @@ mod tests {
     #[test]
     fn a_mailbox_of_which_only_bounces_are_seen_is_blind_until_anything_else_is() {
         let mailbox = mailbox("sato@sakura.example", "mail.host.example");
-        let blind = |learned: &Learned, own| known(&mailbox, learned, own).is_blind();
+        let blind = |learned: &Learned, own| known(&mailbox, learned, own, &Posture::default()).is_blind();
         assert!(blind(&Learned::default(), Own::default()));
         assert!(!blind(&Learned::default(), Own { has_sent: true, ..Own::default() }));
         assert!(!blind(&Learned::default(), Own { has_correspondents: true, ..Own::default() }));
@@ -145,7 +149,7 @@ mod tests {
         report.origin.returned = true;
         report.origin.received =
             vec![Hop { by: Some("mail.host.example".to_owned()), authenticated: true, ..Hop::default() }];
-        let known = known(&mailbox, &Learned::default(), Own::default());
+        let known = known(&mailbox, &Learned::default(), Own::default(), &Posture::default());
         let mut learned = Learned::default();
         let mut forged = report.clone();
         forged.envelope.received[0].from_ip = "192.0.2.9".parse().ok();

@@ -2,26 +2,32 @@
 //!
 //! Nothing here waits for anything. A stranger decides how much there is to weigh, so it is done on the blocking pool.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use daimon_domain::bounce::{Kind, Recipient};
 use daimon_domain::campaign::Marks;
-use daimon_domain::id::{BounceId, MailboxId, TenantId};
+use daimon_domain::id::{BounceId, CampaignId, MailboxId, TenantId};
 use daimon_domain::mailbox::Mailbox;
 use daimon_domain::origin::Origin;
+use daimon_posture::Posture;
 use daimon_seal::KeyedHash;
 use daimon_store::bounce::Bounce;
 use daimon_verdict::campaign::belongs;
-use daimon_verdict::{Known, Observation};
+use daimon_verdict::fleet::trouble;
+use daimon_verdict::{Clue, Known, Observation};
 
 use super::commit::Found;
 use super::diagnostic;
+use super::fleet::Troubles;
 use super::mail::ReadMail;
 use super::memory::Memory;
 use super::surroundings::{Own, known};
-use crate::judge::{self, Learned, answered, own_ids, said, written_to};
+use crate::judge::{self, Learned, Place, Sight, answered, is_prompt, own_ids, said, written_to};
+
+/// A domain has a few selectors.
+const MOST_SELECTORS: usize = 8;
 
 /// Of which mailbox it is, and what is there of its own mail.
 #[derive(Clone)]
@@ -31,7 +37,9 @@ pub(super) struct Ground {
     pub(super) hash: KeyedHash,
     pub(super) own: Own,
     /// What marks the sendings that its owner did on purpose.
-    pub(super) campaigns: Arc<[Marks]>,
+    pub(super) campaigns: Arc<[(CampaignId, Marks)]>,
+    /// How the mailbox's domain stands, as last asked of DNS.
+    pub(super) posture: Arc<Posture>,
 }
 
 /// What has to be known of the database first.
@@ -53,6 +61,12 @@ pub(super) struct History {
 pub(super) struct Weighed {
     pub(super) memory: Memory,
     pub(super) bounces: Vec<Bounce>,
+    /// What others may suffer from too.
+    pub(super) troubles: Troubles,
+    /// With which selectors the owner's mail is signed.
+    pub(super) selectors: BTreeSet<String>,
+    /// How the mails of campaigns are made, as far as that is new.
+    pub(super) sendings: BTreeMap<CampaignId, BTreeSet<String>>,
     /// Something beside bounces has counted.
     pub(super) is_news: bool,
 }
@@ -60,6 +74,18 @@ pub(super) struct Weighed {
 impl Ground {
     const fn id(&self) -> MailboxId {
         self.mailbox.id
+    }
+
+    /// The campaigns that a returned mail belongs to by what was declared, and how it is made, where they don't know yet.
+    fn made_anew<'a>(
+        &'a self,
+        original: &'a Origin,
+        bounces: &'a [Observation],
+    ) -> impl Iterator<Item = (CampaignId, String)> + 'a {
+        let made = bounces.iter().find_map(|seen| seen.fingerprint.as_ref());
+        let knows_not = move |marks: &Marks| made.is_some_and(|made| !marks.fingerprints.contains(made));
+        let declared = self.campaigns.iter().filter(move |(_, marks)| knows_not(marks) && belongs(original, marks));
+        declared.filter_map(move |(id, _)| Some((*id, made?.clone())))
     }
 
     /// A keyed hash of a Message-ID of this mailbox.
@@ -76,7 +102,7 @@ impl Ground {
 impl Asked {
     pub(super) fn of(work: &Ground, found: &Found) -> Self {
         // Whose mail an answer is of depends on nothing that is learnt.
-        let known = known(&work.mailbox, &Learned::default(), work.own);
+        let known = known(&work.mailbox, &Learned::default(), work.own, &work.posture);
         let mut sent: Vec<_> = answers_to(&known, found).map(|(id, _)| work.sent_hash(id)).collect();
         let (mut correspondents, mut bounces) = (Vec::new(), Vec::new());
         for mail in &found.mails {
@@ -109,7 +135,7 @@ impl judge::History for Past<'_> {
     }
 
     fn is_campaign(&self, original: &Origin) -> bool {
-        self.work.campaigns.iter().any(|marks| belongs(original, marks))
+        self.work.campaigns.iter().any(|(_, marks)| belongs(original, marks))
     }
 
     fn recipient_key(&self, recipient: &Recipient) -> String {
@@ -133,11 +159,11 @@ pub(super) fn weigh(
     for mail in &found.mails {
         memory.learned.delivered(&mail.report);
     }
-    let before = known(&work.mailbox, &memory.learned, work.own);
+    let before = known(&work.mailbox, &memory.learned, work.own, &work.posture);
     for mail in &found.mails {
         memory.learned.shown(&mail.report, &before);
     }
-    let mut known = known(&work.mailbox, &memory.learned, work.own);
+    let mut known = known(&work.mailbox, &memory.learned, work.own, &work.posture);
     let past = Past { work, history };
     let mut answers: Vec<(&str, DateTime<Utc>)> = Vec::new();
     if work.own.has_sent {
@@ -151,9 +177,16 @@ pub(super) fn weigh(
         memory.learned.answered(message, history.sent.contains(&hash), at);
     };
 
+    let looked_at = work.mailbox.last_polled_at;
+    for glance in found.glanced.iter().filter(|one| found.place == Place::Inbox && is_prompt(one.at, looked_at, now)) {
+        memory.learned.glanced(glance.is_seen, glance.at.min(now));
+    }
     let mut bounces = Vec::new();
     let mut ids = HashSet::new();
     let mut is_news = false;
+    let mut troubles = Troubles::new();
+    let mut selectors = BTreeSet::new();
+    let mut sendings: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for mail in &found.mails {
         // Judged by what was known before, whatever else this batch brings.
         let at = mail.received_at.min(now);
@@ -164,8 +197,8 @@ pub(super) fn weigh(
         known.sent_coverage = memory.learned.coverage(known.provider);
         let said = said(&mail.report, &known, memory.learned.habits(), &past, at);
         let told: Vec<_> =
-            said.bounces.into_iter().map(|(to, seen)| (row(work, found, mail, to, &seen), seen)).collect();
-        let is_seen_before = !told.is_empty() && told.iter().all(|(bounce, _)| history.stored.contains(&bounce.id));
+            said.bounces.into_iter().map(|(to, seen)| (row(work, found, mail, to, &seen), to, seen)).collect();
+        let is_seen_before = !told.is_empty() && told.iter().all(|(bounce, ..)| history.stored.contains(&bounce.id));
         if !is_seen_before && !memory.has_told(&mail.header_hash) {
             if !said.signals.is_empty() || said.is_answer {
                 memory.tells(&mail.header_hash);
@@ -181,20 +214,36 @@ pub(super) fn weigh(
             metrics::counter!("daimon_recipients_left_out_total")
                 .increment(u64::try_from(left_out).unwrap_or(u64::MAX));
         }
-        for (bounce, observation) in told {
+        let mut new = Vec::new();
+        for (bounce, recipient, observation) in told {
             if !history.stored.contains(&bounce.id) && ids.insert(bounce.id) {
                 memory.state.weigh(&observation);
                 memory.learned.bounced(&observation);
+                if let Some(trouble) = trouble(&mail.report, recipient, &observation, &known) {
+                    troubles.insert(trouble, at);
+                }
+                new.push(observation);
                 metrics::counter!("daimon_bounces_total", "reason" => bounce.reason.as_str()).increment(1);
                 bounces.push(bounce);
             }
+        }
+        if new.iter().any(|seen| seen.clues.contains(&Clue::SentFound)) && selectors.len() < MOST_SELECTORS {
+            selectors.extend(signed_with(&mail.report.origin, work.mailbox.address.domain()));
+        }
+        for (campaign, made) in work.made_anew(&mail.report.origin, &new).filter(|_| !memory.is_suspected(at)) {
+            sendings.entry(campaign).or_default().insert(made);
+        }
+        let is_prompt = is_prompt(mail.received_at, looked_at, now);
+        let sight = Sight { place: found.place, is_read: mail.is_seen, is_prompt };
+        if let Some(signal) = memory.learned.found(new.iter(), sight, at) {
+            memory.state.signal(signal, at);
         }
     }
     for answer in answers {
         hear(&mut memory, answer);
     }
     memory.settle(now);
-    Weighed { memory, bounces, is_news }
+    Weighed { memory, bounces, troubles, selectors, sendings, is_news }
 }
 
 /// The mailbox's own messages that people answer, and when the answer came.
@@ -205,6 +254,17 @@ fn answers_to<'a>(known: &'a Known, found: &'a Found) -> impl Iterator<Item = (&
         (mail.report.kind, &envelope.to, &envelope.in_reply_to, Some(mail.received_at))
     });
     ordinary.chain(whole).flat_map(move |(kind, to, ids, at)| answered(kind, to, ids, known).map(move |id| (id, at)))
+}
+
+/// The selectors of the signatures that a mail carries in the name of that domain. It is the owner's, whose provider signs it;
+/// in a stranger's anybody may have written one.
+fn signed_with(original: &Origin, domain: &str) -> impl Iterator<Item = String> {
+    let of_domain = format!("._domainkey.{}", domain.to_ascii_lowercase());
+    let is_name = |selector: &str| {
+        (1..=63).contains(&selector.len()) && selector.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
+    let selectors = original.dkim_keys.iter().filter_map(move |key| key.strip_suffix(&of_domain));
+    selectors.filter(move |selector| is_name(selector)).map(str::to_owned).collect::<Vec<_>>().into_iter()
 }
 
 /// What is stored of one recipient.
@@ -268,6 +328,7 @@ mod tests {
         let answer = |to: &str, id: &str| Answer { ids: vec![id.to_owned()], to: vec![to.to_owned()], at: None };
         let found = Found {
             folder: "INBOX".to_owned(),
+            place: Place::Inbox,
             checkpoint: Checkpoint { uid_validity: 1, last_uid: 1 },
             mails: Vec::new(),
             quoted: vec![
@@ -275,6 +336,7 @@ mod tests {
                 answer("suzuki@sakura.example", "colleagues@sakura.example"),
                 answer("sato@sakura.example", "strangers@shop.example"),
             ],
+            glanced: Vec::new(),
             put_aside: Vec::new(),
             again: None,
             is_rest: true,

@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use daimon_domain::campaign::Marks;
-use daimon_domain::id::{MailboxId, MspId};
+use daimon_domain::id::{CampaignId, MailboxId, MspId};
 use daimon_domain::incident::TAIL;
 use daimon_domain::job::Lease;
 use daimon_domain::mailbox::{Checkpoint, Mailbox};
 use daimon_domain::scope::Wall;
 use daimon_domain::tenant::Tenant;
+use daimon_posture::Posture;
 use daimon_seal::{Aad, KeyedHash, MasterKey};
 use daimon_store::quarantine::{self, Quarantined};
 use daimon_store::{
-    MspTx, Sealed, StoreError, campaign, correspondent, folder, in_hand, incident, mailbox, sent, tenant,
+    MspTx, Sealed, StoreError, campaign, correspondent, domain_posture, folder, in_hand, incident, mailbox, sent,
+    sibling, tenant,
 };
 use secrecy::SecretString;
 
@@ -27,6 +29,7 @@ use super::weigh::Ground;
 use crate::poll::Credentials;
 
 /// A leased mailbox and everything that is known of it.
+#[expect(clippy::struct_excessive_bools, reason = "independent claims about one mailbox")]
 pub(super) struct Work {
     pub(super) wall: Wall,
     pub(super) mailbox: Mailbox,
@@ -47,8 +50,11 @@ pub(super) struct Work {
     /// Whether anything is known of what the mailbox sent, and to whom.
     pub(super) has_sent: bool,
     pub(super) has_correspondents: bool,
+    /// It has the password of a mailbox that was stolen.
+    pub(super) is_sibling: bool,
     pub(super) hash: KeyedHash,
-    campaigns: Arc<[Marks]>,
+    campaigns: Arc<[(CampaignId, Marks)]>,
+    posture: Arc<Posture>,
     sealed_key: Vec<u8>,
     sealed_secret: Sealed,
 }
@@ -95,8 +101,10 @@ impl Work {
             has_progressed: false,
             has_sent: sent::count(tx, id).await? > 0,
             has_correspondents: correspondent::count(tx, id).await? > 0,
+            is_sibling: sibling::is_watched(tx, id).await?,
             hash: master.keyed_hash(tx.msp()),
             campaigns: campaign::marks_for(tx, tenant_id, id, now - TAIL).await?.into(),
+            posture: posture(tx, &mailbox).await?.into(),
             sealed_key,
             sealed_secret,
             mailbox,
@@ -139,8 +147,16 @@ impl Work {
             hash: self.hash.clone(),
             own: Own { has_sent: self.has_sent, has_correspondents: self.has_correspondents },
             campaigns: Arc::clone(&self.campaigns),
+            posture: Arc::clone(&self.posture),
         }
     }
+}
+
+/// How the mailbox's domain stood when DNS was last asked; nothing is known before that.
+async fn posture(tx: &mut MspTx, mailbox: &Mailbox) -> Result<Posture, StoreError> {
+    let domain = mailbox.address.domain().to_ascii_lowercase();
+    let found = domain_posture::find(tx, mailbox.tenant, &domain).await?;
+    Ok(found.and_then(|found| serde_json::from_value(found.posture).ok()).unwrap_or_default())
 }
 
 /// Opens a password that is sealed under its tenant's key.

@@ -2,18 +2,21 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::bounce::Report;
 use daimon_domain::origin::Origin;
+use daimon_verdict::campaign::fingerprint;
+use daimon_verdict::language::Written;
 use daimon_verdict::{Known, Provider, arrival, hosts, shows_neighbours, submission, template};
 use mail_parser::{HeaderName, MessageParser};
 use serde::Deserialize;
 
-use crate::judge::{Learned, answered};
+use crate::judge::{Learned, Place, answered};
 use crate::mail_files;
+use crate::poll::{language, role_by_name};
 
 /// Fewer sent mails say nothing of how the mailbox sends or to whom.
 const LEAST_SENT: usize = 10;
@@ -29,6 +32,9 @@ pub struct Context {
     pub contained_at: Option<DateTime<Utc>>,
     #[serde(default)]
     campaigns: Vec<Campaign>,
+    /// How their mails are made: by this others of them are known.
+    #[serde(skip)]
+    made: BTreeSet<String>,
     /// How complete Sent is has to be measured on the way; where it can't be, this is taken for it.
     #[serde(skip)]
     pub(super) is_coverage_measured: bool,
@@ -54,8 +60,25 @@ enum Campaign {
 }
 
 impl Context {
-    /// Whether the returned mail belongs to a declared campaign.
+    /// Whether the returned mail belongs to a declared campaign, or is made as its mails are.
     pub(super) fn is_campaign(&self, origin: &Origin) -> bool {
+        let is_made_alike = || fingerprint(origin).is_some_and(|made| self.made.contains(&made));
+        self.is_declared(origin) || (!self.made.is_empty() && is_made_alike())
+    }
+
+    /// Learns how the mails of declared campaigns are made, where that is not how the owner writes.
+    fn learn_sendings(&mut self, folders: &Folders) {
+        let written: BTreeSet<String> =
+            folders.sent.iter().filter_map(|sent| template::fingerprint(&sent.written)).collect();
+        let is_usual = |origin: &Origin| template::fingerprint(origin).is_some_and(|how| written.contains(&how));
+        let originals = folders.received.iter().map(|mail| &mail.report.origin);
+        let declared = originals.filter(|origin| self.is_declared(origin) && !is_usual(origin));
+        let made = declared.filter_map(fingerprint).collect();
+        self.made = made;
+    }
+
+    /// Whether the returned mail belongs to a declared campaign.
+    fn is_declared(&self, origin: &Origin) -> bool {
         let contains = |text: Option<&String>, part: &str| {
             !part.trim().is_empty()
                 && text.is_some_and(|text| text.to_lowercase().contains(part.trim().to_lowercase().as_str()))
@@ -74,9 +97,29 @@ impl Context {
     }
 }
 
+/// How a mail lies on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lying {
+    pub(super) place: Place,
+    /// Whether somebody has read it, where that is known.
+    pub(super) is_read: Option<bool>,
+}
+
+impl Lying {
+    /// By the folder in a Maildir++, which keeps each beside `cur` under a name that begins with a dot. What another folder
+    /// of the disk is called says nothing of the mailbox.
+    fn of(path: &str, is_read: Option<bool>) -> Self {
+        let folder = Path::new(path).parent().filter(|within| within.ends_with("cur") || within.ends_with("new"));
+        let name = folder.and_then(Path::parent).and_then(Path::file_name).and_then(|name| name.to_str());
+        let name = name.filter(|name| name.starts_with('.') && name.len() > 1);
+        Self { place: name.map_or(Place::Inbox, |name| role_by_name(name).into()), is_read }
+    }
+}
+
 /// One received mail that matters.
 pub(super) struct Received {
     pub(super) at: Option<DateTime<Utc>>,
+    pub(super) lies: Lying,
     pub(super) report: Report,
 }
 
@@ -85,6 +128,8 @@ pub(super) struct Sent {
     pub(super) at: DateTime<Utc>,
     /// With what it was written.
     pub(super) written: Origin,
+    /// In which language.
+    pub(super) language: Written,
 }
 
 /// What the folders hold; no text of any mail.
@@ -116,7 +161,9 @@ impl Folders {
         }
         for item in mail_files::walk(inbox) {
             match item {
-                Ok(mail) => folders.take_received(mail.delivered_at, &mail.bytes),
+                Ok(mail) => {
+                    folders.take_received(mail.delivered_at, Lying::of(&mail.path, mail.is_read), &mail.bytes);
+                }
                 Err(fault) => folders.unreadable.push(format!("{fault}: {}", fault.source)),
             }
         }
@@ -130,7 +177,7 @@ impl Folders {
     ) -> Self {
         let mut folders = Self { has_sent: sent.is_some(), ..Self::default() };
         sent.into_iter().flatten().for_each(|(at, mail)| folders.take_sent(Some(at), mail));
-        received.into_iter().for_each(|(at, mail)| folders.take_received(Some(at), mail));
+        received.into_iter().for_each(|(at, mail)| folders.take_received(Some(at), Lying::default(), mail));
         folders.in_order()
     }
 
@@ -162,7 +209,7 @@ impl Folders {
             ..Origin::default()
         };
         self.sent_ids.extend(written.message_id.clone());
-        self.sent.push(Sent { at, written });
+        self.sent.push(Sent { at, written, language: language(&mail) });
     }
 
     /// Sent mail of which only the Message-IDs are known.
@@ -171,12 +218,12 @@ impl Folders {
         for id in ids {
             self.sent_ids.insert(id.clone());
             let written = Origin { message_id: Some(id), ..Origin::default() };
-            self.sent.push(Sent { at: DateTime::UNIX_EPOCH, written });
+            self.sent.push(Sent { at: DateTime::UNIX_EPOCH, written, language: Written::default() });
         }
         self.has_sent = true;
     }
 
-    fn take_received(&mut self, delivered_at: Option<DateTime<Utc>>, bytes: &[u8]) {
+    fn take_received(&mut self, delivered_at: Option<DateTime<Utc>>, lies: Lying, bytes: &[u8]) {
         self.read += 1;
         let report = daimon_bounce::read(bytes);
         if let Some(mail) = MessageParser::new().parse_headers(bytes) {
@@ -189,7 +236,7 @@ impl Folders {
         }
         let at =
             delivered_at.or_else(|| report.envelope.received.iter().find_map(|hop| hop.at)).or(report.envelope.date);
-        self.received.push(Received { at, report });
+        self.received.push(Received { at, lies, report });
     }
 
     /// Whether that message is in Sent; `None` where no Sent folder was given.
@@ -294,6 +341,8 @@ pub(super) fn complete(given: Option<Context>, address: Option<&str>, folders: &
             known.sent_coverage = known.sent_coverage.or(context.usual_coverage);
         }
     }
+    context.learn_sendings(folders);
+    let known = &mut context.known;
     known.has_neighbours |= folders.received.iter().any(|mail| shows_neighbours(&mail.report, known));
     let keeps_all = known.provider.is_some_and(Provider::files_all);
     known.has_no_history |= !keeps_all && folders.sent.is_empty() && !folders.shows_sign_ins(known);
@@ -301,4 +350,23 @@ pub(super) fn complete(given: Option<Context>, address: Option<&str>, folders: &
     let percent = known.sent_coverage.map(|share| (share * 100.0).round() as u32);
     inferred.sent_coverage = percent;
     (context, inferred)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_maildirs_folders_tell_where_a_mail_lies_and_other_folders_nothing() {
+        for (path, place) in [
+            ("/home/sato/Maildir/cur/1.M1.host:2,S", Place::Inbox),
+            ("/home/sato/Maildir/.RSS Feeds/cur/1.M1.host:2,S", Place::Unwatched),
+            ("/home/sato/Maildir/.Trash/new/1.M1.host", Place::Trash),
+            ("/home/sato/Maildir/.Kunden/cur/1.M1.host:2,", Place::Filed),
+            ("/home/sato/notes/1.eml", Place::Inbox),
+            ("/home/sato/Trash#3", Place::Inbox),
+        ] {
+            assert_eq!(Lying::of(path, None).place, place, "{path}");
+        }
+    }
 }

@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use daimon_domain::bounce::Recipient;
+use daimon_domain::bounce::{Kind, Recipient};
 use daimon_domain::origin::Origin;
 use daimon_domain::verdict::{Severity, Tier, Verdict};
-use daimon_verdict::{Assessment, Known, State};
+use daimon_verdict::{Assessment, Known, Observation, State};
 
-use super::context::{Context, Folders, Received, Sent};
+use super::context::{Context, Folders, Lying, Received, Sent};
 use super::{Moved, Summary};
-use crate::judge::{History, Learned, said};
+use crate::judge::{History, Learned, Place, Sight, is_prompt, said};
 
 /// What came out.
 pub(super) struct Replayed {
@@ -39,6 +39,8 @@ struct Replay<'a> {
     learned: Learned,
     /// What has not been sent yet.
     to_send: &'a [Sent],
+    /// When the newest mail came, which is about when the mailbox was put on disk.
+    newest_at: DateTime<Utc>,
 }
 
 /// What the folders tell of the mailbox's own mail.
@@ -84,6 +86,7 @@ pub(super) fn replay(folders: &Folders, context: &Context) -> Replayed {
         known: context.known.clone(),
         learned: Learned::default(),
         to_send: &folders.sent,
+        newest_at: folders.received.iter().filter_map(|mail| mail.at).max().unwrap_or(DateTime::UNIX_EPOCH),
         state,
     };
     // Undated mail sorts first; it is taken to have come with the oldest that has a date.
@@ -113,17 +116,36 @@ impl Replay<'_> {
             self.state.signal(signal, at);
         }
         let was_bounce = !said.bounces.is_empty();
-        for (_, seen) in said.bounces {
+        let seen: Vec<Observation> = said.bounces.into_iter().map(|(_, seen)| seen).collect();
+        for seen in &seen {
             self.bounces = self.bounces.saturating_add(1);
             if seen.is_unexpected && !seen.is_delay {
                 self.unexpected.insert(seen.recipient);
             }
             self.first_at.get_or_insert(at);
-            self.state.weigh(&seen);
-            self.learned.bounced(&seen);
+            self.state.weigh(seen);
+            self.learned.bounced(seen);
             self.follow(at);
         }
+        self.find(mail, &seen, at);
         if was_bounce || mail.report.provider_notice.is_some() {
+            self.follow(at);
+        }
+    }
+
+    /// Learns where mail lies, and what that shows. When it was put there the disk does not say: what came last was put there
+    /// at once, and a mailbox whose ordinary mail lies unread does not read its bounces either.
+    fn find(&mut self, mail: &Received, bounces: &[Observation], at: DateTime<Utc>) {
+        let Lying { place, is_read } = mail.lies;
+        if bounces.is_empty() {
+            if let Some(is_read) = is_read.filter(|_| place == Place::Inbox && mail.report.kind == Kind::NotBounce) {
+                self.learned.glanced(is_read, at);
+            }
+            return;
+        }
+        let is_prompt = place == Place::Inbox || is_prompt(at, Some(at), self.newest_at);
+        if let Some(signal) = self.learned.found(bounces.iter(), Sight { place, is_read, is_prompt }, at) {
+            self.state.signal(signal, at);
             self.follow(at);
         }
     }
@@ -131,7 +153,7 @@ impl Replay<'_> {
     /// Learns how the mailbox sends, and how complete Sent is, as the pool does.
     fn learn(&mut self, mail: &Received, at: DateTime<Utc>) {
         while let Some((sent, later)) = self.to_send.split_first().filter(|(sent, _)| sent.at <= at) {
-            self.learned.wrote(&sent.written, sent.at);
+            self.learned.wrote(&sent.written, &sent.language, sent.at);
             self.to_send = later;
         }
         self.learned.settle(at, self.state.standing(at) != (Verdict::Legit, Tier::None));
@@ -260,7 +282,7 @@ mod tests {
             report.envelope.in_reply_to = vec![format!("own{number}@sakura.example")];
             report.envelope.references.clone_from(&report.envelope.in_reply_to);
             report.envelope.to = vec!["sato@sakura.example".to_owned()];
-            folders.received.push(Received { at: Some(at(i64::from(number) - 9000)), report });
+            folders.received.push(Received { lies: Lying::default(), at: Some(at(i64::from(number) - 9000)), report });
         }
         folders
     }
@@ -281,7 +303,11 @@ mod tests {
     #[test]
     fn a_stolen_mailbox_is_found_without_a_context() {
         let mut folders = ordinary_life();
-        folders.received.extend((0..20).map(|n| Received { at: Some(at(3 * i64::from(n))), report: bounce(n, at(0)) }));
+        folders.received.extend((0..20).map(|n| Received {
+            lies: Lying::default(),
+            at: Some(at(3 * i64::from(n))),
+            report: bounce(n, at(0)),
+        }));
         let replayed = scan(&folders, None);
         assert_eq!(replayed.summary.verdict, Verdict::AccountTakeover);
         assert!(replayed.summary.tier >= Tier::Probable);
@@ -304,30 +330,57 @@ mod tests {
             report
         };
         let mut folders = Folders::default();
-        folders.received.extend((0..30).map(|n| Received { at: Some(at(3 * i64::from(n))), report: foreign(n) }));
+        folders.received.extend((0..30).map(|n| Received {
+            lies: Lying::default(),
+            at: Some(at(3 * i64::from(n))),
+            report: foreign(n),
+        }));
         let blind = scan(&folders, None);
         assert_eq!(blind.summary.verdict, Verdict::Undetermined);
         assert!(blind.moves.iter().all(|moved| moved.verdict != Verdict::Backscatter));
 
         // One bounce of own mail that shows who signed in, and the two can be told apart.
-        folders.received.insert(0, Received { at: Some(at(-5000)), report: bounce(0, at(-5000)) });
+        folders
+            .received
+            .insert(0, Received { lies: Lying::default(), at: Some(at(-5000)), report: bounce(0, at(-5000)) });
         assert_eq!(scan(&folders, None).summary.verdict, Verdict::Backscatter);
+    }
+
+    #[test]
+    fn bounces_that_lie_where_nobody_looks_are_a_sign_and_in_a_folder_of_the_owners_they_are_none() {
+        let lying = |place| {
+            let mut folders = ordinary_life();
+            let lies = Lying { place, is_read: Some(true) };
+            let hidden = |n: u32| Received { lies, at: Some(at(3 * i64::from(n))), report: bounce(n, at(0)) };
+            folders.received.extend((0..20).map(hidden));
+            let seen = scan(&folders, None).assessment.evidence;
+            ["bounces_hidden", "ordinary_folder"].map(|value| seen.iter().any(|line| line.value == value))
+        };
+        assert_eq!(lying(Place::Inbox), [false, false]);
+        assert_eq!(lying(Place::Trash), [true, false]);
+        assert_eq!(lying(Place::Unwatched), [true, false]);
+        assert_eq!(lying(Place::Filed), [false, true]);
     }
 
     #[test]
     fn a_takeover_that_is_long_over_is_still_the_answer() {
         let mut folders = ordinary_life();
-        folders.received.extend((0..20).map(|n| Received { at: Some(at(3 * i64::from(n))), report: bounce(n, at(0)) }));
+        folders.received.extend((0..20).map(|n| Received {
+            lies: Lying::default(),
+            at: Some(at(3 * i64::from(n))),
+            report: bounce(n, at(0)),
+        }));
         let mut late = bounce(0, at(0));
         (late.kind, late.recipients) = (Kind::NotBounce, Vec::new());
-        folders.received.push(Received { at: Some(at(40 * 1440)), report: late });
+        folders.received.push(Received { lies: Lying::default(), at: Some(at(40 * 1440)), report: late });
         assert_eq!(scan(&folders, None).summary.verdict, Verdict::AccountTakeover);
     }
 
     #[test]
     fn bounces_of_mail_from_before_the_new_password_are_trailing() {
         let mut folders = ordinary_life();
-        let late = |n: u32| Received { at: Some(at(100 + i64::from(n))), report: bounce(n, at(0)) };
+        let late =
+            |n: u32| Received { lies: Lying::default(), at: Some(at(100 + i64::from(n))), report: bounce(n, at(0)) };
         folders.received.extend((0..10).map(late));
         let context: Context =
             serde_json::from_value(serde_json::json!({ "address": "sato@sakura.example", "contained_at": at(60) }))

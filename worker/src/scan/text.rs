@@ -5,7 +5,7 @@ use std::io::Write;
 use daimon_domain::tenant::Language;
 use daimon_domain::verdict::{Tier, Verdict};
 use daimon_verdict::playbook;
-use daimon_wording::{cause, evidence, handed_in, moment, strength};
+use daimon_wording::{cause, evidence, filing, handed_in, moment, strength};
 
 use super::context::Inferred;
 use super::replay::Replayed;
@@ -63,7 +63,8 @@ pub(super) fn write(
             summary.continued,
         )?;
     }
-    for told in assessment.evidence.iter().filter_map(|line| handed_in::sentence(line, language)) {
+    let told = |line| handed_in::sentence(line, language).or_else(|| filing::sentence(line, language));
+    for told in assessment.evidence.iter().filter_map(told) {
         writeln!(out, "  {told}")?;
     }
     let told = assessment.evidence.iter().filter(|line| line.db.abs() >= WORTH_TELLING_DB).take(8);

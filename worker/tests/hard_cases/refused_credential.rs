@@ -59,13 +59,8 @@ async fn after_five_bounces_and(greeting: &str, answers: [&str; 2]) -> f64 {
         let mail = Returned { refusal: REFUSALS[0], ..Returned::to_a_stranger(number, at(DAY, 10 * number)) };
         let entry = mail.entry(SIGNED_IN, "WIN-7K2PQ4", "198.51.100.66", Some(SATO));
         let report = daimon_bounce::read(mail.by_postfix(&mail.thiefs_letter(&entry)).as_bytes());
-        let facts = Facts {
-            recipient_key: &mail.to,
-            sent_copy: Some(false),
-            recipient_known: Some(false),
-            fingerprint_seen: None,
-            campaign: false,
-        };
+        let facts =
+            Facts { recipient_key: &mail.to, sent_copy: Some(false), recipient_known: Some(false), ..Facts::default() };
         state.weigh(&observe(&report, &report.recipients[0], &known, &facts, mail.came_back).unwrap());
     }
     let mut connection = Connection::Connected { since: at(0, 0) };

@@ -182,9 +182,17 @@ async fn a_ticket_is_linked_once_and_a_campaign_is_of_its_mailbox_or_of_all(pool
     campaign::insert(&mut tx, &of_all).await.unwrap();
     campaign::insert(&mut tx, &of_one).await.unwrap();
     let marks = campaign::marks_for(&mut tx, ours.tenant, ours.mailbox, at(50)).await.unwrap();
-    assert_eq!(marks, [of_one.marks.clone(), of_all.marks.clone()]);
+    assert_eq!(marks, [(of_one.id, of_one.marks.clone()), (of_all.id, of_all.marks.clone())]);
     let later = campaign::marks_for(&mut tx, ours.tenant, ours.mailbox, at(51)).await.unwrap();
-    assert_eq!(later, std::slice::from_ref(&of_all.marks));
+    assert_eq!(later, [(of_all.id, of_all.marks.clone())]);
+    // By how its mails are made a campaign is known also when it has long been over.
+    let made = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    for learnt in [["b", "a"], ["a", "c"]] {
+        campaign::learn(&mut tx, of_one.id, &made(&learnt)).await.unwrap();
+    }
+    let of_one = campaign::find(&mut tx, of_one.id).await.unwrap().unwrap();
+    assert_eq!(of_one.marks.fingerprints, made(&["a", "b", "c"]));
+    assert_eq!(campaign::marks_for(&mut tx, ours.tenant, ours.mailbox, at(51)).await.unwrap().len(), 2);
     let filter = CampaignFilter { mailbox: Some(ours.mailbox), ..CampaignFilter::default() };
     let listed = campaign::list(&mut tx, &filter, Page::first(9)).await.unwrap().items;
     assert_eq!(listed, [of_one.clone(), of_all.clone()]);

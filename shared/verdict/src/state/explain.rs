@@ -6,10 +6,12 @@ use daimon_domain::verdict::{EvidenceLine, Verdict};
 use super::{EXCLUDED_DB, State};
 use crate::assessment::ClusterReport;
 use crate::cluster::{self, Cluster};
+use crate::filing;
 use crate::matrix::Matrix;
 
 impl State {
-    /// What speaks for the verdict against its closest rival, after who handed the mail in.
+    /// What speaks for the verdict against its closest rival, after who handed the mail in and that a filter hides it. A
+    /// forger's flood is well filed away.
     pub(super) fn explain(&self, verdict: Verdict, matrix: &Matrix) -> Vec<EvidenceLine> {
         let mut seen = self.window_seen.clone();
         for (clue, count) in self.clusters.iter().flat_map(|cluster| &cluster.seen) {
@@ -22,8 +24,8 @@ impl State {
         });
         let lines = lines.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, lines)| lines).unwrap_or_default();
         // Who signed in, and from where, is what people act on.
-        let headline = self.submissions.headline().filter(|_| verdict == Verdict::AccountTakeover);
-        headline.into_iter().chain(lines).collect()
+        let headline = self.submissions.headline().into_iter().chain(filing::advice(self.filed_away));
+        headline.filter(|_| verdict == Verdict::AccountTakeover).chain(lines).collect()
     }
 
     pub(super) fn report(&self, cluster: &Cluster, now: DateTime<Utc>) -> ClusterReport {

@@ -4,7 +4,7 @@ use daimon_domain::verdict::Verdict;
 
 use super::*;
 use crate::Clue;
-use crate::arrival::delivered_by;
+use crate::arrival::{delivered_by, relays};
 use crate::site::site;
 
 pub(super) fn came(received: Vec<Hop>) -> Report {
@@ -133,4 +133,17 @@ fn the_hosts_that_deliver_are_read_from_their_own_lines_alone() {
     assert_eq!(by(vec![lmtp(), from_outside(), forged.clone()]), ["vm", "mail.host.example"]);
     assert_eq!(by(vec![lmtp(), Hop { local_submission: true, ..local() }, forged]), ["vm", "mail.host.example"]);
     assert_eq!(by(vec![loopback(), from_outside()]), ["mail.host.example"; 2]);
+}
+
+#[test]
+fn a_relay_in_a_network_of_ours_is_known_by_the_name_that_our_host_looked_up() {
+    let known = Known { learnt_networks: vec!["198.51.100.7/32".parse().unwrap()], ..known() };
+    let relayed = foreign_hop("mail.host.example", "out3.otherbrand.example", "198.51.100.7");
+    let names = |received: &[Hop]| relays(received, &known).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(names(&[lmtp(), relayed.clone()]), ["out3.otherbrand.example"]);
+    // Below a line by a stranger stands whatever the stranger writes.
+    assert!(names(&[from_outside(), relayed.clone()]).is_empty());
+    let clouds = Hop { from_host: Some("mail-1.google.com".to_owned()), ..relayed.clone() };
+    let unnamed = Hop { from_host: None, ..relayed };
+    assert!(names(&[clouds]).is_empty() && names(&[unnamed]).is_empty());
 }

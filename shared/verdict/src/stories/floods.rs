@@ -279,3 +279,18 @@ fn suspicion_lasts_two_quiet_days_and_then_goes() {
     state.confirm();
     assert_eq!(state.assess(at(80 * 1440)).tier, Tier::Confirmed);
 }
+
+#[test]
+fn a_language_that_the_mailbox_never_uses_counts_once_from_the_fifth_recipient_on() {
+    let mut state = State::default();
+    let facts = Facts { new_language: true, ..STRANGE };
+    let seen = flood(&mut state, &known(), facts, 8, |n| own_bounce(n, Reason::UserUnknown, "Invoice"));
+    let count = |assessment: &Assessment| {
+        assessment.evidence.iter().find(|line| line.value == "new_language").map_or(0, |line| line.count)
+    };
+    assert_eq!(seen.iter().map(count).collect::<Vec<_>>(), [0, 0, 0, 0, 1, 1, 1, 1]);
+    let declared = Facts { campaign: true, ..facts };
+    let mut state = State::default();
+    let seen = flood(&mut state, &known(), declared, 8, |n| own_bounce(n, Reason::UserUnknown, "Invoice"));
+    assert!(seen.iter().all(|assessment| count(assessment) == 0));
+}

@@ -159,11 +159,12 @@ pub(crate) const STRANGE: Facts<'static> = Facts {
     recipient_known: Some(false),
     fingerprint_seen: None,
     campaign: false,
+    is_usual: false,
+    new_language: false,
 };
 
 /// What a mailbox without history says of anything.
-pub(crate) const NO_HISTORY: Facts<'static> =
-    Facts { recipient_key: "", sent_copy: None, recipient_known: None, fingerprint_seen: None, campaign: false };
+pub(crate) const NO_HISTORY: Facts<'static> = Facts { sent_copy: None, recipient_known: None, ..STRANGE };
 
 /// Of mail that its owner wrote.
 pub(crate) const OWN: Facts<'static> = Facts {
@@ -172,6 +173,8 @@ pub(crate) const OWN: Facts<'static> = Facts {
     recipient_known: Some(true),
     fingerprint_seen: None,
     campaign: false,
+    is_usual: false,
+    new_language: false,
 };
 
 pub(crate) fn weigh(state: &mut State, report: &Report, known: &Known, facts: Facts<'_>, minutes: i64) -> Assessment {

@@ -24,8 +24,10 @@ use self::chart::Chart;
 pub use self::html::POLICY;
 pub use self::reputation::{LATELY, Refused, Refusing, Reputation, Standing};
 use crate::said::said;
-use crate::{evidence, foreign, moment, reason};
+use crate::{evidence, filing, foreign, moment, reason};
 
+/// Of so many mailboxes with the same password the addresses are written out.
+const MOST_NAMED: usize = 10;
 /// Less than this is left to the numbers.
 const WORTH_TELLING_DB: f64 = 1.0;
 
@@ -40,6 +42,8 @@ pub struct Facts<'a> {
     pub tenant: &'a str,
     /// Who looks after it, and makes the report.
     pub msp: &'a str,
+    /// Other mailboxes of the tenant that still have the password of this one.
+    pub siblings: Vec<&'a str>,
     /// The playbook of the verdict, in its order.
     pub steps: Vec<StepFact<'a>>,
     /// What happened, oldest first.
@@ -290,7 +294,12 @@ impl IncidentReport {
             headline: answer.headline,
             how_sure: answer.how_sure,
             where_it_stands: answer.where_it_stands,
-            meaning: answer.meaning,
+            meaning: answer
+                .meaning
+                .into_iter()
+                .chain(incident.evidence.iter().find_map(|line| filing::sentence(line, language)))
+                .chain(siblings(facts, language))
+                .collect(),
             figures: figures(facts, language),
             chart: Chart::new(facts, language),
             reasons: facts
@@ -367,6 +376,37 @@ impl IncidentReport {
     pub fn to_markdown(&self) -> String {
         markdown::page(self)
     }
+}
+
+/// Who is in danger of the same thief.
+fn siblings(facts: &Facts<'_>, language: Language) -> Option<String> {
+    let count = facts.siblings.len();
+    let mut named = facts.siblings.iter().take(MOST_NAMED).map(|address| foreign::shown(address)).collect::<Vec<_>>();
+    let left = count.saturating_sub(named.len());
+    Some(match (language, count) {
+        (_, 0) => return None,
+        (Language::English, 1) => format!(
+            "Another mailbox has the same password: {}. Whoever has the one can sign in to the other: give it a password of \
+             its own. Until then we look into it every minute.",
+            named.pop()?
+        ),
+        (Language::English, _) => {
+            named.extend((left > 0).then(|| format!("and {left} more")));
+            format!(
+                "{count} other mailboxes have the same password: {}. Whoever has the one can sign in to them: give each a \
+                 password of its own. Until then we look into them every minute.",
+                named.join(", ")
+            )
+        }
+        (Language::Japanese, _) => {
+            let more = if left > 0 { format!("、ほか {left} 件") } else { String::new() };
+            format!(
+                "同じパスワードを使用しているメールボックスがほかに {count} 件あります（{}{more}）。同じ第三者にログインされる\
+                 おそれがあるため、それぞれ別のパスワードに変更してください。変更が済むまで、当方で 1 分ごとに確認します。",
+                named.join("、")
+            )
+        }
+    })
 }
 
 fn figures(facts: &Facts<'_>, language: Language) -> Vec<Figure> {

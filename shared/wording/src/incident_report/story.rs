@@ -33,7 +33,7 @@ fn joined(text: &str, explained: &str, language: Language) -> String {
     }
 }
 
-const fn known_words() -> [(&'static str, Said); 22] {
+const fn known_words() -> [(&'static str, Said); 23] {
     [
         ("opened", said("Noticed, incident opened", "検知し、対応を開始しました")),
         ("updated", said("Assessed anew", "評価を更新しました")),
@@ -73,6 +73,10 @@ const fn known_words() -> [(&'static str, Said); 22] {
         ("recovered", said("The damage is repaired", "復旧が完了しました")),
         ("closed", said("Closed", "終了しました")),
         ("dismissed", said("Found to be no incident", "インシデントではないと判断しました")),
+        (
+            "siblings_found",
+            said("Other mailboxes have the same password", "同じパスワードのメールボックスが見つかりました"),
+        ),
         ("step_done", said("Step done", "対応済み")),
         ("step_skipped", said("Step not needed here", "対象外と判断")),
     ]
@@ -97,6 +101,7 @@ fn explained(what: &str, note: &str, language: Language) -> Option<Explained> {
     match what {
         // The title says it all.
         "old_credential_accepted" | "woken" => Some(Explained { told: None, note: None }),
+        "siblings_found" => told(note.parse::<u32>().ok()?.to_string()),
         "old_credential_refused" => told(since(timed(note, "Refused since ")?.0, language)),
         "contained" => {
             let (at, rest) = timed(note, "since ")?;

@@ -78,6 +78,7 @@ fn facts<'a>(incident: &'a Incident, tally: &'a Tally, text: impl Fn(&'static st
         address: text("sato@clinic.example"),
         tenant: text("Sakura Dental Clinic"),
         msp: text("Kestrel IT"),
+        siblings: Vec::new(),
         steps,
         story: vec![
             happened(30, "opened", None, Some("account_takeover (probable), 57.5 dB ahead")),
@@ -180,8 +181,11 @@ fn hostile_text_is_shown_and_never_obeyed() {
     let mut hostile = tally();
     hostile.domains = vec![(EVIL.to_owned(), 9), ("ok.example".to_owned(), 1)];
     for language in Language::ALL {
-        let evil = IncidentReport::new(&facts(&incident, &hostile, |_text| EVIL), *language);
-        let kind = IncidentReport::new(&facts(&incident, &tally(), |text| text), *language);
+        let of_evil = Facts { siblings: vec![EVIL], ..facts(&incident, &hostile, |_text| EVIL) };
+        let counted = tally();
+        let of_kind = Facts { siblings: vec!["mori@clinic.example"], ..facts(&incident, &counted, |text| text) };
+        let evil = IncidentReport::new(&of_evil, *language);
+        let kind = IncidentReport::new(&of_kind, *language);
         let page = evil.to_html();
         // Whatever was written: the page has the tags and attributes that it has without it, but for the rows of domains.
         let names = |page: &str| {
@@ -265,4 +269,38 @@ fn steps_of_time_fit_the_incident_and_begin_with_the_readers_day() {
         assert_eq!(scale.step, TimeDelta::hours(hours), "{days}");
         assert_eq!((scale.origin + TimeDelta::hours(9)).timestamp(), 0);
     }
+}
+
+#[test]
+fn mailboxes_with_the_same_password_are_named_and_of_many_the_first() {
+    let incident = incident(Verdict::AccountTakeover, Tier::Probable, IncidentState::Open);
+    let (tally, many) = (tally(), vec!["suzuki@clinic.example"; 12]);
+    let told = |siblings: &[&'static str], language| {
+        let facts = Facts { siblings: siblings.to_vec(), ..facts(&incident, &tally, |text| text) };
+        IncidentReport::new(&facts, language).meaning.pop().unwrap()
+    };
+    assert!(!told(&[], Language::English).contains("password of its own"));
+    let one = told(&many[..1], Language::English);
+    assert!(one.starts_with("Another mailbox has the same password: suzuki@clinic.example."), "{one}");
+    let twelve = told(&many, Language::English);
+    assert!(
+        twelve.starts_with("12 other mailboxes have the same password: ") && twelve.contains(", and 2 more."),
+        "{twelve}"
+    );
+    let twelve = told(&many, Language::Japanese);
+    assert!(twelve.contains("ほかに 12 件あります") && twelve.contains("、ほか 2 件"), "{twelve}");
+}
+
+#[test]
+fn a_filter_that_hides_the_warning_is_told_with_what_it_means() {
+    let mut incident = incident(Verdict::AccountTakeover, Tier::Probable, IncidentState::Open);
+    incident.evidence.push(EvidenceLine {
+        item: daimon_verdict::filing::ITEM.to_owned(),
+        value: daimon_verdict::filing::FILTERED.to_owned(),
+        db: 0.0,
+        count: 40,
+        against: None,
+    });
+    let report = IncidentReport::new(&facts(&incident, &tally(), |text| text), Language::English);
+    assert!(report.meaning.last().unwrap().starts_with("Your filter hides the warning"), "{:?}", report.meaning);
 }
