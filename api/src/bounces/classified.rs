@@ -315,6 +315,7 @@ mod tests {
             to: texts(),
             checks: vec![check],
             exchange_authenticated_as: texts(),
+            poses_as_report: true,
             date: time,
             received: vec![hop],
         };
