@@ -13,6 +13,7 @@ mod network;
 mod owner;
 mod random;
 mod receiver;
+mod rehearsal;
 mod reply;
 mod server;
 mod words;
@@ -22,6 +23,7 @@ use chrono::{DateTime, Utc};
 
 pub use episode::{Episode, Speed};
 pub use fleet::{Fleet, Happening, Known, Plan, Simulated, Truth};
+pub use rehearsal::{Part, Rehearsal, rehearse};
 pub use server::Marks;
 
 /// The kind of host a mailbox lives at, as an MSP would name it.

@@ -56,17 +56,37 @@ pub(crate) struct Owner {
     journey: Option<(Time, Time, Network)>,
 }
 
+/// Whose place is taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity<'a> {
+    pub(crate) address: &'a str,
+    pub(crate) language: Language,
+}
+
 impl Owner {
     pub(crate) fn any(provider: Provider, begin: Time, days: u32, random: &mut Random) -> Self {
-        let (language, country, zone) = random.choose(
-            &[
-                (0.6, (Language::Japanese, Country::Japan, Zone::tokyo())),
-                (0.25, (Language::English, Country::Britain, Zone::new(0, "GMT"))),
-            ],
-            (Language::German, Country::Germany, Zone::new(1, "CET")),
-        );
+        Self::at(None, provider, begin, days, random)
+    }
+
+    /// Somebody; or somebody in the place of that one.
+    pub(crate) fn at(
+        identity: Option<Identity<'_>>,
+        provider: Provider,
+        begin: Time,
+        days: u32,
+        random: &mut Random,
+    ) -> Self {
+        let language = random.choose(&[(0.6, Language::Japanese), (0.25, Language::English)], Language::German);
+        let language = identity.map_or(language, |identity| identity.language);
+        let (country, zone) = match language {
+            Language::Japanese => (Country::Japan, Zone::tokyo()),
+            Language::English => (Country::Britain, Zone::new(0, "GMT")),
+            Language::German => (Country::Germany, Zone::new(1, "CET")),
+        };
         let company = language.company(random);
         let domain = format!("{}{}.example", company.ascii, random.range(1, 99));
+        let own = identity.and_then(|identity| identity.address.rsplit_once('@'));
+        let domain = own.map_or(domain, |(_, domain)| domain.to_owned());
         let hosting = Hosting::any(provider, &domain, language, random);
         let (given, family) = language.person(random);
         let (local, shown) = match random.below(4) {
@@ -80,6 +100,7 @@ impl Owner {
                 },
             ),
         };
+        let local = own.map_or(local, |(local, _)| local.to_owned());
         let party = Party { shown, address: format!("{local}@{domain}") };
         let mut devices = vec![main_device(&hosting, language, country, random)];
         if random.chance(0.6) {
@@ -126,6 +147,11 @@ impl Owner {
             hosting,
             party,
         }
+    }
+
+    /// The same with the devices and the place that they have now.
+    pub(crate) fn settled(self) -> Self {
+        Self { replacement: None, journey: None, ..self }
     }
 
     /// The device in hand at a time.

@@ -1,7 +1,7 @@
 //! What every simulated mailbox promises, whatever happens to it.
 
 use daimon_domain::verdict::Verdict;
-use daimon_episode::{Episode, Fleet, Mail, Plan, Provider, Simulated, Speed};
+use daimon_episode::{Episode, Fleet, Mail, Part, Plan, Provider, Simulated, Speed, rehearse};
 use mail_parser::{HeaderValue, MessageParser};
 
 fn each() -> impl Iterator<Item = (Episode, Simulated)> {
@@ -144,4 +144,33 @@ fn background_has_its_days_and_hardly_any_bounce() {
     let fleet = Fleet::new(1, Plan::background(60));
     let mails: usize = (0..20).map(|index| fleet.mailbox(index).received.len()).sum();
     assert!((20 * 60..20 * 60 * 8).contains(&mails), "{mails}");
+}
+
+#[test]
+fn a_rehearsal_is_of_the_mailbox_that_was_asked_for_and_is_over_at_the_given_time() {
+    let ends_at = chrono::DateTime::from_timestamp(1_795_507_200, 0).unwrap();
+    for provider in [Provider::ImapHost, Provider::Gmail, Provider::Microsoft365] {
+        for episode in Episode::ALL {
+            let part = Part {
+                address: "sato@sakura-dental.example",
+                provider,
+                language: daimon_domain::tenant::Language::English,
+                episode,
+                most_bounces: 25,
+                ends_at,
+            };
+            let played = rehearse(7, &part);
+            assert_eq!(played.is_some(), episode.can_happen_at(provider), "{episode} at {provider:?}");
+            let Some(played) = played else { continue };
+            if episode == Episode::JoeJob {
+                assert_eq!(rehearse(7, &part), Some(played.clone()));
+            }
+            let mut of_episode = played.received.iter().filter(|mail| mail.of_episode);
+            assert!(of_episode.clone().all(|mail| (played.begins..=ends_at).contains(&mail.at)), "{episode}");
+            assert!(of_episode.clone().count() >= 4, "{episode} at {provider:?}");
+            assert!(of_episode.any(|mail| text(mail).contains("sato@sakura-dental.example")), "{episode}");
+            assert!(played.received.iter().any(|mail| !mail.of_episode));
+            assert!(played.sent.iter().any(|mail| mail.at < played.begins));
+        }
+    }
 }
