@@ -39,6 +39,8 @@ paths! {
     BouncePath { bounce_id: BounceId } = "bounce", bounce_id;
     IncidentPath { incident_id: IncidentId } = "incident", incident_id;
     CampaignPath { campaign_id: CampaignId } = "campaign", campaign_id;
+    WindowPath { window_id: WindowId } = "maintenance window", window_id;
+    DrillPath { drill_id: DrillId } = "drill", drill_id;
     EndpointPath { endpoint_id: EndpointId } = "webhook endpoint", endpoint_id;
     DeliveryPath { delivery_id: DeliveryId } = "delivery", delivery_id;
     KeyPath { key_id: KeyId } = "API key", key_id;

@@ -206,6 +206,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Conflict { constraint } => match constraint.as_str() {
                 "mailbox_address_once" => Self::Conflict("This tenant has a mailbox with this address already."),
+                "drill_run_once" => Self::Conflict("A drill goes on on this mailbox already."),
                 "incident_live_once" => Self::Conflict("There is a live incident of this cause already."),
                 "incident_ticket_once" => Self::Conflict("This ticket is linked already."),
                 "idempotency_pk" => Self::IdempotencyKeyInUse,

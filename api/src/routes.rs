@@ -15,8 +15,8 @@ use crate::docs::{self, Document};
 use crate::problem::Problem;
 use crate::service::{Service, Sources};
 use crate::{
-    answer, audit, auth, bounces, campaigns, deliveries, endpoints, events, incidents, keys, mailboxes, root, spec,
-    tenants,
+    answer, audit, auth, bounces, campaigns, deliveries, drills, endpoints, events, incidents, keys, mailboxes,
+    maintenance, root, spec, tenants,
 };
 
 fn operations(config: &mut ServiceConfig<'_>) {
@@ -28,6 +28,8 @@ fn operations(config: &mut ServiceConfig<'_>) {
     bounces::routes(config);
     incidents::routes(config);
     campaigns::routes(config);
+    maintenance::routes(config);
+    drills::routes(config);
     endpoints::routes(config);
     deliveries::routes(config);
     events::routes(config);

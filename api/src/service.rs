@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use daimon_domain::clock::{Clock, Entropy};
-use daimon_domain::id::{DeliveryId, MailboxId, MspId, TenantId, uuid_v7};
+use daimon_domain::id::{DeliveryId, DrillId, MailboxId, MspId, TenantId, uuid_v7};
 use daimon_egress::Guard;
 use daimon_queue::{Kind, Queue};
 use daimon_seal::{MasterKey, TokenIssuer};
@@ -65,6 +65,15 @@ impl Service {
             && let Err(error) = queue.push(Kind::Poll, tenant, msp, mailbox.as_uuid()).await
         {
             tracing::warn!(error = %error, mailbox.id = %mailbox, "no hint for mailbox {mailbox}: it is found by the sweep");
+        }
+    }
+
+    /// Says that a drill has a step to be played.
+    pub async fn hint_drill(&self, msp: MspId, tenant: TenantId, drill: DrillId) {
+        if let Some(queue) = &self.queue
+            && let Err(error) = queue.push(Kind::Drill, tenant, msp, drill.as_uuid()).await
+        {
+            tracing::warn!(error = %error, drill.id = %drill, "no hint for drill {drill}: it is found by the sweep");
         }
     }
 

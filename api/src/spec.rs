@@ -52,6 +52,8 @@ pub(crate) fn base() -> OpenApi {
             tag("Bounces", "What came back, message by message."),
             tag("Incidents", "What it means, why, and what to do."),
             tag("Campaigns", "What your tenants send on purpose, so that it raises no alarm."),
+            tag("Maintenance windows", "Times in which what happens is told later, if it is still so."),
+            tag("Drills", "Made-up episodes, through everything that a real one goes through."),
             tag("Webhooks", "Where you want to be told, and how telling went."),
             tag("Events", "What happened, to be pulled instead of pushed."),
             tag("Audit", "Who changed what."),

@@ -2,6 +2,7 @@
 
 use daimon_domain::bounce::{Action, Kind, NoticeKind, NoticePlace, NoticeStrength};
 use daimon_domain::delivery::{AttemptFault, DeliveryState};
+use daimon_domain::drill::{DrillEpisode, DrillState};
 use daimon_domain::event::EventType;
 use daimon_domain::incident::{Dismissal, IncidentState};
 use daimon_domain::mailbox::{ConnectionFault, TlsMode};
@@ -64,6 +65,8 @@ words_schemas! {
     disabled_reason: daimon_store::endpoint::DisabledReason = "Why the endpoint is not called any more.";
     report_format: crate::incidents::ReportFormat = "How the report is written.";
     audience: daimon_wording::notice::Audience = "For whom the text is.";
+    drill_episode: DrillEpisode = "What is played.";
+    drill_state: DrillState = "Where the drill stands.";
     step_state: daimon_store::incident::StepState = "Where the step stands.";
     attempt_fault: AttemptFault = "Why the attempt failed.";
 }
@@ -83,6 +86,7 @@ nullable! {
     mailbox_id_or_null = mailbox_id;
     incident_id_or_null = incident_id;
     tenant_id_or_null = tenant_id;
+    drill_id_or_null = drill_id;
 }
 
 /// A list of permissions.
@@ -103,6 +107,11 @@ pub(crate) fn severities() -> Array {
 /// A list of tenants.
 pub(crate) fn tenant_ids() -> Array {
     ArrayBuilder::new().items(tenant_id()).build()
+}
+
+/// A list of mailboxes.
+pub(crate) fn mailbox_ids() -> Array {
+    ArrayBuilder::new().items(mailbox_id()).build()
 }
 
 /// A list of tenants, or none that limits.
@@ -134,6 +143,8 @@ id_schemas! {
     incident_id: "inc" = "An incident.";
     ticket_id: "tkt" = "A link to a ticket.";
     campaign_id: "cmp" = "A campaign.";
+    window_id: "mwd" = "A maintenance window.";
+    drill_id: "drl" = "A drill.";
     event_id: "evt" = "An event; also its `webhook-id`.";
     endpoint_id: "whe" = "A webhook endpoint.";
     delivery_id: "dlv" = "A delivery.";

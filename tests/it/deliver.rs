@@ -115,8 +115,8 @@ impl Story {
             created_at: now,
         };
         let mut tx = self.db.begin(&self.wall).await.unwrap();
-        event::insert(&mut tx, &stored, None, None).await.unwrap();
-        delivery::insert_many(&mut tx, None, &[due]).await.unwrap();
+        event::insert(&mut tx, &stored, None, None, None).await.unwrap();
+        delivery::insert_many(&mut tx, None, &[due], None).await.unwrap();
         tx.commit().await.unwrap();
         id
     }

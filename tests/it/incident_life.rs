@@ -252,6 +252,49 @@ async fn what_was_us_raises_no_alarm_again() {
 }
 
 #[tokio::test]
+async fn a_snoozed_incident_tells_nothing_until_it_is_surer() {
+    let world = World::start().await.unwrap();
+    let catcher = world.catcher().await.unwrap();
+    let servers = world.servers;
+    let sato = Person::with_account(servers, &format!("asleep@{}.example", world.tag), STOLEN).unwrap();
+    sato.lived_for_a_month(servers, world.clock.now().await).await.unwrap();
+    let (_, secret) = world.client.create_endpoint(&catcher.url()).await.unwrap();
+    sato.onboarded(&world.client, servers).await.unwrap();
+    world.drain().await.unwrap();
+    sato.was_robbed_of(servers, 0..5, 5).await.unwrap();
+    pass(&world, &[10]).await;
+    let incidents = world.client.incidents().await.unwrap();
+    let id = field(incidents.first().unwrap(), "/id").as_str().unwrap().to_owned();
+    let case = Case { world: &world, catcher: &catcher, secret, id: id.clone() };
+    let before = case.shows("tier").await;
+    assert_ne!(before, "confirmed");
+    let until = world.clock.now().await + TimeDelta::days(2);
+    let asleep = world.client.ask(&id, "snooze", &json!({ "reason": "Obon", "until": until })).await.unwrap();
+    assert_eq!(asleep.status, 200, "{}", asleep.body);
+
+    let told = case.told("incident.updated");
+    sato.was_robbed_of(servers, 5..40, 35).await.unwrap();
+    pass(&world, &[10]).await;
+    let story = case.story().await;
+    assert!(story.contains(&"woken".to_owned()), "{before} to {}: {story:?}", case.shows("tier").await);
+    assert_eq!(case.shows("snoozed_until").await, Value::Null);
+    assert!(case.told("incident.updated") > told);
+
+    // What it does by itself while it sleeps is in its story only.
+    let asleep = world.client.ask(&id, "snooze", &json!({ "reason": "Obon", "until": until })).await.unwrap();
+    assert_eq!(asleep.status, 200, "{}", asleep.body);
+    for step in ["C01", "C03", "C04"] {
+        world.client.set_step(&id, step, "done", None).await.unwrap();
+    }
+    let contained = world.client.ask(&id, "contain", &json!({})).await.unwrap();
+    assert_eq!(contained.status, 200, "{}", contained.body);
+    let told = case.told("incident.updated");
+    pass(&world, &[24 * 60, 5, 5]).await;
+    assert_eq!((case.shows("state").await, case.told("incident.updated")), (json!("monitoring"), told));
+    assert!(case.told("incident.contained") == 1 && case.story().await.contains(&"monitoring".to_owned()));
+}
+
+#[tokio::test]
 async fn people_share_an_incident_and_sleep_meanwhile() {
     let world = World::start().await.unwrap();
     let catcher = world.catcher().await.unwrap();

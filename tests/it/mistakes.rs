@@ -62,6 +62,8 @@ fn operations(document: &Value) -> Vec<(Method, String, bool, Value)> {
             ("incident_id", "inc"),
             ("ticket_id", "tkt"),
             ("campaign_id", "cmp"),
+            ("drill_id", "drl"),
+            ("window_id", "mwd"),
             ("endpoint_id", "whe"),
             ("delivery_id", "dlv"),
             ("key_id", "key"),

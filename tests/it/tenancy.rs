@@ -45,6 +45,8 @@ async fn another_msp_finds_nothing_at_any_address() {
             ("incident_id", "inc"),
             ("ticket_id", "tkt"),
             ("campaign_id", "cmp"),
+            ("drill_id", "drl"),
+            ("window_id", "mwd"),
             ("bounce_id", "bnc"),
             ("delivery_id", "dlv"),
         ] {

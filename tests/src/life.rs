@@ -124,10 +124,20 @@ impl Person {
     /// A thief signs in with the person's password and sends to `victims` strangers, most of whom are not there.
     /// Postfix sends what is refused back here: real bounces. Returns when `at_least` of them have come.
     pub async fn was_stolen(&self, servers: &ServersAt, victims: u32, at_least: u32) -> anyhow::Result<u32> {
+        self.was_robbed_of(servers, 0..victims, at_least).await
+    }
+
+    /// The same with some of the victims.
+    pub async fn was_robbed_of(
+        &self,
+        servers: &ServersAt,
+        victims: std::ops::Range<u32>,
+        at_least: u32,
+    ) -> anyhow::Result<u32> {
         let before = self.open(servers).await?.count("INBOX").await?;
         let mut smtp = Smtp::connect_from(servers.postfix()?.submission, THIEF).await?;
         smtp.sign_in(&self.address, &self.password).await?;
-        for victim in 0..victims {
+        for victim in victims {
             let word = ["nouser", "gone", "nouser", "spam", "gone", "disabled", "nouser", "full"].iter().cycle();
             let word = word.copied().nth(usize::try_from(victim)?).unwrap_or("nouser");
             let to = format!("{word}.{victim}@mail{}.test", victim % 23);

@@ -1,5 +1,6 @@
 //! What a story plays in: a database, a clock and programs of its own, on the run's shared servers.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -260,6 +261,26 @@ impl World {
     pub async fn database_comes_back(&self) -> anyhow::Result<()> {
         let back = format!("alter database {} allow_connections true", self.database);
         self.servers.postgres.admin("postgres", &back).await
+    }
+
+    /// What the database holds of all MSPs: of each table how many rows, and a digest of them.
+    pub async fn contents(&self) -> anyhow::Result<BTreeMap<String, String>> {
+        let mut connection = self.servers.postgres.look(&self.database).await?;
+        let tables: Vec<String> = sqlx::query_scalar(
+            "select relname::text from pg_class
+            where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition",
+        )
+        .fetch_all(&mut connection)
+        .await?;
+        let mut contents = BTreeMap::new();
+        for table in tables {
+            let sql = format!(
+                "select count(*) || ' ' || coalesce(md5(string_agg(a::text, '|' order by a::text)), '') from \"{table}\" a"
+            );
+            let digest = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection).await?;
+            contents.insert(table, digest);
+        }
+        Ok(contents)
     }
 
     /// One number out of the database, as the superuser.

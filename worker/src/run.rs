@@ -26,6 +26,8 @@ use crate::upkeep::upkeep;
 
 /// Incidents that are tended at once: each is a few statements, seldom a sign-in.
 const TEND_SLOTS: u16 = 4;
+/// Drills of which a step is played at once: they must not delay what is real.
+const DRILL_SLOTS: u16 = 1;
 /// Jobs may go on this long after the signal before their work is given back.
 const FINISH_WITHIN: Duration = Duration::from_secs(22);
 /// And this long to give it back.
@@ -100,8 +102,12 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
     loops.spawn(answer_drains(drains, places(), Arc::clone(&jobs), stop.clone()));
     let (rest, stopping) = (Arc::clone(&jobs), stop.clone());
     loops.spawn(async move { rest.give_back_rest(stopping).await });
-    let slots_for =
-        [(Kind::Poll, settings.poll_slots), (Kind::Deliver, settings.deliver_slots), (Kind::Tend, TEND_SLOTS)];
+    let slots_for = [
+        (Kind::Poll, settings.poll_slots),
+        (Kind::Deliver, settings.deliver_slots),
+        (Kind::Tend, TEND_SLOTS),
+        (Kind::Drill, DRILL_SLOTS),
+    ];
     for (kind, slots) in slots_for {
         loops.spawn(consume(kind, slots, places(), Arc::clone(&jobs), tasks.clone(), stop.clone()));
     }

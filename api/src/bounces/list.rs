@@ -14,7 +14,8 @@ use crate::problem::Problem;
 /// List bounces
 ///
 /// What came back to the mailboxes within reach of your key, newest first, by tenant, mailbox, incident, reason,
-/// verdict, recipient domain or time.
+/// verdict, recipient domain or time. What a drill makes up is only there when it is asked for: by its incident, or with
+/// `livemode=false`.
 #[utoipa::path(operation_id = "listBounces", tag = "Bounces", params(ListBounces), responses(
     (status = 200, description = "A page of bounces", body = Page<BounceView>)))]
 #[get("/v1/bounces")]
@@ -32,6 +33,8 @@ pub(super) async fn list_bounces(
         incident: query.incident_id,
         from: query.from,
         to: query.to,
+        // Who asks for an incident knows whether it happened.
+        livemode: query.livemode.or(query.incident_id.is_none().then_some(true)),
     };
     let walk = Walk::new(&caller, "bounces", &filter, query.cursor.as_deref(), query.limit)?;
     let listed = bounce::list(&mut caller.tx, &filter, walk.page(BounceId::from_uuid)).await?;

@@ -18,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
     "kind": "bounce", "reason": "user_unknown", "status": "5.1.1", "reply": 550, "action": "failed", "permanence": "permanent",
     "fault": "recipient", "rule": "enhanced_status", "diagnostic": "550 5.1.1 User unknown", "reporting_mta": "mx.host.example",
     "remote_mta": "mx.other.example", "recipient_domain": "other.example", "verdict": "account_takeover",
-    "incident_id": "inc_019ab1c2d3e47f508192a3b4c5d6e7f8"
+    "incident_id": "inc_019ab1c2d3e47f508192a3b4c5d6e7f8", "livemode": true
 }))]
 pub(crate) struct BounceView {
     /// Its id: the same however often the report is read.
@@ -74,6 +74,8 @@ pub(crate) struct BounceView {
     /// The incident that it belongs to.
     #[schema(schema_with = crate::words::incident_id_or_null)]
     incident_id: Option<IncidentId>,
+    /// Whether it came; `false`: a drill made it up.
+    livemode: bool,
 }
 
 /// A bounce with what was seen on it.
@@ -84,7 +86,7 @@ pub(crate) struct BounceView {
     "kind": "bounce", "reason": "user_unknown", "status": "5.1.1", "reply": 550, "action": "failed", "permanence": "permanent",
     "fault": "recipient", "rule": "enhanced_status", "diagnostic": "550 5.1.1 User unknown", "reporting_mta": "mx.host.example",
     "remote_mta": "mx.other.example", "recipient_domain": "other.example", "verdict": "account_takeover",
-    "incident_id": "inc_019ab1c2d3e47f508192a3b4c5d6e7f8", "evidence": {"clues": ["gen_site:own_provider", "sent_copy:missing"],
+    "incident_id": "inc_019ab1c2d3e47f508192a3b4c5d6e7f8", "livemode": true, "evidence": {"clues": ["gen_site:own_provider", "sent_copy:missing"],
         "is_unexpected": true, "left_through_own_provider": true}
 }))]
 pub(crate) struct BounceWithEvidenceView {
@@ -141,6 +143,7 @@ impl From<Bounce> for BounceView {
             recipient_domain: bounce.recipient_domain,
             verdict: bounce.verdict,
             incident_id: bounce.incident,
+            livemode: bounce.drill.is_none(),
         }
     }
 }
@@ -187,6 +190,10 @@ pub(crate) struct ListBounces {
     /// Received before.
     #[garde(skip)]
     pub(crate) to: Option<DateTime<Utc>>,
+    /// `true`, or left out: what came; `false`: what drills made up.
+    #[garde(skip)]
+    #[param(required = false)]
+    pub(crate) livemode: Option<bool>,
     /// `next` of the page before.
     #[garde(skip)]
     pub(crate) cursor: Option<String>,

@@ -13,7 +13,8 @@ use crate::problem::Problem;
 
 /// List incidents
 ///
-/// The incidents of all tenants within reach of your key, newest first, by tenant, mailbox, verdict or state.
+/// The incidents of all tenants within reach of your key, newest first, by tenant, mailbox, verdict or state. What a drill
+/// makes up is only there when it is asked for, with `livemode=false`.
 #[utoipa::path(operation_id = "listIncidents", tag = "Incidents", params(ListIncidents), responses(
     (status = 200, description = "A page of incidents", body = Page<IncidentView>)))]
 #[get("/v1/incidents")]
@@ -28,6 +29,7 @@ pub(super) async fn list_incidents(
         verdict: query.verdict,
         state: query.state,
         live_only: query.live,
+        livemode: Some(query.livemode.unwrap_or(true)),
     };
     let walk = Walk::new(&caller, "incidents", &filter, query.cursor.as_deref(), query.limit)?;
     let listed = incident::list(&mut caller.tx, &filter, walk.page(IncidentId::from_uuid)).await?;

@@ -87,10 +87,10 @@ async fn write<P>(
     let incident = &moved.incident;
     let tenant = tenant::find(&mut caller.tx, incident.tenant).await?.ok_or_else(IncidentPath::absent)?;
     let mailbox = mailbox::find(&mut caller.tx, incident.mailbox).await?.ok_or_else(IncidentPath::absent)?;
-    let data = of_incident(Subject { tenant: &tenant, mailbox: &mailbox }, incident);
-    let told = body(moved.event, incident.updated_at, &data);
+    let data = of_incident(Subject { tenant: &tenant, mailbox: &mailbox, drill: incident.drill }, incident);
+    let told = |kind| body(kind, incident.updated_at, &data);
     let by = incident::Note { who, note };
     let service = caller.service.clone();
-    let written = incident::write_move(&mut caller.tx, moved, &by, Some(told), service.sources.entropy()).await?;
+    let written = incident::write_move(&mut caller.tx, moved, &by, Some(&told), service.sources.entropy()).await?;
     written.ok_or(Problem::Conflict("Somebody else has just moved it."))
 }

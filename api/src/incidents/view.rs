@@ -1,7 +1,7 @@
 //! Wire shapes of incidents. What people read is in the tenant's language.
 
 use chrono::{DateTime, Utc};
-use daimon_domain::id::{IncidentId, MailboxId, TenantId, TicketId};
+use daimon_domain::id::{DrillId, IncidentId, MailboxId, TenantId, TicketId};
 use daimon_domain::incident::{Dismissal, Incident, IncidentState};
 use daimon_domain::playbook::{Phase, Step, Who};
 use daimon_domain::tenant::Language;
@@ -24,7 +24,7 @@ use crate::input::is_plain_text;
     "dedup_key": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8:account_takeover", "sequence": 3, "opened_at": "2026-11-24T07:00:00Z",
     "updated_at": "2026-11-24T07:20:00Z", "first_bounce_at": "2026-11-24T06:50:00Z", "last_bounce_at": "2026-11-24T07:19:00Z",
     "assignee": "mori@kestrel-it.example", "snoozed_until": null, "snooze_reason": null, "dismissal": null,
-    "old_credential_refused_since": null, "contained_at": null, "closes_at": null, "trailing": 0, "continued": 0
+    "old_credential_refused_since": null, "contained_at": null, "closes_at": null, "trailing": 0, "continued": 0, "livemode": true, "drill_id": null
 }))]
 pub(crate) struct IncidentView {
     /// Its id.
@@ -91,6 +91,11 @@ pub(crate) struct IncidentView {
     trailing: u32,
     /// Recipients of mail that was submitted after it; the second one reopens it.
     continued: u32,
+    /// Whether it happened; `false`: a drill made it up.
+    livemode: bool,
+    /// The drill that made it up.
+    #[schema(schema_with = crate::words::drill_id_or_null)]
+    drill_id: Option<DrillId>,
 }
 
 /// What a technician works on, with the evidence, the playbook and the story so far.
@@ -102,7 +107,7 @@ pub(crate) struct IncidentView {
     "dedup_key": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8:account_takeover", "sequence": 3, "opened_at": "2026-11-24T07:00:00Z",
     "updated_at": "2026-11-24T07:20:00Z", "first_bounce_at": "2026-11-24T06:50:00Z", "last_bounce_at": "2026-11-24T07:19:00Z",
     "assignee": "mori@kestrel-it.example", "snoozed_until": null, "snooze_reason": null, "dismissal": null,
-    "old_credential_refused_since": null, "contained_at": null, "closes_at": null, "trailing": 0, "continued": 0,
+    "old_credential_refused_since": null, "contained_at": null, "closes_at": null, "trailing": 0, "continued": 0, "livemode": true, "drill_id": null,
     "language": "en",
     "headline": "Somebody signed in as sato@clinic.example from 203.0.113.7: 14 mails that nobody here is known to have written came back.",
     "evidence": [{"item": "submission", "value": "signed_in=sato@clinic.example from=203.0.113.7", "db": 0.0, "count": 14,
@@ -395,6 +400,8 @@ impl From<Incident> for IncidentView {
             closes_at: life.closes_at,
             trailing: life.trailing,
             continued: life.continued,
+            livemode: incident.drill.is_none(),
+            drill_id: incident.drill,
         }
     }
 }
@@ -441,6 +448,10 @@ pub(crate) struct ListIncidents {
     #[garde(skip)]
     #[param(required = false)]
     pub(crate) live: bool,
+    /// `true`, or left out: what happened; `false`: what drills made up.
+    #[garde(skip)]
+    #[param(required = false)]
+    pub(crate) livemode: Option<bool>,
     /// `next` of the page before.
     #[garde(skip)]
     pub(crate) cursor: Option<String>,

@@ -114,6 +114,10 @@ ids! {
     CampaignId = "cmp";
     /// A link to a ticket in somebody else's system.
     TicketId = "tkt";
+    /// A made-up episode on a mailbox.
+    DrillId = "drl";
+    /// A time in which an MSP works on mailboxes.
+    WindowId = "mwd";
     /// Something that happened.
     EventId = "evt";
     /// Where an MSP wants to be told.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::event::EventType;
-use crate::id::{IncidentId, MailboxId, TenantId};
+use crate::id::{DrillId, IncidentId, MailboxId, TenantId};
 use crate::verdict::{EvidenceLine, Severity, Tier, Verdict};
 use crate::words;
 
@@ -100,6 +100,8 @@ pub struct Incident {
     pub tenant: TenantId,
     /// Of which mailbox.
     pub mailbox: MailboxId,
+    /// The drill that made it up; `None`: it happened.
+    pub drill: Option<DrillId>,
     /// The cause, as far as known.
     pub verdict: Verdict,
     /// How sure.

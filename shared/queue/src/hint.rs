@@ -13,6 +13,8 @@ words! {
         Deliver = "deliver",
         /// An incident that time moves, or of which something is to be looked at.
         Tend = "tend",
+        /// A drill whose next step is to be played.
+        Drill = "drill",
     }
 }
 
@@ -23,7 +25,7 @@ pub struct Hint {
     pub msp: MspId,
     /// Of which tenant.
     pub tenant: TenantId,
-    /// The mailbox, the delivery or the incident.
+    /// The mailbox, the delivery, the incident or the drill.
     pub id: uuid::Uuid,
 }
 

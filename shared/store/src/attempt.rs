@@ -60,8 +60,8 @@ pub async fn insert(tx: &mut MspTx, tenant: Option<TenantId>, attempt: &Attempt)
     let msp = tx.msp().as_uuid();
     sqlx::query!(
         "insert into attempt
-            (msp_id, attempt_id, tenant_id, delivery_id, attempted_at, status, fault, latency_ms, excerpt)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            (msp_id, attempt_id, tenant_id, delivery_id, attempted_at, status, fault, latency_ms, excerpt, drill_id)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, (select drill_id from delivery where delivery_id = $4))",
         msp,
         attempt.id.as_uuid(),
         tenant.map(TenantId::as_uuid),

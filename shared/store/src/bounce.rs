@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use daimon_domain::bounce::{Action, Kind};
-use daimon_domain::id::{BounceId, IncidentId, MailboxId, TenantId, uuid_floor};
+use daimon_domain::id::{BounceId, DrillId, IncidentId, MailboxId, TenantId, uuid_floor};
 use daimon_domain::reason::{Fault, Permanence, Reason};
 use daimon_domain::status::EnhancedStatus;
 use daimon_domain::verdict::Verdict;
@@ -65,6 +65,8 @@ pub struct Bounce {
     pub verdict: Option<Verdict>,
     /// The incident it belongs to.
     pub incident: Option<IncidentId>,
+    /// The drill that made it up; `None`: it came.
+    pub drill: Option<DrillId>,
 }
 
 struct Row {
@@ -93,6 +95,7 @@ struct Row {
     observation: serde_json::Value,
     verdict: Option<String>,
     incident_id: Option<Uuid>,
+    drill_id: Option<Uuid>,
 }
 
 impl TryFrom<Row> for Bounce {
@@ -126,6 +129,7 @@ impl TryFrom<Row> for Bounce {
             observation: row.observation,
             verdict: row::maybe_text(TABLE, row.verdict.as_deref())?,
             incident: row.incident_id.map(IncidentId::from_uuid),
+            drill: row.drill_id.map(DrillId::from_uuid),
         })
     }
 }
@@ -149,6 +153,8 @@ pub struct BounceFilter {
     pub from: Option<DateTime<Utc>>,
     /// Only received before.
     pub to: Option<DateTime<Utc>>,
+    /// Only those that came, or only those that drills made up.
+    pub livemode: Option<bool>,
 }
 
 /// How much of a text is kept: mails are written by strangers.
@@ -190,14 +196,15 @@ async fn insert_some(tx: &mut MspTx, bounces: &[Bounce]) -> Result<Vec<BounceId>
         bounces.iter().map(|bounce| bounce.subject_skeleton_hash.map(|hash| hash.to_vec())).collect();
     let observations: Vec<_> = bounces.iter().map(|bounce| row::clean_json(&bounce.observation)).collect();
     let incidents: Vec<_> = bounces.iter().map(|bounce| bounce.incident.map(IncidentId::as_uuid)).collect();
+    let drills: Vec<_> = bounces.iter().map(|bounce| bounce.drill.map(DrillId::as_uuid)).collect();
     let new = sqlx::query_scalar!(
         "insert into bounce (msp_id, bounce_id, tenant_id, mailbox_id, folder, uid_validity, uid, received_at, kind,
             reason, status, reply, permanence, fault, action, rule, diagnostic, reporting_mta, remote_mta,
-            recipient_hash, recipient_domain, template, subject_skeleton_hash, observation, verdict, incident_id)
+            recipient_hash, recipient_domain, template, subject_skeleton_hash, observation, verdict, incident_id, drill_id)
         select $1, * from unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::bigint[],
             $8::timestamptz[], $9::text[], $10::text[], $11::text[], $12::smallint[], $13::text[], $14::text[],
             $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::bytea[], $21::text[], $22::text[],
-            $23::bytea[], $24::jsonb[], $25::text[], $26::uuid[])
+            $23::bytea[], $24::jsonb[], $25::text[], $26::uuid[], $27::uuid[])
         on conflict do nothing returning bounce_id",
         msp,
         &ids,
@@ -224,7 +231,8 @@ async fn insert_some(tx: &mut MspTx, bounces: &[Bounce]) -> Result<Vec<BounceId>
         &skeletons as &[Option<Vec<u8>>],
         &observations,
         &maybes(|bounce| bounce.verdict.map(|verdict| verdict.to_string())) as &[Option<String>],
-        &incidents as &[Option<Uuid>]
+        &incidents as &[Option<Uuid>],
+        &drills as &[Option<Uuid>]
     )
     .fetch_all(tx.conn())
     .await?;
@@ -264,7 +272,7 @@ pub async fn find(tx: &mut MspTx, id: BounceId) -> Result<Option<Bounce>, StoreE
         Row,
         "select bounce_id, tenant_id, mailbox_id, folder, uid_validity, uid, received_at, kind, reason, status, reply,
             permanence, fault, action, rule, diagnostic, reporting_mta, remote_mta, recipient_hash, recipient_domain,
-            template, subject_skeleton_hash, observation, verdict, incident_id
+            template, subject_skeleton_hash, observation, verdict, incident_id, drill_id
         from bounce where bounce_id = $1",
         id.as_uuid()
     )
@@ -281,12 +289,13 @@ pub async fn list(tx: &mut MspTx, filter: &BounceFilter, page: Page<BounceId>) -
         Row,
         "select bounce_id, tenant_id, mailbox_id, folder, uid_validity, uid, received_at, kind, reason, status, reply,
             permanence, fault, action, rule, diagnostic, reporting_mta, remote_mta, recipient_hash, recipient_domain,
-            template, subject_skeleton_hash, observation, verdict, incident_id
+            template, subject_skeleton_hash, observation, verdict, incident_id, drill_id
         from bounce
         where bounce_id >= $1 and bounce_id < $2
             and ($3::uuid is null or tenant_id = $3) and ($4::uuid is null or mailbox_id = $4)
             and ($5::text is null or reason = $5) and ($6::text is null or recipient_domain = $6)
             and ($7::text is null or verdict = $7) and ($8::uuid is null or incident_id = $8)
+            and ($10::boolean is null or (drill_id is null) = $10)
         order by bounce_id desc limit $9",
         filter.from.map_or(Uuid::nil(), uuid_floor),
         upper.unwrap_or(Uuid::max()),
@@ -296,7 +305,8 @@ pub async fn list(tx: &mut MspTx, filter: &BounceFilter, page: Page<BounceId>) -
         filter.recipient_domain,
         filter.verdict.map(Verdict::as_str),
         filter.incident.map(IncidentId::as_uuid),
-        page.probe()
+        page.probe(),
+        filter.livemode
     )
     .fetch_all(tx.conn())
     .await?;

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use daimon_domain::delivery::{Delivery, DeliveryState};
-use daimon_domain::id::{DeliveryId, EndpointId, EventId, TenantId};
+use daimon_domain::id::{DeliveryId, DrillId, EndpointId, EventId, TenantId};
 use daimon_domain::job::Lease;
 use uuid::Uuid;
 
@@ -72,7 +72,12 @@ pub enum DeliveryEnd {
 }
 
 /// Stores deliveries of one event, also to endpoints that the caller who caused it can't see.
-pub async fn insert_many(tx: &mut MspTx, tenant: Option<TenantId>, deliveries: &[Delivery]) -> Result<(), StoreError> {
+pub async fn insert_many(
+    tx: &mut MspTx,
+    tenant: Option<TenantId>,
+    deliveries: &[Delivery],
+    drill: Option<DrillId>,
+) -> Result<(), StoreError> {
     let msp = tx.msp().as_uuid();
     let ids: Vec<_> = deliveries.iter().map(|delivery| delivery.id.as_uuid()).collect();
     let events: Vec<_> = deliveries.iter().map(|delivery| delivery.event.as_uuid()).collect();
@@ -83,8 +88,8 @@ pub async fn insert_many(tx: &mut MspTx, tenant: Option<TenantId>, deliveries: &
     let created: Vec<_> = deliveries.iter().map(|delivery| delivery.created_at).collect();
     sqlx::query!(
         "insert into delivery
-            (msp_id, tenant_id, delivery_id, event_id, endpoint_id, state, attempts, next_attempt_at, created_at)
-        select $1, $2, * from unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::integer[], $8::timestamptz[],
+            (msp_id, tenant_id, drill_id, delivery_id, event_id, endpoint_id, state, attempts, next_attempt_at, created_at)
+        select $1, $2, $10, * from unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::integer[], $8::timestamptz[],
             $9::timestamptz[])",
         msp,
         tenant.map(TenantId::as_uuid),
@@ -94,7 +99,8 @@ pub async fn insert_many(tx: &mut MspTx, tenant: Option<TenantId>, deliveries: &
         &states,
         &attempts,
         &next as &[Option<DateTime<Utc>>],
-        &created
+        &created,
+        drill.map(DrillId::as_uuid)
     )
     .execute(tx.conn())
     .await?;
@@ -208,8 +214,9 @@ pub async fn replay(
 ) -> Result<Option<Delivery>, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        "insert into delivery (msp_id, tenant_id, delivery_id, event_id, endpoint_id, state, next_attempt_at, created_at)
-        select msp_id, tenant_id, $2, event_id, endpoint_id, 'pending', $3, $3 from delivery where delivery_id = $1
+        "insert into delivery
+            (msp_id, tenant_id, drill_id, delivery_id, event_id, endpoint_id, state, next_attempt_at, created_at)
+        select msp_id, tenant_id, drill_id, $2, event_id, endpoint_id, 'pending', $3, $3 from delivery where delivery_id = $1
         returning delivery_id, event_id, endpoint_id, state, attempts, next_attempt_at, created_at",
         id.as_uuid(),
         again.as_uuid(),

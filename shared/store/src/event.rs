@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use daimon_domain::clock::Entropy;
 use daimon_domain::delivery::{Delivery, DeliveryState};
 use daimon_domain::event::{Event, EventType};
-use daimon_domain::id::{DeliveryId, EventId, TenantId};
+use daimon_domain::id::{DeliveryId, DrillId, EventId, TenantId};
 use daimon_domain::verdict::Severity;
 use uuid::Uuid;
 
@@ -54,18 +54,20 @@ pub async fn insert(
     event: &Event,
     tenant: Option<TenantId>,
     severity: Option<Severity>,
+    drill: Option<DrillId>,
 ) -> Result<(), StoreError> {
     let msp = tx.msp().as_uuid();
     sqlx::query!(
-        "insert into event (msp_id, event_id, tenant_id, type, severity, occurred_at, body)
-        values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into event (msp_id, event_id, tenant_id, type, severity, occurred_at, body, drill_id)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)",
         msp,
         event.id.as_uuid(),
         tenant.map(TenantId::as_uuid),
         event.kind.as_str(),
         severity.map(Severity::as_str),
         event.occurred_at,
-        event.body
+        event.body,
+        drill.map(DrillId::as_uuid)
     )
     .execute(tx.conn())
     .await?;
@@ -81,6 +83,8 @@ pub struct New {
     pub at: DateTime<Utc>,
     /// The body, as `daimon_verdict::telling` writes it.
     pub body: String,
+    /// The drill that made it up.
+    pub drill: Option<DrillId>,
 }
 
 /// Stores an event and a delivery for each endpoint that wants it; answers the deliveries, to be hinted after the commit.
@@ -91,9 +95,9 @@ pub async fn tell(
     severity: Option<Severity>,
     entropy: &dyn Entropy,
 ) -> Result<Vec<DeliveryId>, StoreError> {
-    let New { kind, at, body } = new;
+    let New { kind, at, body, drill } = new;
     let event = Event { id: EventId::new(at, entropy), kind, occurred_at: at, body };
-    insert(tx, &event, tenant, severity).await?;
+    insert(tx, &event, tenant, severity, drill).await?;
     let wanted = endpoint::for_event(tx, kind, severity, tenant).await?;
     let deliveries: Vec<Delivery> = wanted
         .into_iter()
@@ -107,7 +111,7 @@ pub async fn tell(
             created_at: at,
         })
         .collect();
-    delivery::insert_many(tx, tenant, &deliveries).await?;
+    delivery::insert_many(tx, tenant, &deliveries, drill).await?;
     Ok(deliveries.into_iter().map(|delivery| delivery.id).collect())
 }
 

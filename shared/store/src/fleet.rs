@@ -1,7 +1,7 @@
 //! The few questions that span MSPs, asked by a role that may read ids and due times and nothing else.
 
 use chrono::{DateTime, Utc};
-use daimon_domain::id::{DeliveryId, IncidentId, MailboxId, MspId, TenantId};
+use daimon_domain::id::{DeliveryId, DrillId, IncidentId, MailboxId, MspId, TenantId};
 use sqlx::postgres::PgPool;
 use uuid::Uuid;
 
@@ -31,6 +31,8 @@ pub struct Busy {
     pub leased_deliveries: i64,
     /// Incidents that time moves, or of which something is to be looked at.
     pub due_incidents: i64,
+    /// Drills whose next step is due, or that are in somebody's hands.
+    pub drills: i64,
 }
 
 impl Busy {
@@ -41,6 +43,7 @@ impl Busy {
             && self.due_deliveries == 0
             && self.leased_deliveries == 0
             && self.due_incidents == 0
+            && self.drills == 0
     }
 }
 
@@ -115,7 +118,7 @@ impl Fleet {
         let rows = sqlx::query!(
             r#"select msp_id as "msp_id!", tenant_id as "tenant_id!", incident_id as "incident_id!"
             from (
-                select msp_id, tenant_id, incident_id from incident where due_at <= $1
+                select msp_id, tenant_id, incident_id from incident where due_at <= $1 or held_until <= $1
                 union
                 select msp_id, tenant_id, incident_id from old_credential where next_try_at <= $1
             ) as due
@@ -133,6 +136,25 @@ impl Fleet {
         Ok(rows.into_iter().map(|row| due(row.msp_id, row.tenant_id, row.incident_id)).collect())
     }
 
+    /// Drills whose next step is due and in nobody's hands.
+    #[tracing::instrument(name = "store.fleet.due_drills", skip_all)]
+    pub async fn due_drills(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Due<DrillId>>, StoreError> {
+        let rows = sqlx::query!(
+            "select msp_id, tenant_id, drill_id from drill_run
+            where next_step_at <= $1 and (lease_until is null or lease_until <= $1) order by next_step_at limit $2",
+            now,
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let due = |msp: Uuid, tenant: Uuid, id: Uuid| Due {
+            msp: MspId::from_uuid(msp),
+            tenant: Some(TenantId::from_uuid(tenant)),
+            id: DrillId::from_uuid(id),
+        };
+        Ok(rows.into_iter().map(|row| due(row.msp_id, row.tenant_id, row.drill_id)).collect())
+    }
+
     /// How much is due or in flight at `now`.
     pub async fn busy(&self, now: DateTime<Utc>) -> Result<Busy, StoreError> {
         let counts = sqlx::query!(
@@ -143,8 +165,9 @@ impl Fleet {
                 (select count(*) from delivery where state = 'pending'
                     and next_attempt_at <= $1 and (lease_until is null or lease_until <= $1)) as "due_deliveries!",
                 (select count(*) from delivery where state = 'pending' and lease_until > $1) as "leased_deliveries!",
-                (select count(*) from incident where due_at <= $1)
-                    + (select count(*) from old_credential where next_try_at <= $1) as "due_incidents!""#,
+                (select count(*) from incident where due_at <= $1 or held_until <= $1)
+                    + (select count(*) from old_credential where next_try_at <= $1) as "due_incidents!",
+                (select count(*) from drill_run where next_step_at <= $1 or lease_until > $1) as "drills!""#,
             now
         )
         .fetch_one(&self.pool)
@@ -155,6 +178,7 @@ impl Fleet {
             due_deliveries: counts.due_deliveries,
             leased_deliveries: counts.leased_deliveries,
             due_incidents: counts.due_incidents,
+            drills: counts.drills,
         })
     }
 

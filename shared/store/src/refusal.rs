@@ -60,7 +60,7 @@ pub async fn list(
             select lower(newest.remote_mta) as host, newest.recipient_domain as domain, newest.reason, newest.received_at
             from mailbox cross join lateral (
                 select remote_mta, recipient_domain, reason, kind, received_at from bounce
-                where bounce.mailbox_id = mailbox.mailbox_id and bounce_id >= $3
+                where bounce.mailbox_id = mailbox.mailbox_id and bounce_id >= $3 and drill_id is null
                 order by bounce_id desc limit $7
             ) as newest
             where mailbox.tenant_id = $1 and split_part(mailbox.address, '@', -1) = $2

@@ -1,7 +1,9 @@
 //! What an assessment does to the incidents of a mailbox: one per cause, updated and never doubled.
 
+use std::fmt::Display;
+
 use chrono::{DateTime, Utc};
-use daimon_domain::id::{IncidentId, MailboxId};
+use daimon_domain::id::IncidentId;
 use daimon_domain::incident::Incident;
 use daimon_domain::verdict::Verdict;
 
@@ -27,7 +29,9 @@ pub enum Move {
 
 /// The same for the same mailbox and cause, with neither text nor time in it. A takeover and a cause that can't be
 /// told from it are one case: receivers see one ticket grow surer.
-pub fn dedup_key(mailbox: MailboxId, verdict: Verdict) -> String {
+///
+/// `of`: the mailbox, or the drill that makes it up: what it brings is never taken for the mailbox's own.
+pub fn dedup_key(of: &dyn Display, verdict: Verdict) -> String {
     let cause = match verdict {
         Verdict::AccountTakeover | Verdict::Undetermined => "takeover",
         Verdict::Legit
@@ -40,21 +44,21 @@ pub fn dedup_key(mailbox: MailboxId, verdict: Verdict) -> String {
         | Verdict::Autoresponder
         | Verdict::FakeBounce => verdict.as_str(),
     };
-    format!("{mailbox}:{cause}")
+    format!("{of}:{cause}")
 }
 
-/// What to do. `live`: the mailbox's incidents that are neither closed nor dismissed.
+/// What to do. `of`: as for [`dedup_key`]; `live`: the mailbox's incidents that are neither closed nor dismissed.
 ///
 /// An incident whose cause could not be told becomes that of the cause that is found; its key stays, so it is found
 /// by its key first.
-pub fn decide(mailbox: MailboxId, live: &[Incident], assessment: &Assessment) -> Move {
+pub fn decide(of: &dyn Display, live: &[Incident], assessment: &Assessment) -> Move {
     let is_tail = |incident: &&Incident| incident.state.is_contained() && life::has_a_tail(incident.verdict);
     if assessment.is_continued_abuse()
         && let Some(incident) = live.iter().find(is_tail)
     {
         return Move::Update { incident: incident.id, is_news: true, reopens: true };
     }
-    let key = dedup_key(mailbox, assessment.verdict);
+    let key = dedup_key(of, assessment.verdict);
     let by_key = live.iter().find(|incident| incident.dedup_key == key);
     let found = by_key
         .or_else(|| live.iter().find(|incident| incident.verdict == assessment.verdict))

@@ -25,6 +25,15 @@ words! {
 }
 
 impl Provider {
+    /// Whose IMAP host that is.
+    pub fn of_imap_host(host: &str) -> Self {
+        match hosts::organisation(host).as_str() {
+            "gmail.com" | "google.com" | "googlemail.com" => Self::Gmail,
+            "office365.com" | "outlook.com" => Self::M365,
+            _other => Self::ImapHost,
+        }
+    }
+
     /// Whether it files a copy of whatever is submitted in Sent, unless somebody switched that off.
     pub const fn files_all(self) -> bool {
         matches!(self, Self::Gmail | Self::M365)

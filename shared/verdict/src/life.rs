@@ -135,6 +135,13 @@ pub fn proved(before: &Incident, since: DateTime<Utc>, now: DateTime<Utc>) -> Mo
     moved
 }
 
+/// What was made up is over, wherever it stands.
+pub fn played_out(before: &Incident, now: DateTime<Utc>) -> Moved {
+    let mut moved = Moved { event: EventType::IncidentClosed, ..noted(before, "closed", now) };
+    moved.incident.state = IncidentState::Closed;
+    moved
+}
+
 /// Something that people should know, and that moves nothing.
 pub fn noted(before: &Incident, what: &'static str, now: DateTime<Utc>) -> Moved {
     let incident = Incident { sequence: before.sequence + 1, updated_at: now, ..before.clone() };

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use daimon_domain::event::EventType;
+use daimon_domain::id::DrillId;
 use daimon_domain::incident::Incident;
 use daimon_domain::mailbox::Mailbox;
 use daimon_domain::tenant::Tenant;
@@ -20,16 +21,22 @@ pub struct Subject<'a> {
     pub tenant: &'a Tenant,
     /// Its mailbox.
     pub mailbox: &'a Mailbox,
+    /// The drill that made it up; `None`: it happened.
+    pub drill: Option<DrillId>,
 }
 
 /// What is common to every event of a mailbox.
 fn data(subject: Subject<'_>) -> Value {
-    let Subject { tenant, mailbox } = subject;
-    json!({
+    let Subject { tenant, mailbox, drill } = subject;
+    let mut data = json!({
         "tenant": { "id": tenant.id, "name": tenant.name.as_str(), "external_refs": tenant.external_refs },
         "mailbox": { "id": mailbox.id, "address": mailbox.address.as_str() },
-        "livemode": true,
-    })
+        "livemode": drill.is_none(),
+    });
+    if let Some(drill) = drill {
+        add(&mut data, "drill_id", json!(drill));
+    }
+    data
 }
 
 fn add(data: &mut Value, name: &str, value: Value) {
@@ -141,10 +148,16 @@ mod tests {
             created_at: at,
             version: 1,
         };
-        let data = of_incident(Subject { tenant: &tenant, mailbox: &mailbox }, &incident);
+        let subject = Subject { tenant: &tenant, mailbox: &mailbox, drill: None };
+        let data = of_incident(subject, &incident);
         assert!(data.to_string().len() < 20_000, "{}", data.to_string().len());
         assert_eq!(data["tenant"]["external_refs"].as_object().unwrap().len(), 20);
         assert_eq!(data["incident"]["next_steps"].as_array().unwrap().len(), STEPS);
         assert_eq!((&data["sequence"], &data["livemode"]), (&json!(4), &json!(true)));
+        assert_eq!(data.get("drill_id"), None);
+
+        let drill: DrillId = "drl_01985aa0000070008000000000000001".parse().unwrap();
+        let data = of_mailbox(Subject { drill: Some(drill), ..subject }, &[]);
+        assert_eq!((&data["drill_id"], &data["livemode"]), (&json!(drill), &json!(false)));
     }
 }

@@ -86,6 +86,12 @@ pub fn notices(about: About<'_>, language: Language) -> Vec<Notice> {
     }
     let values = values(about, language);
     let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    // Nobody is to be told of what was made up, and people rehearse telling.
+    let drill = match language {
+        _ if incident.drill.is_none() => "",
+        Language::English => "[Drill] ",
+        Language::Japanese => "【訓練】",
+    };
     let of_verdict = TEMPLATES.iter().filter(|template| template.applies_to.contains(&incident.verdict));
     of_verdict
         .map(|template| Notice {
@@ -93,7 +99,7 @@ pub fn notices(about: About<'_>, language: Language) -> Vec<Notice> {
             audience: template.audience,
             language,
             advice: template.advice.in_language(language),
-            subject: template::fill(template.subject.in_language(language), &values),
+            subject: format!("{drill}{}", template::fill(template.subject.in_language(language), &values)),
             body: template::fill(template.body.in_language(language), &values),
         })
         .collect()

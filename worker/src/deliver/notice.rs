@@ -83,7 +83,7 @@ async fn tell(
 ) -> Result<(), StoreError> {
     let timestamp = now.to_rfc3339_opts(SecondsFormat::AutoSi, true);
     let body = json!({ "type": kind, "timestamp": timestamp, "data": data }).to_string();
-    event::insert(tx, &Event { id, kind, occurred_at: now, body }, None, None).await?;
+    event::insert(tx, &Event { id, kind, occurred_at: now, body }, None, None, None).await?;
     let deliveries: Vec<Delivery> = endpoint::for_event(tx, kind, None, None)
         .await?
         .into_iter()
@@ -97,7 +97,7 @@ async fn tell(
             created_at: now,
         })
         .collect();
-    delivery::insert_many(tx, None, &deliveries).await
+    delivery::insert_many(tx, None, &deliveries, None).await
 }
 
 #[cfg(test)]

@@ -26,5 +26,5 @@ pub(crate) use folders::role_by_name;
 pub use folders::{Folder, Role};
 pub use limits::Limits;
 pub use mail::{Ahead, Answer, Batch, Glance, Mail, PutAside, SentMail, Unreadable};
-pub(crate) use sent_mail::language;
+pub(crate) use sent_mail::{language, sent_mail};
 pub use session::{Credentials, Session, Stream};

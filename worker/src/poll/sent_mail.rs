@@ -1,6 +1,6 @@
 //! What is kept of a sent message: enough to recognise a bounce of it, and nothing to read.
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use daimon_verdict::language::{Written, written};
 use mail_parser::{Address, HeaderName, Message, MessageParser, MimeHeaders};
 
@@ -48,6 +48,11 @@ pub(crate) fn language(message: &Message<'_>) -> Written {
     let of_word = message.header_raw("Subject").and_then(|raw| raw.split_once("=?")).map(|(_, word)| word);
     let charset = of_type.or_else(|| of_word.and_then(|word| word.split(['?', '*']).next()));
     written(message.subject(), charset, message.header_raw("Content-Language").map(str::trim))
+}
+
+/// Reads a message that is at hand, filed at that time.
+pub(crate) fn sent_mail(at: DateTime<Utc>, bytes: &[u8]) -> SentMail {
+    read(0, &Fetched { internal_date: Some(at), bytes: Some(bytes.to_vec()), ..Fetched::default() })
 }
 
 #[cfg(test)]

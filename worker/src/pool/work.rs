@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use daimon_boot::logging::chain;
-use daimon_domain::id::{DeliveryId, IncidentId, MailboxId};
+use daimon_domain::id::{DeliveryId, DrillId, IncidentId, MailboxId};
 use daimon_domain::job::JobEnd;
 use daimon_queue::{Hint, Kind};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::deliver::{Deliverer, deliver};
-use crate::read::{Reader, poll, tend};
+use crate::read::{Reader, play, poll, tend};
 
 /// What every job needs, and a tally.
 pub(crate) struct Jobs {
@@ -60,6 +60,13 @@ impl Jobs {
                 Err(error) => Some(chain(&error)),
             },
             Kind::Tend => match Box::pin(tend(&self.reader, hint.msp, IncidentId::from_uuid(hint.id))).await {
+                Ok(is_done) => {
+                    self.ended.fetch_add(u64::from(is_done), Ordering::SeqCst);
+                    None
+                }
+                Err(error) => Some(chain(&error)),
+            },
+            Kind::Drill => match Box::pin(play(&self.reader, hint.msp, DrillId::from_uuid(hint.id))).await {
                 Ok(is_done) => {
                     self.ended.fetch_add(u64::from(is_done), Ordering::SeqCst);
                     None

@@ -3,13 +3,16 @@
 
 use chrono::{DateTime, Utc};
 use daimon_domain::clock::Clock;
+use daimon_domain::id::IncidentId;
 use daimon_domain::mailbox::Checkpoint;
 use daimon_domain::origin::Origin;
+use daimon_store::bounce::Bounce;
 use daimon_store::in_hand::{self, InHand};
 use daimon_store::quarantine::{self, Quarantined};
 use daimon_store::{
     MspTx, StoreError, bounce, campaign, correspondent, dkim_selector, folder, incident, mailbox, sent,
 };
+use daimon_verdict::Assessment;
 
 use super::fleet::compare;
 use super::incident::move_on;
@@ -74,11 +77,7 @@ pub(super) async fn commit(ctx: &Reader, work: &mut Work, mut found: Found) -> R
         let moved = move_on(&mut tx, work.subject(), &mut memory, &live, now, &ctx.entropy).await?;
         deliveries = moved.deliveries;
         let assessment = memory.state.assess(now);
-        for bounce in &mut bounces {
-            let cluster = assessment.clusters.iter().find(|one| Some(&one.template) == bounce.template.as_ref());
-            bounce.verdict = Some(cluster.map_or(assessment.verdict, |cluster| cluster.verdict));
-            bounce.incident = moved.incident;
-        }
+        mark(&mut bounces, &assessment, moved.incident);
         bounce::insert_many(&mut tx, &bounces).await?;
     }
     if !selectors.is_empty() {
@@ -103,6 +102,15 @@ pub(super) async fn commit(ctx: &Reader, work: &mut Work, mut found: Found) -> R
     work.passed(found.folder, found.checkpoint);
     ctx.hint_deliveries(work.wall.msp, work.tenant.id, &deliveries).await;
     Ok(())
+}
+
+/// Writes on each bounce what it was found to be, and whose.
+pub(super) fn mark(bounces: &mut [Bounce], assessment: &Assessment, incident: Option<IncidentId>) {
+    for bounce in bounces {
+        let cluster = assessment.clusters.iter().find(|one| Some(&one.template) == bounce.template.as_ref());
+        bounce.verdict = Some(cluster.map_or(assessment.verdict, |cluster| cluster.verdict));
+        bounce.incident = incident;
+    }
 }
 
 /// A transaction that holds the mailbox before anything that is deleted with it.

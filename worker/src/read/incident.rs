@@ -33,10 +33,23 @@ pub(super) async fn move_on(
     entropy: &dyn Entropy,
 ) -> Result<Became, StoreError> {
     let assessment = memory.state.assess(now);
+    move_as(tx, subject, memory, &assessment, live, now, entropy).await
+}
+
+/// The same as that assessment says.
+pub(super) async fn move_as(
+    tx: &mut MspTx,
+    subject: Subject<'_>,
+    memory: &mut Memory,
+    assessment: &Assessment,
+    live: &[Incident],
+    now: DateTime<Utc>,
+    entropy: &dyn Entropy,
+) -> Result<Became, StoreError> {
     let mut moved = Became::default();
-    match decide(subject.mailbox.id, live, &assessment) {
+    match decide(&of(subject), live, assessment) {
         Move::Open => {
-            let opened = open(subject, &assessment, now, entropy);
+            let opened = open(subject, assessment, now, entropy);
             incident::insert(tx, &opened).await?;
             memory.opened(opened.id);
             moved.incident = Some(opened.id);
@@ -48,7 +61,7 @@ pub(super) async fn move_on(
         Move::Update { incident: id, is_news, reopens } => {
             moved.incident = Some(id);
             if let Some(before) = live.iter().find(|incident| incident.id == id) {
-                let after = updated(before, &assessment, now);
+                let after = updated(before, assessment, now);
                 moved.deliveries.extend(siblings::watch(tx, subject, &after, now, entropy).await?);
                 moved.deliveries.extend(if reopens {
                     reopen(tx, subject, &after, now, entropy).await?
@@ -58,19 +71,27 @@ pub(super) async fn move_on(
             }
         }
         Move::None => {
-            let key = dedup_key(subject.mailbox.id, assessment.verdict);
+            let key = dedup_key(&of(subject), assessment.verdict);
             moved.incident = live.iter().find(|incident| incident.dedup_key == key).map(|incident| incident.id);
         }
     }
-    if assessment.watch && !memory.told_watched {
-        let more = [("tier", serde_json::json!(assessment.tier)), ("verdict", serde_json::json!(assessment.verdict))];
-        let data = of_mailbox(subject, &more);
-        let severity = Some(assessment.severity);
-        let told = tell::tell(tx, subject, EventType::MailboxWatched, severity, &data, now, entropy).await?;
-        moved.deliveries.extend(told);
+    if assessment.watch != memory.told_watched && !(assessment.watch && tell::is_held(tx, subject, now).await?) {
+        if assessment.watch {
+            let more =
+                [("tier", serde_json::json!(assessment.tier)), ("verdict", serde_json::json!(assessment.verdict))];
+            let data = of_mailbox(subject, &more);
+            let severity = Some(assessment.severity);
+            let told = tell::tell(tx, subject, EventType::MailboxWatched, severity, &data, now, entropy).await?;
+            moved.deliveries.extend(told);
+        }
+        memory.told_watched = assessment.watch;
     }
-    memory.told_watched = assessment.watch;
     Ok(moved)
+}
+
+/// Of whom the incidents are.
+fn of(subject: Subject<'_>) -> String {
+    subject.drill.map_or_else(|| subject.mailbox.id.to_string(), |drill| drill.to_string())
 }
 
 fn open(subject: Subject<'_>, assessment: &Assessment, now: DateTime<Utc>, entropy: &dyn Entropy) -> Incident {
@@ -78,6 +99,7 @@ fn open(subject: Subject<'_>, assessment: &Assessment, now: DateTime<Utc>, entro
         id: IncidentId::new(now, entropy),
         tenant: subject.tenant.id,
         mailbox: subject.mailbox.id,
+        drill: subject.drill,
         verdict: assessment.verdict,
         tier: assessment.tier,
         severity: assessment.severity,
@@ -86,7 +108,7 @@ fn open(subject: Subject<'_>, assessment: &Assessment, now: DateTime<Utc>, entro
         bounces: assessment.bounces,
         unexpected_recipients: assessment.unexpected_recipients,
         evidence: assessment.evidence.clone(),
-        dedup_key: dedup_key(subject.mailbox.id, assessment.verdict),
+        dedup_key: dedup_key(&of(subject), assessment.verdict),
         sequence: 1,
         opened_at: now,
         updated_at: now,
@@ -148,9 +170,13 @@ pub(super) async fn write(
     entropy: &dyn Entropy,
 ) -> Result<Vec<DeliveryId>, StoreError> {
     let incident = &moved.incident;
-    let told = body(moved.event, incident.updated_at, &of_incident(subject, incident));
+    let data = of_incident(subject, incident);
+    let told = |kind| body(kind, incident.updated_at, &data);
     let by = incident::Note { who: "daimon".to_owned(), note };
-    let Some(deliveries) = incident::write_move(tx, moved, &by, Some(told), entropy).await? else {
+    // Nobody wants to hear of one that goes on sleeping; that it is contained, begins again or ends is more than a change.
+    let is_asleep = incident.life.snooze.is_some() && moved.event == EventType::IncidentUpdated;
+    let body: Option<incident::Body<'_>> = if is_asleep { None } else { Some(&told) };
+    let Some(deliveries) = incident::write_move(tx, moved, &by, body, entropy).await? else {
         return Ok(Vec::new());
     };
     log(incident, moved.event, moved.what);
@@ -184,5 +210,20 @@ async fn record(
     if is_asleep {
         return Ok(Vec::new());
     }
-    tell::tell(tx, subject, kind, Some(moved.severity), &of_incident(subject, moved), now, entropy).await
+    let data = of_incident(subject, moved);
+    incident::tell(tx, moved, kind, now, &|kind| body(kind, now, &data), entropy).await
+}
+
+/// Tells what a maintenance window has held back, if it is time.
+pub(super) async fn release(
+    tx: &mut MspTx,
+    subject: Subject<'_>,
+    held: &Incident,
+    now: DateTime<Utc>,
+    entropy: &dyn Entropy,
+) -> Result<Vec<DeliveryId>, StoreError> {
+    let Some(kind) = incident::release(tx, held, now).await? else { return Ok(Vec::new()) };
+    log(held, kind, "told after a maintenance window");
+    let data = of_incident(subject, held);
+    incident::tell_now(tx, held, kind, now, &|kind| body(kind, now, &data), entropy).await
 }

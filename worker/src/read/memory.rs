@@ -288,6 +288,7 @@ mod tests {
             id: IncidentId::from_uuid(uuid::Uuid::from_u128(3)),
             tenant: TenantId::from_uuid(uuid::Uuid::from_u128(1)),
             mailbox: MailboxId::from_uuid(uuid::Uuid::from_u128(2)),
+            drill: None,
             verdict: Verdict::AccountTakeover,
             tier: Tier::Probable,
             severity: Severity::Critical,

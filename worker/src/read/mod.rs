@@ -3,6 +3,7 @@
 mod alone;
 mod commit;
 mod diagnostic;
+mod drill;
 mod fleet;
 mod give_back;
 mod hands;
@@ -22,6 +23,7 @@ mod weigh;
 mod work;
 
 pub use alone::Room;
+pub use drill::play;
 pub use give_back::Left;
 pub use job::{Reader, poll};
 pub use tend::tend;

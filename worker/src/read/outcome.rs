@@ -28,7 +28,7 @@ const KEY_MISSING_WAIT: TimeDelta = TimeDelta::minutes(5);
 const SET_ASIDE_WAIT: TimeDelta = TimeDelta::days(1);
 /// A mailbox with an incident, or one that is watched, for its own sake or for a stolen one's with the same password, is
 /// read this often.
-const WATCHED_INTERVAL_S: u32 = 60;
+pub(super) const WATCHED_INTERVAL_S: u32 = 60;
 
 /// Records how a session ended, or else gives the mailbox back: only a process that died leaves it.
 pub(super) async fn record(ctx: &Reader, work: Work, ended: Result<(), PollError>) -> Result<JobEnd, StoreError> {
@@ -135,7 +135,7 @@ async fn finish(
     connection: Connection,
     next_poll_at: DateTime<Utc>,
     last_polled_at: Option<DateTime<Utc>>,
-    event: Option<EventType>,
+    mut event: Option<EventType>,
 ) -> Result<Option<JobEnd>, StoreError> {
     let now = ctx.time.now();
     let tx = ctx.db.begin(&work.wall).await?;
@@ -155,6 +155,12 @@ async fn finish(
         work.memory = memory;
     }
     work.mailbox.connection = connection.clone();
+    // Whoever works on a mailbox wants to hear only of what is still so afterwards. A password that is refused is not tried
+    // again, so that waits for nobody.
+    let can_wait = |kind: &EventType| matches!(kind, EventType::MailboxUnreachable | EventType::MailboxRecovered);
+    if event.as_ref().is_some_and(can_wait) && tell::is_held(tx, work.subject(), now).await? {
+        work.memory.told_unreachable = event.take() == Some(EventType::MailboxRecovered);
+    }
     if let Some(kind) = event {
         let code = match &connection {
             Connection::Unreachable { code, .. } => Some(*code),

@@ -20,7 +20,9 @@ pub(super) async fn watch(
     now: DateTime<Utc>,
     entropy: &dyn Entropy,
 ) -> Result<Vec<DeliveryId>, StoreError> {
-    if stolen.verdict != Verdict::AccountTakeover || stolen.tier < Tier::Suspected {
+    let is_stolen = stolen.verdict == Verdict::AccountTakeover && stolen.tier >= Tier::Suspected;
+    // Nothing has been stolen in a drill.
+    if !is_stolen || subject.drill.is_some() {
         return Ok(Vec::new());
     }
     let found = sibling::note(tx, stolen, now).await?;
@@ -34,7 +36,7 @@ pub(super) async fn watch(
     let mut deliveries = Vec::new();
     for id in found {
         let Some(mailbox) = mailbox::find(tx, id).await? else { continue };
-        let about = Subject { tenant: subject.tenant, mailbox: &mailbox };
+        let about = Subject { tenant: subject.tenant, mailbox: &mailbox, drill: None };
         let data = of_mailbox(about, &[("because", json!("same_password")), ("incident_id", json!(stolen.id))]);
         let kind = EventType::MailboxWatched;
         deliveries.extend(tell::tell(tx, about, kind, Some(stolen.severity), &data, now, entropy).await?);

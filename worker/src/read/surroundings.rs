@@ -21,7 +21,7 @@ pub(crate) struct Own {
 /// What is known of a mailbox before its bounces are read.
 pub(crate) fn known(mailbox: &Mailbox, learned: &Learned, own: Own, posture: &Posture) -> Known {
     let host = mailbox.server.host.as_str();
-    let provider = provider(host);
+    let provider = Provider::of_imap_host(host);
     let mut own_hosts: BTreeSet<String> = provider.usual_hosts().iter().map(|host| (*host).to_owned()).collect();
     own_hosts.insert(hosts::provider(host));
     // Of an access provider's domain every customer's line is called something.
@@ -47,14 +47,6 @@ pub(crate) fn known(mailbox: &Mailbox, learned: &Learned, own: Own, posture: &Po
     };
     infrastructure::add(posture, &mut known);
     known
-}
-
-fn provider(host: &str) -> Provider {
-    match hosts::organisation(host).as_str() {
-        "gmail.com" | "google.com" | "googlemail.com" => Provider::Gmail,
-        "office365.com" | "outlook.com" => Provider::M365,
-        _other => Provider::ImapHost,
-    }
 }
 
 #[cfg(test)]

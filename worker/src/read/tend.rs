@@ -17,7 +17,7 @@ use daimon_store::old_credential::{self, OldCredential};
 use daimon_store::{MspTx, StoreError, incident, mailbox, tenant};
 use daimon_verdict::life::{self, Change};
 
-use super::incident::write;
+use super::incident::{release, write};
 use super::job::{PollError, Reader};
 use super::session::sign_in;
 use super::tell::Subject;
@@ -57,7 +57,7 @@ struct Tended {
 
 impl Tended {
     const fn subject(&self) -> Subject<'_> {
-        Subject { tenant: &self.tenant, mailbox: &self.mailbox }
+        Subject { tenant: &self.tenant, mailbox: &self.mailbox, drill: self.incident.drill }
     }
 
     async fn hold(tx: &mut MspTx, id: IncidentId) -> Result<Option<Self>, StoreError> {
@@ -95,6 +95,7 @@ impl Tended {
             let Some(moved) = moved else { break };
             deliveries.extend(self.write(tx, ctx, moved, None).await?);
         }
+        deliveries.extend(release(tx, self.subject(), &self.incident, now, &ctx.entropy).await?);
         if self.incident.due_at().is_some_and(|due| due <= now) {
             incident::postpone(tx, self.incident.id, now + STUCK).await?;
         }
@@ -300,6 +301,7 @@ mod tests {
             id: IncidentId::from_uuid(Uuid::from_u128(3)),
             tenant: TenantId::from_uuid(Uuid::from_u128(1)),
             mailbox: MailboxId::from_uuid(Uuid::from_u128(2)),
+            drill: None,
             verdict: Verdict::AccountTakeover,
             tier: Tier::Probable,
             severity: Severity::Critical,

@@ -297,6 +297,7 @@ fn row(work: &Ground, found: &Found, mail: &ReadMail, recipient: &Recipient, see
         observation: stored(seen, mail.left_out),
         verdict: None,
         incident: None,
+        drill: None,
     }
 }
 

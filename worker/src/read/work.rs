@@ -121,7 +121,7 @@ impl Work {
 
     /// Of whom its events tell.
     pub(super) const fn subject(&self) -> Subject<'_> {
-        Subject { tenant: &self.tenant, mailbox: &self.mailbox }
+        Subject { tenant: &self.tenant, mailbox: &self.mailbox, drill: None }
     }
 
     /// Opens the password; `None` when it can't be, which somebody has to mend.

@@ -1,18 +1,20 @@
 //! Incidents. One live one per mailbox and cause: the partial unique index `incident_live_once` keeps that promise also
 //! when two workers find the same cause at once.
 
+mod held;
 mod moving;
 mod tally;
 mod ticket;
 mod timeline;
 
 use chrono::{DateTime, Utc};
-use daimon_domain::id::{IncidentId, MailboxId, TenantId};
+use daimon_domain::id::{DrillId, IncidentId, MailboxId, TenantId};
 use daimon_domain::incident::{Dismissal, Incident, IncidentState, Life, Snooze};
 use daimon_domain::verdict::Verdict;
 use uuid::Uuid;
 
-pub use moving::{Note, settled, write_move};
+pub use held::{release, telling};
+pub use moving::{Body, Note, settled, tell, tell_now, write_move};
 pub use tally::{Tally, still_tried, tally};
 pub use ticket::{Ticket, link, tickets, unlink};
 pub use timeline::{Entry, StepDone, StepState, add_entry, entries, set_step, steps};
@@ -47,6 +49,7 @@ struct Row {
     closes_at: Option<DateTime<Utc>>,
     trailing_bounces: i64,
     continued_recipients: i64,
+    drill_id: Option<Uuid>,
 }
 
 impl TryFrom<Row> for Incident {
@@ -71,6 +74,7 @@ impl TryFrom<Row> for Incident {
             id: IncidentId::from_uuid(row.incident_id),
             tenant: TenantId::from_uuid(row.tenant_id),
             mailbox: MailboxId::from_uuid(row.mailbox_id),
+            drill: row.drill_id.map(DrillId::from_uuid),
             verdict: row::text(TABLE, &row.verdict)?,
             tier: row::text(TABLE, &row.tier)?,
             severity: row::text(TABLE, &row.severity)?,
@@ -104,6 +108,8 @@ pub struct IncidentFilter {
     pub state: Option<IncidentState>,
     /// Only those that new evidence would update.
     pub live_only: bool,
+    /// Only those that happened, or only those that drills made up.
+    pub livemode: Option<bool>,
 }
 
 /// The live incidents of a mailbox, oldest first, held until the transaction ends: whoever changes one waits.
@@ -113,11 +119,29 @@ pub async fn live_for_mailbox(tx: &mut MspTx, mailbox: MailboxId) -> Result<Vec<
         "select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
             unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at,
             contained_at, assignee, snoozed_until, snooze_reason, snooze_tier, dismissal, refused_since, closes_at, trailing_bounces,
-            continued_recipients
+            continued_recipients, drill_id
         from incident
-        where mailbox_id = $1 and state in ('open', 'contained', 'monitoring', 'recovered', 'reopened')
+        where mailbox_id = $1 and drill_id is null and state in ('open', 'contained', 'monitoring', 'recovered', 'reopened')
         order by incident_id for update",
         mailbox.as_uuid()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(Incident::try_from).collect()
+}
+
+/// The live incidents that a drill made up, held like the mailbox's own, which these are not.
+pub async fn live_for_drill(tx: &mut MspTx, drill: DrillId) -> Result<Vec<Incident>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        "select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
+            unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at,
+            contained_at, assignee, snoozed_until, snooze_reason, snooze_tier, dismissal, refused_since, closes_at, trailing_bounces,
+            continued_recipients, drill_id
+        from incident
+        where drill_id = $1 and state in ('open', 'contained', 'monitoring', 'recovered', 'reopened')
+        order by incident_id for update",
+        drill.as_uuid()
     )
     .fetch_all(tx.conn())
     .await?;
@@ -130,8 +154,8 @@ pub async fn insert(tx: &mut MspTx, incident: &Incident) -> Result<(), StoreErro
     sqlx::query!(
         "insert into incident (msp_id, tenant_id, incident_id, mailbox_id, verdict, tier, severity, state, score_db,
             bounces, unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at,
-            last_bounce_at, contained_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+            last_bounce_at, contained_at, drill_id)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
         msp,
         incident.tenant.as_uuid(),
         incident.id.as_uuid(),
@@ -150,7 +174,8 @@ pub async fn insert(tx: &mut MspTx, incident: &Incident) -> Result<(), StoreErro
         incident.updated_at,
         incident.first_bounce_at,
         incident.last_bounce_at,
-        incident.contained_at
+        incident.contained_at,
+        incident.drill.map(DrillId::as_uuid)
     )
     .execute(tx.conn())
     .await?;
@@ -214,7 +239,7 @@ pub async fn find(tx: &mut MspTx, id: IncidentId) -> Result<Option<Incident>, St
         "select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
             unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at,
             contained_at, assignee, snoozed_until, snooze_reason, snooze_tier, dismissal, refused_since, closes_at, trailing_bounces,
-            continued_recipients
+            continued_recipients, drill_id
         from incident where incident_id = $1",
         id.as_uuid()
     )
@@ -242,12 +267,12 @@ pub async fn list(
         "select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
             unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at,
             contained_at, assignee, snoozed_until, snooze_reason, snooze_tier, dismissal, refused_since, closes_at, trailing_bounces,
-            continued_recipients
+            continued_recipients, drill_id
         from incident
         where ($1::uuid is null or tenant_id = $1) and ($2::uuid is null or mailbox_id = $2)
             and ($3::text is null or verdict = $3) and ($4::text is null or state = $4)
             and (not $5 or state in ('open', 'contained', 'monitoring', 'recovered', 'reopened'))
-            and ($6::uuid is null or incident_id < $6)
+            and ($6::uuid is null or incident_id < $6) and ($8::boolean is null or (drill_id is null) = $8)
         order by incident_id desc limit $7",
         filter.tenant.map(TenantId::as_uuid),
         filter.mailbox.map(MailboxId::as_uuid),
@@ -255,7 +280,8 @@ pub async fn list(
         filter.state.map(IncidentState::as_str),
         filter.live_only,
         page.before.map(IncidentId::as_uuid),
-        page.probe()
+        page.probe(),
+        filter.livemode
     )
     .fetch_all(tx.conn())
     .await?;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use daimon_domain::clock::Entropy;
 use daimon_domain::event::EventType;
 use daimon_domain::id::{AuditId, DeliveryId, IncidentId};
-use daimon_domain::incident::Moved;
+use daimon_domain::incident::{Incident, Moved};
 use serde_json::json;
 
-use super::{Entry, StepDone, StepState, add_entry, set_step, steps, update};
+use super::{Entry, StepDone, StepState, add_entry, set_step, steps, telling, update};
 use crate::{MspTx, StoreError, audit, campaign, event, old_credential};
 
 /// Who moves it, and what they say.
@@ -18,6 +19,35 @@ pub struct Note {
     pub who: String,
     /// In their words.
     pub note: Option<String>,
+}
+
+/// Writes the body of an event of that type.
+pub type Body<'a> = &'a (dyn Fn(EventType) -> String + Sync);
+
+/// Tells of an incident, unless a maintenance window holds it back.
+pub async fn tell(
+    tx: &mut MspTx,
+    incident: &Incident,
+    kind: EventType,
+    at: DateTime<Utc>,
+    body: Body<'_>,
+    entropy: &dyn Entropy,
+) -> Result<Vec<DeliveryId>, StoreError> {
+    let Some(kind) = telling(tx, incident, kind, at).await? else { return Ok(Vec::new()) };
+    tell_now(tx, incident, kind, at, body, entropy).await
+}
+
+/// Tells of an incident, whatever holds it back.
+pub async fn tell_now(
+    tx: &mut MspTx,
+    incident: &Incident,
+    kind: EventType,
+    at: DateTime<Utc>,
+    body: Body<'_>,
+    entropy: &dyn Entropy,
+) -> Result<Vec<DeliveryId>, StoreError> {
+    let told = event::New { kind, at, body: body(kind), drill: incident.drill };
+    event::tell(tx, told, Some(incident.tenant), Some(incident.severity), entropy).await
 }
 
 /// The steps that are done or skipped.
@@ -33,7 +63,7 @@ pub async fn write_move(
     tx: &mut MspTx,
     moved: &Moved,
     note: &Note,
-    body: Option<String>,
+    body: Option<Body<'_>>,
     entropy: &dyn Entropy,
 ) -> Result<Option<Vec<DeliveryId>>, StoreError> {
     let Moved { incident, what, event, settled, repeated } = moved;
@@ -60,10 +90,7 @@ pub async fn write_move(
     add_entry(tx, incident, &entry).await?;
     let tenant = Some(incident.tenant);
     let deliveries = match body {
-        Some(body) => {
-            let told = event::New { kind: *event, at, body };
-            event::tell(tx, told, tenant, Some(incident.severity), entropy).await?
-        }
+        Some(body) => tell(tx, incident, *event, at, body, entropy).await?,
         None => Vec::new(),
     };
     // The log's end is held by whoever adds to it, so it comes last.

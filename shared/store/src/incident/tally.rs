@@ -1,7 +1,7 @@
 //! The bounces of an incident, counted.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use daimon_domain::id::uuid_floor;
+use daimon_domain::id::{DrillId, uuid_floor};
 use daimon_domain::incident::Incident;
 use daimon_domain::reason::Reason;
 
@@ -44,7 +44,7 @@ pub async fn tally(
         r#"with counted as materialized (
             select date_bin(make_interval(secs => $6), received_at, $7) as step, reason, recipient_domain as domain
             from bounce
-            where mailbox_id = $1 and bounce_id >= $2
+            where mailbox_id = $1 and bounce_id >= $2 and drill_id is not distinct from $10
                 and (incident_id = $3 or (incident_id is null and bounce_id < $4))
             order by bounce_id desc limit $5
         ), tallied as (
@@ -64,7 +64,8 @@ pub async fn tally(
         step.as_seconds_f64(),
         origin,
         MOST_DOMAINS,
-        MOST_STEPS
+        MOST_STEPS,
+        incident.drill.map(DrillId::as_uuid)
     )
     .fetch_all(tx.conn())
     .await?;
@@ -91,7 +92,7 @@ pub async fn still_tried(tx: &mut MspTx, incident: &Incident, since: DateTime<Ut
     let count = sqlx::query_scalar!(
         r#"with newest as (
             select recipient_hash, action, received_at from bounce
-            where mailbox_id = $1 and bounce_id >= $2
+            where mailbox_id = $1 and bounce_id >= $2 and drill_id is not distinct from $7
                 and (incident_id = $3 or (incident_id is null and bounce_id < $4))
             order by bounce_id desc limit $5
         ), waiting as (
@@ -104,7 +105,8 @@ pub async fn still_tried(tx: &mut MspTx, incident: &Incident, since: DateTime<Ut
         incident.id.as_uuid(),
         uuid_floor(incident.opened_at),
         MOST,
-        since
+        since,
+        incident.drill.map(DrillId::as_uuid)
     )
     .fetch_one(tx.conn())
     .await?;

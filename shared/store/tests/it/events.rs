@@ -14,7 +14,7 @@ async fn write(tx: &mut MspTx, world: &World, second: i64) -> EventId {
         occurred_at: at(second),
         body: "{}".to_owned(),
     };
-    event::insert(tx, &written, Some(world.ours.tenant), None).await.unwrap();
+    event::insert(tx, &written, Some(world.ours.tenant), None, None).await.unwrap();
     assert_eq!(event::find(tx, written.id).await.unwrap().as_ref(), Some(&written));
     written.id
 }

@@ -141,12 +141,13 @@ async fn a_move_is_written_with_all_that_goes_with_it_or_not_at_all(pool: PgPool
         repeated: vec!["C01"],
     };
     let note = Note { who: "daimon".to_owned(), note: Some("as proved".to_owned()) };
-    let body = Some("{}".to_owned());
+    let body = |_kind: EventType| "{}".to_owned();
+    let body: Option<incident::Body<'_>> = Some(&body);
     let contained = moved(IncidentState::Contained, 2);
-    let told = incident::write_move(&mut tx, &contained, &note, body.clone(), &world.entropy).await.unwrap();
+    let told = incident::write_move(&mut tx, &contained, &note, body, &world.entropy).await.unwrap();
     assert_eq!(told, Some(Vec::new()), "there is no endpoint");
     assert!(old_credential::find(&mut tx, before.id).await.unwrap().is_some());
-    let late = incident::write_move(&mut tx, &contained, &note, body.clone(), &world.entropy).await.unwrap();
+    let late = incident::write_move(&mut tx, &contained, &note, body, &world.entropy).await.unwrap();
     assert_eq!(late, None, "somebody else was faster");
     let steps = incident::settled(&mut tx, before.id).await.unwrap();
     assert_eq!(steps.into_iter().collect::<Vec<_>>(), ["V01"]);

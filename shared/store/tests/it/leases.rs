@@ -167,7 +167,7 @@ async fn a_delivery_is_sent_by_one_and_its_attempts_are_kept(pool: PgPool) {
         created_at: at(5),
     };
     let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
-    delivery::insert_many(&mut tx, Some(world.ours.tenant), &[fresh]).await.unwrap();
+    delivery::insert_many(&mut tx, Some(world.ours.tenant), &[fresh], None).await.unwrap();
     tx.commit().await.unwrap();
 
     let due = world.fleet.due_deliveries(at(5), 9).await.unwrap();

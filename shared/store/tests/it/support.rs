@@ -132,6 +132,7 @@ impl World {
             observation: serde_json::json!({"sent_copy": "no"}),
             verdict: None,
             incident: None,
+            drill: None,
         }
     }
 
@@ -140,6 +141,7 @@ impl World {
             id: IncidentId::new(at(5), &self.entropy),
             tenant: msp.tenant,
             mailbox: msp.mailbox,
+            drill: None,
             verdict: Verdict::AccountTakeover,
             tier: Tier::Watch,
             severity: Severity::High,

@@ -73,24 +73,24 @@ fn an_incident_is_updated_and_never_doubled() {
     assert_eq!(sure.verdict, Verdict::AccountTakeover);
     assert!(sure.tier >= Tier::Suspected);
 
-    assert_eq!(decide(mailbox, &[], calm), Move::None);
-    assert_eq!(decide(mailbox, &[], sure), Move::Open);
+    assert_eq!(decide(&mailbox, &[], calm), Move::None);
+    assert_eq!(decide(&mailbox, &[], sure), Move::Open);
     let same = like(Verdict::AccountTakeover, sure);
-    assert_eq!(decide(mailbox, std::slice::from_ref(&same), sure), Move::None);
+    assert_eq!(decide(&mailbox, std::slice::from_ref(&same), sure), Move::None);
 
     // What could not be told becomes a takeover in the same incident, under the same key.
     let vague = like(Verdict::Undetermined, sure);
     assert_eq!(vague.dedup_key, same.dedup_key);
     let news = Move::Update { incident: vague.id, is_news: true, reopens: false };
-    assert_eq!(decide(mailbox, &[vague], sure), news);
+    assert_eq!(decide(&mailbox, &[vague], sure), news);
 
     // Another cause of the same mailbox is another incident.
     let other = like(Verdict::BulkList, sure);
-    assert_eq!(decide(mailbox, &[other], sure), Move::Open);
+    assert_eq!(decide(&mailbox, &[other], sure), Move::Open);
 
     let numbers = Incident { bounces: 1, ..same };
     let update = Move::Update { incident: numbers.id, is_news: false, reopens: false };
-    assert_eq!(decide(mailbox, &[numbers], sure), update);
+    assert_eq!(decide(&mailbox, &[numbers], sure), update);
 }
 
 #[test]
@@ -103,8 +103,8 @@ fn what_begins_again_after_all_had_calmed_down_reopens_the_same_incident() {
     assert_ne!(assessment.verdict, Verdict::AccountTakeover);
     let before = Incident { state: IncidentState::Monitoring, ..incident(Verdict::AccountTakeover) };
     let reopened = Move::Update { incident: before.id, is_news: true, reopens: true };
-    assert_eq!(decide(mailbox, std::slice::from_ref(&before), &assessment), reopened);
+    assert_eq!(decide(&mailbox, std::slice::from_ref(&before), &assessment), reopened);
     // A newsletter that is dealt with has nothing to do with it.
     let other = Incident { state: IncidentState::Monitoring, ..incident(Verdict::BulkList) };
-    assert!(!matches!(decide(mailbox, &[other], &assessment), Move::Update { reopens: true, .. }));
+    assert!(!matches!(decide(&mailbox, &[other], &assessment), Move::Update { reopens: true, .. }));
 }

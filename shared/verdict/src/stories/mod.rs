@@ -128,11 +128,12 @@ pub(crate) fn foreign_bounce(number: usize) -> Report {
 
 /// An incident of that cause.
 pub(crate) fn incident(verdict: Verdict) -> Incident {
-    let mailbox = "mbx_01985aa0000070008000000000000001".parse().unwrap();
+    let mailbox: daimon_domain::id::MailboxId = "mbx_01985aa0000070008000000000000001".parse().unwrap();
     Incident {
         id: "inc_01985aa0000070008000000000000001".parse().unwrap(),
         tenant: "tnt_01985aa0000070008000000000000001".parse().unwrap(),
         mailbox,
+        drill: None,
         verdict,
         tier: Tier::Probable,
         severity: Severity::High,
@@ -141,7 +142,7 @@ pub(crate) fn incident(verdict: Verdict) -> Incident {
         bounces: 9,
         unexpected_recipients: 9,
         evidence: Vec::new(),
-        dedup_key: crate::dedup_key(mailbox, verdict),
+        dedup_key: crate::dedup_key(&mailbox, verdict),
         sequence: 1,
         opened_at: at(0),
         updated_at: at(0),

@@ -284,14 +284,20 @@ impl IncidentReport {
             })
         };
         let answer = answer::Answer::of(facts, &address, language);
+        let is_drill = incident.drill.is_some();
+        let drill = if is_drill { say("Drill: ", "【訓練】") } else { "" };
+        let made_up = say(
+            "This is a drill: nothing of what follows has happened. ",
+            "これは訓練です。以下の内容は実際に起きたことではありません。",
+        );
         let remaining = facts.steps.iter().filter(|fact| fact.stands == Stands::Open);
         let next_gate = answer::next_gate(facts);
         let is_next = |fact: &&StepFact<'_>| next_gate.is_none_or(|gate| fact.step.gate.as_deref() == Some(gate));
         let who = |who: Who| labels::who(who, &msp, language);
         Self {
             language,
-            title: format!("{}{address}", say("Incident report: mailbox ", "インシデント報告書：メールボックス ")),
-            headline: answer.headline,
+            title: format!("{drill}{}{address}", say("Incident report: mailbox ", "インシデント報告書：メールボックス ")),
+            headline: if is_drill { format!("{made_up}{}", answer.headline) } else { answer.headline },
             how_sure: answer.how_sure,
             where_it_stands: answer.where_it_stands,
             meaning: answer

@@ -21,6 +21,7 @@ pub(crate) fn incident(verdict: Verdict, tier: Tier, state: IncidentState) -> In
         id: format!("inc_{id}").parse::<IncidentId>().unwrap(),
         tenant: format!("tnt_{id}").parse::<TenantId>().unwrap(),
         mailbox: format!("mbx_{id}").parse::<MailboxId>().unwrap(),
+        drill: None,
         verdict,
         tier,
         severity: Severity::Critical,
@@ -121,6 +122,23 @@ fn without_style(page: &str) -> String {
     let (head, rest) = page.split_once("<style>").unwrap();
     let (_style, rest) = rest.split_once("</style>").unwrap();
     format!("{head}<style>…</style>{rest}")
+}
+
+#[test]
+fn the_report_on_a_drill_says_first_that_nothing_happened() {
+    let drill = "drl_01985aa0000070008000000000000001".parse().ok();
+    for (language, title, headline) in [
+        (Language::English, "Drill: Incident report: ", "This is a drill: nothing of what follows has happened. "),
+        (Language::Japanese, "【訓練】インシデント報告書", "これは訓練です。"),
+    ] {
+        let happened = incident(Verdict::AccountTakeover, Tier::Probable, IncidentState::Open);
+        let made_up = Incident { drill, ..happened.clone() };
+        let report =
+            |incident: &Incident| IncidentReport::new(&facts(incident, &Tally::default(), |text| text), language);
+        let (real, played) = (report(&happened), report(&made_up));
+        assert!(played.title.starts_with(title) && played.headline.starts_with(headline), "{}", played.headline);
+        assert!(!real.title.starts_with(title) && !real.headline.starts_with(headline), "{}", real.headline);
+    }
 }
 
 #[test]
