@@ -104,7 +104,9 @@ pub(crate) fn of(list: List) -> &'static [&'static str] {
         List::NoChallenge => &["permanent error", "could not be delivered to", "550 ", "554 "],
         List::Lures => LURES,
         List::Transcripts => TRANSCRIPTS,
-        List::SystemWords => &["delivered to the following", "non-delivery report", "could not be delivered to:"],
+        List::SystemWords => {
+            &["delivered to the following", "non-delivery report", "could not be delivered to:", "xmail bounce:"]
+        }
     }
 }
 
@@ -135,6 +137,42 @@ pub(crate) const SYSTEM_LOCALS: &[&str] = &[
     "uucp",
 ];
 
+/// How the names of the programs begin with which people write mail.
+pub(crate) const HAND_TOOLS: &[&str] = &[
+    "mozilla",
+    "thunderbird",
+    "betterbird",
+    "microsoft outlook",
+    "microsoft-macoutlook",
+    "microsoft windows mail",
+    "microsoft windows live mail",
+    "apple mail",
+    "iphone mail",
+    "ipad mail",
+    "k-9 mail",
+    "fairemail",
+    "evolution",
+    "kmail",
+    "mutt",
+    "neomutt",
+    "alpine",
+    "claws mail",
+    "sylpheed",
+    "em client",
+    "the bat!",
+    "becky!",
+    "shuriken",
+    "roundcube",
+    "squirrelmail",
+    "horde",
+    "rainloop",
+    "zimbra",
+    "sogo",
+    "foxmail",
+    "ymail",
+    "yahoomail",
+];
+
 const SYSTEM_NAMES: &[&str] = &[
     "mail delivery",
     "mailer-daemon",
@@ -160,6 +198,7 @@ const SYSTEM_NAMES: &[&str] = &[
 ];
 
 pub(crate) const AUTOMATIC_SUBJECTS: &[&str] = &[
+    "this is a recorded message",
     "out of office",
     "auto:",
     "auto-reply",
@@ -464,6 +503,9 @@ const CHALLENGES: &[&str] = &[
     "potvrďte, že",
     "送信者の確認",
     "送信元の確認",
+    "送信者であることを確認",
+    "senders verify themselves",
+    "requests that senders verify",
     "認証リンク",
     "请确认您的邮件",
     "确认您不是",

@@ -162,6 +162,7 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
 
     let mut own: Vec<String> = fields.get("to").as_deref().map(address::all).unwrap_or_default();
     own.truncate(MAX_READERS);
+    let readers = own.len();
     // A list takes its bounces elsewhere than its mails.
     if let Some((local, domain)) = own.first().and_then(|own| own.split_once('@')) {
         let list = ["-bounces", "-admin", "-owner", "-errors"].iter().find_map(|end| local.strip_suffix(end));
@@ -188,6 +189,12 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     let may_notify = is_json && !signs.is_reply && !signs.is_auto_replied && pieces.own_end.is_none();
     let notification = may_notify.then(|| notification::read(&text, recognise::is_from_sns(&fields))).flatten();
     let other = in_letter.iter().find(|found| !own.contains(&found.address));
+    // A filter shows whose mail to its reader it took away.
+    if other.is_none() && status.recipients.is_empty() && pieces.original.is_none() && signs.from_system {
+        let is_reader = |address: &String| own.iter().take(readers).any(|own| own == address);
+        signs.tells_of_incoming |= shown(&letter, &original)
+            .is_some_and(|(from, to)| !is_reader(&from) && !to.is_empty() && to.iter().all(is_reader));
+    }
     let named = match other {
         Some(found)
             if signs.from_system
@@ -198,7 +205,8 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
             Named::OthersAndWhy
         }
         Some(_) => Named::Others,
-        None if !in_letter.is_empty() || in_text.is_some() => Named::Reader,
+        None if in_text.is_some() => Named::ReaderInFields,
+        None if !in_letter.is_empty() => Named::Reader,
         None => Named::Nobody,
     };
     // Phishing dressed as a report names nobody but its reader, and wants something of him.
@@ -242,7 +250,16 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
         let explains = ["returned mail:", "delivery failure:"].iter().any(|start| lower_subject.starts_with(start));
         let judge = Judge::new(&folded, &words, status.reporting_mta.as_deref(), default_action, is_about_one)
             .with_subject(Some(&subject_words).filter(|_| explains));
-        recipients = judge_all(found, in_letter, &letter, &fields, &original, judge, &mut notes);
+        let described = || {
+            let shown = forms::described(&letter).filter(|(from, _)| own.contains(from));
+            shown.map(|(_, to)| to).unwrap_or_default()
+        };
+        let likely = || {
+            let ways: [&dyn Fn() -> Vec<String>; 3] =
+                [&|| written_to(&original), &described, &|| text::addresses(&subject)];
+            ways.iter().map(|way| way()).find(|likely| !likely.is_empty()).unwrap_or_default()
+        };
+        recipients = judge_all(found, in_letter, &letter, &fields, likely, judge, &mut notes);
     }
 
     let mut traces = if matches!(kind, Kind::NotBounce | Kind::AutoReply | Kind::Challenge) && pieces.original.is_none()
@@ -389,13 +406,14 @@ fn lures_outside_replies(letter: &Letter<'_>) -> bool {
     lexicon::says(&lexicon::search(&text::fold(&lines.join("\n"))), List::Lures)
 }
 
-/// Joins what the machine-readable part and the letter say of the same address, and judges each.
+/// Joins what the machine-readable part and the letter say of the same address, and judges each; `likely` are those to
+/// whom the mail went, for when neither names anybody.
 fn judge_all(
     mut machine: Vec<Found>,
     found: Vec<Found>,
     letter: &Letter<'_>,
     fields: &Fields<'_>,
-    original: &Fields<'_>,
+    likely: impl FnOnce() -> Vec<String>,
     judge: Judge<'_>,
     notes: &mut Notes,
 ) -> Vec<Recipient> {
@@ -408,11 +426,7 @@ fn judge_all(
     let (mut all, found) =
         if machine.is_empty() { (named(found, letter, fields), Vec::new()) } else { (machine, found) };
     if all.is_empty() {
-        let mut likely = written_to(original);
-        if likely.is_empty() {
-            likely = text::addresses(&fields.decoded("subject").unwrap_or_default());
-        }
-        match <[String; 1]>::try_from(likely) {
+        match <[String; 1]>::try_from(likely()) {
             Ok([address]) => all.push(Found { address, ..Found::default() }),
             Err(likely) if likely.is_empty() => {}
             // One of them failed, or two; the others get their mail.
@@ -470,6 +484,14 @@ fn named(found: Vec<Found>, letter: &Letter<'_>, fields: &Fields<'_>) -> Vec<Fou
         failed.truncate(MAX_FAILED);
     }
     failed
+}
+
+/// Who wrote the mail of which the letter holds a copy, or shows some fields, and to whom.
+fn shown(letter: &Letter<'_>, original: &Fields<'_>) -> Option<(String, Vec<String>)> {
+    match original.get("from").as_deref().and_then(address::first) {
+        Some(from) => Some((from, original.get("to").as_deref().map(address::all).unwrap_or_default())),
+        None => forms::described(letter),
+    }
 }
 
 /// To whom the original was addressed, each once.

@@ -9,7 +9,7 @@ use crate::{
     address,
     fields::Fields,
     lexicon::{says, search},
-    phrases::{AUTOMATIC_SUBJECTS, List, REPEATING_SUBJECTS, SYSTEM_LOCALS, TRANSCRIPT_SUBJECTS},
+    phrases::{self, AUTOMATIC_SUBJECTS, HAND_TOOLS, List, REPEATING_SUBJECTS, SYSTEM_LOCALS, TRANSCRIPT_SUBJECTS},
     search::Hits,
 };
 
@@ -28,14 +28,20 @@ pub(crate) struct Signs {
     pub(crate) subject_fails: bool,
     /// The subject tells of a delay.
     pub(crate) subject_delays: bool,
-    /// The subject tells of many mails or of a mailbox's room, and of no failure.
+    /// The subject tells of many mails or of a mailbox's room, before it tells of a failure.
     pub(crate) subject_sums_up: bool,
-    /// The subject tells that the mail waits to be let go, and of no failure.
+    /// The subject tells that the mail waits to be let go, before it tells of a failure.
     pub(crate) subject_holds: bool,
     /// The header names failed recipients, or is a kind that only reports have.
     pub(crate) header_fails: bool,
     /// Sent with an empty envelope sender.
     pub(crate) null_sender: bool,
+    /// Sent by a postmaster, not a daemon, who wants his own mail back: a report would have no envelope sender (RFC 3464, 2).
+    pub(crate) wants_bounces: bool,
+    /// From an address to which nobody shall answer, as much else is that has an empty envelope sender.
+    pub(crate) from_nobody: bool,
+    /// Tells of mail that came in: a Sieve notification (RFC 5436), an entry of a journal, a mail that a filter took away.
+    pub(crate) tells_of_incoming: bool,
     /// The text gives a code with which mail is refused.
     pub(crate) tells_code: bool,
     /// The original, or its header, is in it.
@@ -44,10 +50,11 @@ pub(crate) struct Signs {
     pub(crate) is_reply: bool,
     /// Can be unsubscribed from.
     pub(crate) is_bulk: bool,
-    /// Says of itself that a machine wrote it.
-    pub(crate) is_automatic: bool,
-    /// Says that a machine answered, which may repeat what it answers (RFC 3834, 3.1.5).
+    /// Says that a machine answered, which may repeat what it answers (RFC 3834, 3.1.5). What a machine wrote of its own
+    /// accord, "auto-generated", is none unless it names what it answers.
     pub(crate) is_auto_replied: bool,
+    /// A person wrote it with a mail program.
+    pub(crate) is_by_hand: bool,
 }
 
 impl Signs {
@@ -56,17 +63,27 @@ impl Signs {
         let auto = fields.get("auto-submitted").unwrap_or_default().to_lowercase();
         let has = |name: &str| fields.has(name);
         let subject_replies = REPLIES.iter().any(|prefix| subject.starts_with(prefix));
+        let precedes =
+            |word: &str| fields.get("precedence").is_some_and(|value| value.trim().eq_ignore_ascii_case(word));
+        let answers = || has("in-reply-to") && !has("list-id") && !precedes("list");
         let is_auto_replied = auto.starts_with("auto-replied")
-            || ["x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply"].iter().any(|name| has(name))
-            || fields.get("precedence").is_some_and(|value| value.trim().eq_ignore_ascii_case("auto_reply"))
+            || auto.starts_with("auto-generated") && answers()
+            || ["x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply", "delivered-by-the-graces-of"]
+                .iter()
+                .any(|name| has(name))
+            || precedes("auto_reply")
             || is_automatic_subject(subject);
         let subject_fails = !subject_replies && says(subject_words, List::FailingSubjects);
+        let tells = |list: List| {
+            says(subject_words, list)
+                && (!subject_fails || phrases::of(list).iter().any(|words| subject.starts_with(words)))
+        };
         Self {
             from_system: is_from_system(fields),
             from_daemon: is_from_daemon(fields),
             subject_fails,
-            subject_sums_up: !subject_fails && says(subject_words, List::SummarySubjects),
-            subject_holds: !subject_fails && says(subject_words, List::HoldingSubjects),
+            subject_sums_up: tells(List::SummarySubjects),
+            subject_holds: tells(List::HoldingSubjects),
             subject_delays: says(subject_words, List::DelayedSubjects) && !repeats_subject(subject),
             header_fails: ["x-failed-recipients", "x-ms-embedded-report", "x-postfix-queue-id"]
                 .iter()
@@ -75,7 +92,10 @@ impl Signs {
                 || has("x-mlserver") && subject.contains("not member")
                 || is_delivery_status(fields)
                 || fields.all("received").take(20).any(|line| line.contains("invoked for bounce")),
-            null_sender: fields.get("return-path").is_some_and(|value| value.replace(' ', "") == "<>"),
+            null_sender: is_null_sender(fields),
+            wants_bounces: wants_bounces(fields),
+            from_nobody: is_from_nobody(fields),
+            tells_of_incoming: auto.starts_with("auto-notified") || has("x-ms-journal-report"),
             tells_code: false,
             returns_original: false,
             is_reply: subject_replies || (has("in-reply-to") && !subject.is_empty()),
@@ -84,8 +104,8 @@ impl Signs {
                     let from = from.to_lowercase();
                     !from.contains("mailer-daemon") && !from.contains("postmaster")
                 }),
-            is_automatic: is_auto_replied || auto.starts_with("auto-generated"),
             is_auto_replied,
+            is_by_hand: is_by_hand(fields),
         }
     }
 
@@ -129,18 +149,39 @@ fn is_from_daemon(fields: &Fields<'_>) -> bool {
     from.is_some_and(|from| from.starts_with("mailer-daemon@"))
 }
 
+fn is_null_sender(fields: &Fields<'_>) -> bool {
+    fields.get("return-path").is_some_and(|value| value.replace(' ', "") == "<>")
+}
+
+fn wants_bounces(fields: &Fields<'_>) -> bool {
+    let path = fields.get("return-path").as_deref().and_then(address::first);
+    path.is_some_and(|path| !path.contains("daemon") && fields.mailbox("from").is_some_and(|from| from == path))
+}
+
+fn is_from_nobody(fields: &Fields<'_>) -> bool {
+    fields.mailbox("from").is_some_and(|from| from.starts_with("no-reply@") || from.starts_with("noreply@"))
+}
+
 /// Whether the sender is a mail system.
 pub(crate) fn is_from_system(fields: &Fields<'_>) -> bool {
     let from = fields.decoded("from").unwrap_or_default().to_lowercase();
     let sender = fields.get("from").as_deref().and_then(address::first);
     let local = sender.as_deref().unwrap_or(&from).split('@').next().unwrap_or_default();
+    // MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e, the same everywhere, though its name is "Microsoft Outlook".
     from.replace(['<', '>', ' '], "").is_empty() && fields.has("from")
         || SYSTEM_LOCALS.contains(&local)
         // A shop's no-reply wants its bounces back; a mail system's does not.
-        || (matches!(local, "no-reply" | "noreply")
-            && fields.get("return-path").is_some_and(|value| value.replace(' ', "") == "<>"))
-        || local.starts_with("mailer-daemon")
+        || matches!(local, "no-reply" | "noreply") && is_null_sender(fields)
+        || ["mailer-daemon", "microsoftexchange"].iter().any(|start| local.starts_with(start))
         || says(&search(&from), List::SystemNames)
+}
+
+/// Whether a program for people sent it: a postmaster who writes himself is no mail system.
+fn is_by_hand(fields: &Fields<'_>) -> bool {
+    ["user-agent", "x-mailer"].iter().filter_map(|name| fields.get(name)).any(|value| {
+        let value = value.to_ascii_lowercase();
+        HAND_TOOLS.iter().any(|tool| value.trim_start().starts_with(tool))
+    })
 }
 
 /// Whether Amazon's notification service sent it.
@@ -159,8 +200,10 @@ pub(crate) fn is_challenge(subject: &Hits, letter: &Hits) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Named {
     Nobody,
-    /// The one who reads it.
+    /// The one who reads it, and only in the text: mail to him, not from him.
     Reader,
+    /// The one who reads it, in fields.
+    ReaderInFields,
     Others,
     /// Others, each with a cause.
     OthersAndWhy,
@@ -173,17 +216,23 @@ pub(crate) fn kind(signs: &Signs, letter: &Hits, named: Named) -> Kind {
     // What is held is shown, and a report may repeat the subject of the original.
     let holds = signs.subject_holds && !signs.from_daemon;
     if (holds || signs.subject_sums_up && !signs.returns_original) && !signs.header_fails {
-        return if signs.is_automatic && !signs.from_system { Kind::AutoReply } else { Kind::NotBounce };
+        return if signs.is_auto_replied && !signs.from_system { Kind::AutoReply } else { Kind::NotBounce };
     }
     // A mail system that names somebody else and a cause tells of a failure, whatever its language. What else comes
     // from there doesn't put a cause behind an address.
     let tells = signs.from_system && (named == Named::OthersAndWhy || named == Named::Others && signs.tells_code);
     let weight = signs.weight() + u8::from(fails) * 2 + if tells { 1 + u8::from(signs.from_daemon) } else { 0 };
     let speaks_of_failure = signs.from_system || signs.header_fails || (signs.subject_fails && fails);
-    if signs.is_automatic && !speaks_of_failure {
+    if signs.is_auto_replied && !speaks_of_failure {
         return Kind::AutoReply;
     }
-    if signs.is_reply && !signs.from_system && !signs.null_sender && !signs.header_fails {
+    if signs.tells_of_incoming {
+        return Kind::NotBounce;
+    }
+    let is_by_hand = signs.is_by_hand
+        || signs.wants_bounces && (signs.is_reply || named < Named::OthersAndWhy && !says(letter, List::SystemWords));
+    let is_by_hand = is_by_hand && !signs.returns_original;
+    if (is_by_hand || signs.is_reply && !signs.from_system) && !signs.null_sender && !signs.header_fails {
         return Kind::NotBounce;
     }
     // A shop also writes "your parcel could not be delivered"; words alone make no report.
@@ -191,11 +240,15 @@ pub(crate) fn kind(signs: &Signs, letter: &Hits, named: Named) -> Kind {
     let speaks_as_system = signs.subject_fails && says(letter, List::SystemWords);
     let is_from_system =
         signs.from_system || signs.null_sender || signs.header_fails || signs.returns_original || speaks_as_system;
+    // Parcels, payments and faxes come back as well; a mail system says of which mail it speaks.
+    let is_loose = signs.is_bulk || signs.from_nobody && !signs.tells_code;
+    let is_to_reader = named == Named::Reader && !signs.returns_original && !signs.header_fails && !signs.tells_code;
     let is_report = is_from_system
         && weight >= 4
-        && (names_recipients || signs.returns_original || (weight >= 6 && !signs.is_bulk) || signs.header_fails);
+        && (names_recipients || signs.returns_original || (weight >= 6 && !is_loose) || signs.header_fails)
+        && !is_to_reader;
     match () {
-        () if !is_report && signs.is_automatic => Kind::AutoReply,
+        () if !is_report && signs.is_auto_replied => Kind::AutoReply,
         () if !is_report => Kind::NotBounce,
         () if delays(signs, letter) => Kind::Delay,
         () => Kind::Bounce,

@@ -208,7 +208,7 @@ pub(super) fn head(line: &str) -> Option<(String, &str)> {
     let at = rest.find('@')?;
     // Nothing but the local part may stand before the @.
     let before = rest.get(..at)?.trim_start_matches(['<', '\'', '(', '[']);
-    if before.contains([' ', '\t', '(', ',']) && !before.starts_with('"') {
+    if before.contains([' ', '\t', '(', ',']) && !(before.starts_with('"') && before.ends_with('"')) {
         return None;
     }
     let end = rest
@@ -275,6 +275,7 @@ mod tests {
             ("'a@b.example' on 3 May", Some("a@b.example")),
             ("<\"ceo@b.example\"@c.example>:", None),
             ("<ceo@b.example@c.example>:", None),
+            ("\"Undelivered\" for users such as a@b.example, user unknown", None),
             ("您发给wang@b.example的邮件", Some("wang@b.example")),
         ] {
             assert_eq!(head(line).map(|(address, _)| address).as_deref(), expected, "{line}");

@@ -18,7 +18,8 @@ use chrono::{DateTime, Utc};
 use daimon_domain::{bounce::Action, status::EnhancedStatus};
 
 use crate::{
-    fields::field_name_length, judge::tells_cause, lexicon::says, phrases::List, search::Hits, status, step::Step,
+    address, fields::field_name_length, judge::tells_cause, lexicon::says, phrases::List, search::Hits, status,
+    step::Step, text,
 };
 
 /// What was found of one recipient, before any rule has judged it.
@@ -68,6 +69,7 @@ const COPY_FOLLOWS: &[&str] = &[
     "this is a copy of your message",
     "this is a copy of the message's headers",
     "original message follows",
+    "original mail as follows",
     "original message",
     "message header follows",
     "message headers follow",
@@ -278,6 +280,20 @@ pub(crate) fn read(
         // Where its reader is named, a mailbox of his is meant.
         if found.iter().any(|found| own.contains(&found.address)) { Vec::new() } else { found }
     })
+}
+
+/// Whose mail the letter describes by its header, and to whom it went.
+///
+/// A content filter that stopped a mail says so, and shows From, To and Subject below.
+pub(crate) fn described(letter: &Letter<'_>) -> Option<(String, Vec<String>)> {
+    let value = |line: &str, name: &str| {
+        let line = line.trim_start();
+        text::starts_with(line, name).then(|| line.get(name.len()..).unwrap_or_default().trim().to_owned())
+    };
+    let named = |(at, line): (usize, &&str)| Some((at, value(line, "from:").and_then(|from| address::first(&from))?));
+    let (at, from) = letter.lines.iter().enumerate().find_map(named)?;
+    let to = letter.lines.iter().skip(at + 1).take(3).find_map(|line| value(line, "to:"))?;
+    Some((from, address::all(&to))).filter(|(_, to)| !to.is_empty())
 }
 
 /// Whether the address stands at the head of a paragraph.
