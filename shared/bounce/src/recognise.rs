@@ -73,6 +73,9 @@ impl Signs {
                 .any(|name| has(name))
             || precedes("auto_reply")
             || is_automatic_subject(subject);
+        let null_sender = is_null_sender(fields);
+        let sender = fields.get("from").as_deref().and_then(address::first);
+        let path = fields.get("return-path").filter(|_| !null_sender).as_deref().and_then(address::first);
         let subject_fails = !subject_replies && says(subject_words, List::FailingSubjects);
         let tells = |list: List| {
             says(subject_words, list)
@@ -80,7 +83,7 @@ impl Signs {
         };
         Self {
             from_system: is_from_system(fields),
-            from_daemon: is_from_daemon(fields),
+            from_daemon: sender.as_deref().is_some_and(|sender| sender.starts_with("mailer-daemon@")),
             subject_fails,
             subject_sums_up: tells(List::SummarySubjects),
             subject_holds: tells(List::HoldingSubjects),
@@ -92,9 +95,9 @@ impl Signs {
                 || has("x-mlserver") && subject.contains("not member")
                 || is_delivery_status(fields)
                 || fields.all("received").take(20).any(|line| line.contains("invoked for bounce")),
-            null_sender: is_null_sender(fields),
-            wants_bounces: wants_bounces(fields),
-            from_nobody: is_from_nobody(fields),
+            null_sender,
+            wants_bounces: path.is_some_and(|path| !path.contains("daemon") && sender.as_ref() == Some(&path)),
+            from_nobody: sender.as_deref().is_some_and(is_nobody),
             tells_of_incoming: auto.starts_with("auto-notified") || has("x-ms-journal-report"),
             tells_code: false,
             returns_original: false,
@@ -144,22 +147,13 @@ pub(crate) fn is_transcript(subject: &str, letter: &str) -> bool {
     TRANSCRIPT_SUBJECTS.iter().any(|words| subject.starts_with(words)) && !letter.contains("out: 354")
 }
 
-fn is_from_daemon(fields: &Fields<'_>) -> bool {
-    let from = fields.get("from").as_deref().and_then(address::first);
-    from.is_some_and(|from| from.starts_with("mailer-daemon@"))
-}
-
 fn is_null_sender(fields: &Fields<'_>) -> bool {
     fields.get("return-path").is_some_and(|value| value.replace(' ', "") == "<>")
 }
 
-fn wants_bounces(fields: &Fields<'_>) -> bool {
-    let path = fields.get("return-path").as_deref().and_then(address::first);
-    path.is_some_and(|path| !path.contains("daemon") && fields.mailbox("from").is_some_and(|from| from == path))
-}
-
-fn is_from_nobody(fields: &Fields<'_>) -> bool {
-    fields.mailbox("from").is_some_and(|from| from.starts_with("no-reply@") || from.starts_with("noreply@"))
+/// Whether nobody shall answer to the address.
+fn is_nobody(address: &str) -> bool {
+    ["no-reply@", "noreply@"].iter().any(|start| address.starts_with(start))
 }
 
 /// Whether the sender is a mail system.
@@ -171,7 +165,7 @@ pub(crate) fn is_from_system(fields: &Fields<'_>) -> bool {
     from.replace(['<', '>', ' '], "").is_empty() && fields.has("from")
         || SYSTEM_LOCALS.contains(&local)
         // A shop's no-reply wants its bounces back; a mail system's does not.
-        || matches!(local, "no-reply" | "noreply") && is_null_sender(fields)
+        || sender.as_deref().is_some_and(is_nobody) && is_null_sender(fields)
         || ["mailer-daemon", "microsoftexchange"].iter().any(|start| local.starts_with(start))
         || says(&search(&from), List::SystemNames)
 }
@@ -242,7 +236,10 @@ pub(crate) fn kind(signs: &Signs, letter: &Hits, named: Named) -> Kind {
         signs.from_system || signs.null_sender || signs.header_fails || signs.returns_original || speaks_as_system;
     // Parcels, payments and faxes come back as well; a mail system says of which mail it speaks.
     let is_loose = signs.is_bulk || signs.from_nobody && !signs.tells_code;
-    let is_to_reader = named == Named::Reader && !signs.returns_original && !signs.header_fails && !signs.tells_code;
+    let is_to_reader = named == Named::Reader
+        && !signs.returns_original
+        && !signs.header_fails
+        && !(signs.tells_code && signs.subject_fails);
     let is_report = is_from_system
         && weight >= 4
         && (names_recipients || signs.returns_original || (weight >= 6 && !is_loose) || signs.header_fails)

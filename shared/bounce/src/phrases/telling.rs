@@ -364,6 +364,8 @@ pub(super) const SUMMARY_SUBJECTS: &[&str] = &[
     "your mailbox has been",
     "security notice",
     "security alert",
+    "queue report",
+    "queue status",
     "daily bounce",
     "weekly bounce",
     "monthly bounce",
