@@ -73,9 +73,11 @@ pub(crate) struct Judge<'a> {
     /// Only one recipient is reported, so that the whole letter is about it.
     is_about_one: bool,
     /// Something is said of each recipient, or of some: the letter has nothing for the others.
-    tells_apart: bool,
+    pub(crate) tells_apart: bool,
     /// The text judged last, for reports that give many recipients the same.
     last: Option<Beside>,
+    /// Something said of a recipient may be a provider's notice.
+    pub(crate) may_notify: bool,
 }
 
 impl<'a> Judge<'a> {
@@ -101,17 +103,13 @@ impl<'a> Judge<'a> {
             is_about_one,
             tells_apart: false,
             last: None,
+            may_notify: false,
         }
     }
 
     /// Adds a subject that gives the reason.
     pub(crate) fn with_subject(self, words: Option<&'a Hits>) -> Self {
         Self { subject_words: words, ..self }
-    }
-
-    /// Takes what the letter says to be said of those whom it is beside only.
-    pub(crate) fn telling_apart(self, tells_apart: bool) -> Self {
-        Self { tells_apart, ..self }
     }
 
     /// Decides the reason: the words about the recipient, then those of the whole letter, then the code.
@@ -136,6 +134,7 @@ impl<'a> Judge<'a> {
         let status = own_status.or_else(|| self.is_about_one.then(|| status::find_behind_reply(self.letter)).flatten());
         let nothing = Hits::default();
         let beside_words = beside.map_or(&nothing, Beside::words);
+        self.may_notify |= [own.words(), beside_words].into_iter().any(lexicon::may_notify);
         let mut own_words = Cow::Borrowed(own.words());
         if !found.comment.is_empty() {
             own_words.to_mut().add_all(&search(&text::fold(&found.comment)));

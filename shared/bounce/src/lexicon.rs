@@ -58,6 +58,11 @@ pub(crate) fn says(hits: &Hits, list: List) -> bool {
     LEXICON.lists.get(list as usize).is_some_and(|phrases| hits.meets(phrases))
 }
 
+/// Whether a provider's notice may begin there.
+pub(crate) fn may_notify(hits: &Hits) -> bool {
+    LEXICON.notices.may_begin(hits)
+}
+
 /// The last step that was named: a conversation ends where it failed.
 pub(crate) fn step(hits: &Hits) -> Option<Step> {
     LEXICON.steps.get(hits.last()?).copied().flatten()

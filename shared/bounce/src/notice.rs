@@ -51,6 +51,11 @@ pub(crate) struct Notices {
 }
 
 impl Notices {
+    /// Whether one may begin where these words were found.
+    pub(crate) fn may_begin(&self, words: &Hits) -> bool {
+        words.meets(&self.beginnings)
+    }
+
     pub(crate) fn read(words: &mut Words) -> Self {
         let entries = toml::from_str::<File>(include_str!("../data/provider-notices.toml"))
             .map(|file| file.notice)
@@ -224,13 +229,13 @@ fn notice(entry: &Entry, place: NoticePlace, said_by: Option<String>) -> Provide
 
 /// The first notice found in the text, in which these words are; runs of spaces must be single ones.
 fn find(text: &str, words: &Hits) -> Option<&'static Entry> {
-    let Notices { all, beginnings } = &lexicon().notices;
-    if !words.meets(beginnings) {
+    let notices = &lexicon().notices;
+    if !notices.may_begin(words) {
         return None;
     }
     let text = text::cut(text, MAX_BYTES);
     let may_match = |notice: &&Notice| words.meets(&notice.beginnings);
-    all.iter().filter(may_match).find(|notice| notice.pattern.is_match(text)).map(|notice| &notice.entry)
+    notices.all.iter().filter(may_match).find(|notice| notice.pattern.is_match(text)).map(|notice| &notice.entry)
 }
 
 #[cfg(test)]

@@ -241,14 +241,14 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
     }
     // Without a word in the fields a diagnostic is what the letter says.
     let is_in_fields = status.recipients.iter().any(|found| !found.text.is_empty());
-    let mut recipients = Vec::new();
+    let (mut recipients, mut may_notify) = (Vec::new(), false);
     if matches!(kind, Kind::Bounce | Kind::Delay | Kind::Delivered) {
         let default_action = if kind == Kind::Delay { Action::Delayed } else { Action::Failed };
         let found = std::mem::take(&mut status.recipients);
         let is_about_one = found.len().max(in_letter.len()) <= 1;
         // sendmail and Domino give the reason there; others repeat the original's subject.
         let explains = ["returned mail:", "delivery failure:"].iter().any(|start| lower_subject.starts_with(start));
-        let judge = Judge::new(&folded, &words, status.reporting_mta.as_deref(), default_action, is_about_one)
+        let mut judge = Judge::new(&folded, &words, status.reporting_mta.as_deref(), default_action, is_about_one)
             .with_subject(Some(&subject_words).filter(|_| explains));
         let described = || {
             let shown = forms::described(&letter).filter(|(from, _)| own.contains(from));
@@ -259,7 +259,8 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
                 [&|| written_to(&original), &described, &|| text::addresses(&subject)];
             ways.iter().map(|way| way()).find(|likely| !likely.is_empty()).unwrap_or_default()
         };
-        recipients = judge_all(found, in_letter, &letter, &fields, likely, judge, &mut notes);
+        recipients = judge_all(found, in_letter, &letter, &fields, likely, &mut judge, &mut notes);
+        may_notify = judge.may_notify;
     }
 
     let mut traces = if matches!(kind, Kind::NotBounce | Kind::AutoReply | Kind::Challenge) && pieces.original.is_none()
@@ -300,7 +301,7 @@ fn read_wrapped(message: &[u8], may_wrap: bool) -> Report {
             letter: (&folded, &words),
             // A report without the original's subject may still repeat it.
             own: text.get(..own_end).filter(|_| is_own || is_of_other && traces.subject.is_some()),
-            diagnostics: if is_in_fields { &recipients } else { &[] },
+            diagnostics: if is_in_fields && may_notify { &recipients } else { &[] },
             quoted_subject: traces.subject.as_deref(),
         }),
         recipients,
@@ -414,7 +415,7 @@ fn judge_all(
     letter: &Letter<'_>,
     fields: &Fields<'_>,
     likely: impl FnOnce() -> Vec<String>,
-    judge: Judge<'_>,
+    judge: &mut Judge<'_>,
     notes: &mut Notes,
 ) -> Vec<Recipient> {
     // A Final-Recipient without a local part is no address; the letter may know better.
@@ -437,7 +438,7 @@ fn judge_all(
     let beside: HashMap<String, Beside> =
         found.into_iter().map(|found| (found.address, Beside::new(found.text, found.step))).collect();
     let only = beside.values().next().filter(|_| names_one);
-    let mut judge = judge.telling_apart(beside.values().any(Beside::has_reply));
+    judge.tells_apart = beside.values().any(Beside::has_reply);
     let mut at: HashMap<String, usize> = HashMap::new();
     let mut judged: Vec<Recipient> = Vec::new();
     for found in all {
