@@ -236,10 +236,8 @@ pub(crate) fn kind(signs: &Signs, letter: &Hits, named: Named) -> Kind {
         signs.from_system || signs.null_sender || signs.header_fails || signs.returns_original || speaks_as_system;
     // Parcels, payments and faxes come back as well; a mail system says of which mail it speaks.
     let is_loose = signs.is_bulk || signs.from_nobody && !signs.tells_code;
-    let is_to_reader = named == Named::Reader
-        && !signs.returns_original
-        && !signs.header_fails
-        && !(signs.tells_code && signs.subject_fails);
+    let tells_of_own = signs.returns_original || signs.header_fails || signs.tells_code && signs.subject_fails;
+    let is_to_reader = named == Named::Reader && !tells_of_own;
     let is_report = is_from_system
         && weight >= 4
         && (names_recipients || signs.returns_original || (weight >= 6 && !is_loose) || signs.header_fails)
