@@ -244,7 +244,7 @@ mod tests {
             id: TenantId::from_uuid(Uuid::from_u128(1)),
             name: "Sakura Dental Clinic".parse().unwrap(),
             language: Language::Japanese,
-            external_refs: std::collections::BTreeMap::new(),
+            external_refs: BTreeMap::new(),
             created_at: at,
             version: 1,
         };
