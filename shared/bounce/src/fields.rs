@@ -5,7 +5,10 @@
 
 use std::borrow::Cow;
 
-use crate::{address, encoded_word, text::first_line};
+use crate::{
+    address, encoded_word,
+    text::{find_pair, first_line},
+};
 
 /// More header than this is not read.
 pub(crate) const MAX_BYTES: usize = 256 << 10;
@@ -126,51 +129,47 @@ impl<'a> Field<'a> {
             && self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 
-    /// The value on one line; lines between that belong to no field are left out.
     fn unfolded(&self) -> Cow<'a, str> {
-        let (line, length) = first_line(self.lines);
-        let mut value = trimmed(line);
-        let mut rest = self.lines.get(length..).unwrap_or_default();
-        while !rest.is_empty() {
-            let (line, length) = first_line(rest);
-            let line = if line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t')) {
-                trimmed(line)
-            } else {
-                Cow::Borrowed("")
-            };
-            if value.is_empty() {
-                value = line;
-            } else if !line.is_empty() {
-                let value = value.to_mut();
-                value.reserve(rest.len() + 1);
-                value.push(' ');
-                value.push_str(&line);
-            }
-            rest = rest.get(length..).unwrap_or_default();
+        match std::str::from_utf8(self.lines) {
+            Ok(lines) => unfold(lines),
+            // No line end is part of a letter, whatever the bytes are.
+            Err(_) => Cow::Owned(unfold(&String::from_utf8_lossy(self.lines)).into_owned()),
         }
-        value
     }
 }
 
-fn trimmed(line: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(line) {
-        Ok(line) => Cow::Borrowed(line.trim()),
-        Err(_) => Cow::Owned(String::from_utf8_lossy(line).trim().to_owned()),
+/// The lines of a field on one line; those that belong to none are left out.
+fn unfold(lines: &str) -> Cow<'_, str> {
+    let (line, length) = first_line(lines.as_bytes());
+    let mut value = Cow::Borrowed(lines.get(..line.len()).unwrap_or_default().trim());
+    let mut rest = lines.get(length..).unwrap_or_default();
+    while !rest.is_empty() {
+        let (line, length) = first_line(rest.as_bytes());
+        let line = rest.get(..line.len()).filter(|line| line.starts_with([' ', '\t'])).unwrap_or_default().trim();
+        if value.is_empty() {
+            value = Cow::Borrowed(line);
+        } else if !line.is_empty() {
+            let value = value.to_mut();
+            value.reserve(rest.len() + 1);
+            value.push(' ');
+            value.push_str(line);
+        }
+        rest = rest.get(length..).unwrap_or_default();
     }
+    value
 }
 
-/// Goes on to what follows the next empty line, and answers how many lines that took.
+/// Goes on from within a line to what follows the next empty one, and answers how many lines that took.
 fn skip_to_empty_line(bytes: &[u8], at: &mut usize) -> usize {
-    let mut lines = 0;
-    while let Some(rest) = bytes.get(*at..).filter(|rest| !rest.is_empty()) {
-        let (line, length) = first_line(rest);
-        *at += length;
-        lines += 1;
-        if line.is_empty() {
-            break;
-        }
-    }
-    lines
+    let rest = bytes.get(*at..).unwrap_or_default();
+    let is_end = |byte: u8| byte == b'\n' || byte == b'\r';
+    // One line end right behind another; CR and LF together are one.
+    let end = find_pair(rest, |byte, next| is_end(byte) && is_end(next) && !(byte == b'\r' && next == b'\n'));
+    let (skipped, rest) = rest.split_at(end.map_or(rest.len(), |end| end + 1));
+    let (_, length) = if end.is_some() { first_line(rest) } else { (rest, 0) };
+    *at += skipped.len() + length;
+    let [lf, cr] = [b'\n', b'\r'].map(|end| memchr::memchr_iter(end, skipped).count());
+    lf.max(cr) + 1
 }
 
 /// How long the field name at the start of a line is, if there is one.

@@ -20,6 +20,12 @@ const MAX_RECIPIENTS: usize = 100;
 
 /// What the original's header tells.
 pub(crate) fn read(fields: &Fields<'_>) -> Origin {
+    let (mut dkim_domains, mut dkim_keys) = (Vec::new(), Vec::new());
+    for signature in fields.all("dkim-signature").take(MAX_CHECKS) {
+        let Some(domain) = tag(&signature, "d") else { continue };
+        dkim_keys.extend(tag(&signature, "s").map(|selector| format!("{selector}._domainkey.{domain}").to_lowercase()));
+        dkim_domains.push(domain.to_lowercase());
+    }
     Origin {
         returned: !fields.is_empty(),
         message_id: fields.get("message-id").as_deref().and_then(id),
@@ -52,17 +58,8 @@ pub(crate) fn read(fields: &Fields<'_>) -> Origin {
             .as_deref()
             .and_then(|value| value.split([' ', ',']).find_map(received::address)),
         mailer: fields.first_of(&["x-mailer", "user-agent"]).map(|mailer| encoded_word::decode(mailer).into_owned()),
-        dkim_domains: fields
-            .all("dkim-signature")
-            .take(MAX_CHECKS)
-            .filter_map(|value| tag(&value, "d"))
-            .map(|domain| domain.to_lowercase())
-            .collect(),
-        dkim_keys: fields
-            .all("dkim-signature")
-            .take(MAX_CHECKS)
-            .filter_map(|value| Some(format!("{}._domainkey.{}", tag(&value, "s")?, tag(&value, "d")?).to_lowercase()))
-            .collect(),
+        dkim_domains,
+        dkim_keys,
         authentication_results: fields.all("authentication-results").take(MAX_CHECKS).map(Cow::into_owned).collect(),
         list: fields.first_of(&["list-id", "list-unsubscribe"]).map(Cow::into_owned),
         auto_submitted: fields
@@ -117,9 +114,9 @@ fn charset_of_word(text: &str) -> Option<String> {
 }
 
 /// One of the `tag=value` pairs of a DKIM signature (RFC 6376, 3.2).
-fn tag(pairs: &str, name: &str) -> Option<String> {
+fn tag<'a>(pairs: &'a str, name: &str) -> Option<&'a str> {
     let mut pairs = pairs.split(';').filter_map(|pair| pair.split_once('='));
-    let value = pairs.find_map(|(tag, value)| tag.trim().eq_ignore_ascii_case(name).then(|| value.trim().to_owned()));
+    let value = pairs.find_map(|(tag, value)| tag.trim().eq_ignore_ascii_case(name).then(|| value.trim()));
     value.filter(|value| !value.is_empty())
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn read(line: &str) -> Hop {
     while let Some(token) = words.next() {
         let word = match token {
             Token::Comment(comment) if is_believed => {
-                let comment = text::lower(comment.trim());
+                let comment = text::lowered(comment.trim());
                 is_believed = !comment.starts_with("envelope-from");
                 match clause {
                     _ if !is_believed => {}
@@ -71,13 +71,14 @@ impl<'a> Iterator for Tokens<'a> {
     type Item = Token<'a>;
 
     fn next(&mut self) -> Option<Token<'a>> {
-        let rest = self.0.trim_start();
+        let rest = self.0.trim_ascii_start();
         if let Some(comment) = rest.strip_prefix('(') {
             let (comment, rest) = split_comment(comment);
             self.0 = rest;
             return Some(Token::Comment(comment));
         }
-        let end = rest.find(|c: char| c == '(' || c.is_whitespace()).unwrap_or(rest.len());
+        let is_end = |byte: u8| byte == b'(' || byte.is_ascii_whitespace();
+        let end = rest.bytes().position(is_end).unwrap_or(rest.len());
         let (word, rest) = rest.split_at_checked(end)?;
         self.0 = rest;
         (!word.is_empty()).then_some(Token::Word(word))
@@ -115,7 +116,10 @@ fn read_client(comment: &str, is_seen: &mut bool, hop: &mut Hop) {
     let greets = ["helo ", "ehlo ", "helo="].iter().find_map(|start| comment.strip_prefix(start));
     let (seen, greeting) = match greets {
         Some(greeting) => ("", Some(greeting)),
-        None => match comment.split_once(" helo=").or_else(|| comment.split_once(" helo ")) {
+        None => match memchr::memchr_iter(b' ', comment.as_bytes())
+            .map(|blank| comment.split_at(blank))
+            .find_map(|(seen, rest)| Some((seen, rest.strip_prefix(" helo")?.strip_prefix(['=', ' '])?)))
+        {
             Some((seen, greeting)) => (seen, Some(greeting)),
             None => (comment, None),
         },
@@ -139,11 +143,11 @@ fn read_client(comment: &str, is_seen: &mut bool, hop: &mut Hop) {
     let first = seen.split([' ', '[']).next().and_then(|first| first.rsplit('@').next());
     let first = first.unwrap_or_default().trim_end_matches('.');
     if hop.from_host.is_none()
-        // sendmail: the client's owner gave it that name, and the name's owner does not agree.
-        && !comment.contains("may be forged")
         && first.contains('.')
         && address(first).is_none()
         && !first.contains('=')
+        // sendmail: the client's owner gave it that name, and the name's owner does not agree.
+        && !comment.contains("may be forged")
     {
         hop.from_host = Some(first.to_owned());
     }
@@ -210,6 +214,10 @@ pub(crate) fn address(text: &str) -> Option<IpAddr> {
 fn written_address(text: &str) -> Option<IpAddr> {
     let text = text.trim_matches(|c: char| matches!(c, '[' | ']' | '(' | ')' | ',' | ';' | '<' | '>' | ' '));
     let text = text.strip_prefix("ipv6:").or_else(|| text.strip_prefix("IPv6:")).unwrap_or(text);
+    // Most words here are names, and few begin as an address does.
+    if !text.starts_with(|c: char| c.is_ascii_hexdigit() || c == ':') && !text.contains(['[', ']']) {
+        return None;
+    }
     text.parse().ok().or_else(|| {
         let inner = text.split(']').next()?.rsplit('[').next()?;
         let inner = inner.strip_prefix("ipv6:").unwrap_or(inner);

@@ -13,6 +13,20 @@ pub(crate) fn first_line(bytes: &[u8]) -> (&[u8], usize) {
     (bytes.get(..end).unwrap_or_default(), end + 1 + usize::from(is_pair))
 }
 
+/// So many bytes are compared at once.
+const BLOCK: usize = 4 << 10;
+
+/// Where two bytes that follow each other are so. No branch is taken for a byte, so that a processor compares many at once.
+pub(crate) fn find_pair(bytes: &[u8], is_so: impl Fn(u8, u8) -> bool) -> Option<usize> {
+    let blocks = bytes.chunks(BLOCK).zip(bytes.get(1..)?.chunks(BLOCK));
+    for (start, (block, next)) in (0..).step_by(BLOCK).zip(blocks) {
+        if block.iter().zip(next).fold(false, |any, (byte, next)| any | is_so(*byte, *next)) {
+            return block.iter().zip(next).position(|(byte, next)| is_so(*byte, *next)).map(|at| start + at);
+        }
+    }
+    None
+}
+
 /// The bytes with no CR alone in them, unless it is what ends the first line: then it ends all.
 ///
 /// Other readers, and DKIM, take it for a letter like others. Whoever can put one into a report would write fields of
@@ -21,9 +35,11 @@ pub(crate) fn with_one_line_end(bytes: &[u8]) -> Cow<'_, [u8]> {
     // Programs that write CRLF for each LF make CR CR LF of what has CRLF already.
     let cr_run = |bytes: &[u8]| bytes.iter().take_while(|byte| **byte == b'\r').count();
     let first_end = memchr::memchr2(b'\n', b'\r', bytes).and_then(|at| bytes.get(at..)).unwrap_or_default();
-    let is_cr = first_end.get(cr_run(first_end)).copied() != Some(b'\n');
-    let is_alone = |at: usize| bytes.get(at + 1).copied() != Some(b'\n');
-    let Some(first) = memchr::memchr_iter(b'\r', bytes).find(|at| !is_cr && is_alone(*at)) else {
+    if first_end.get(cr_run(first_end)).copied() != Some(b'\n') {
+        return Cow::Borrowed(bytes);
+    }
+    let at_end = || bytes.len().checked_sub(1).filter(|_| bytes.ends_with(b"\r"));
+    let Some(first) = find_pair(bytes, |byte, next| byte == b'\r' && next != b'\n').or_else(at_end) else {
         return Cow::Borrowed(bytes);
     };
     let mut out = Vec::with_capacity(bytes.len());
@@ -347,6 +363,12 @@ pub(crate) fn lower(text: &str) -> String {
     if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_lowercase() }
 }
 
+/// In lower case, as it is where it has no capitals.
+pub(crate) fn lowered(text: &str) -> Cow<'_, str> {
+    let is_small = |byte: &u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    if text.as_bytes().iter().all(is_small) { Cow::Borrowed(text) } else { Cow::Owned(lower(text)) }
+}
+
 /// Whether the text starts so; letters of ASCII are the same in both cases.
 pub(crate) fn starts_with(text: &str, start: &str) -> bool {
     text.as_bytes().get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start.as_bytes()))
@@ -362,9 +384,11 @@ pub(crate) fn fold(text: &str) -> String {
         return out;
     }
     // In ASCII a byte is a letter, so blanks and capitals can be replaced where they stand.
-    let bytes =
-        text.bytes().map(|byte| if char::from(byte).is_whitespace() { b' ' } else { byte.to_ascii_lowercase() });
-    let text = String::from_utf8(bytes.collect()).unwrap_or_default();
+    let mut bytes = text.as_bytes().to_ascii_lowercase();
+    for byte in &mut bytes {
+        *byte = if matches!(*byte, b'\t'..=b'\r') { b' ' } else { *byte };
+    }
+    let text = String::from_utf8(bytes).unwrap_or_default();
     let mut rest = text.as_str();
     while let Some(at) = memchr::memchr(b'@', rest.as_bytes()) {
         let (before, after) = rest.split_at(at);
@@ -384,7 +408,7 @@ fn push_words(words: &str, out: &mut String) {
     if !rest.is_empty() && !out.is_empty() {
         out.push(' ');
     }
-    while let Some(at) = memchr::memmem::find(rest.as_bytes(), b"  ") {
+    while let Some(at) = find_pair(rest.as_bytes(), |byte, next| byte == b' ' && next == b' ') {
         let (word, blanks) = rest.split_at(at);
         out.push_str(word);
         out.push(' ');
