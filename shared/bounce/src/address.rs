@@ -6,7 +6,7 @@
 
 use crate::{
     parameter::closing_quote,
-    text::{MAX_ADDRESS_BYTES, lower},
+    text::{MAX_ADDRESS_BYTES, into_lower},
 };
 
 /// More addresses than a field has.
@@ -194,7 +194,7 @@ pub(crate) fn spec(text: &str) -> Option<String> {
     // Within a mail server a host may be called by a word; nobody writes to it from elsewhere.
     let is_name = |name: &str| name == "localhost" || name.contains('.') && name.chars().all(is_of_host);
     let is_host = !domain.starts_with('.') && is_name(domain) || is_literal(domain);
-    (is_host && local.len() + domain.len() < MAX_ADDRESS_BYTES).then(|| lower(&[local, "@", domain].concat()))
+    (is_host && local.len() + domain.len() < MAX_ADDRESS_BYTES).then(|| into_lower([local, "@", domain].concat()))
 }
 
 #[cfg(test)]

@@ -13,6 +13,10 @@ use crate::{
 /// More header than this is not read.
 pub(crate) const MAX_BYTES: usize = 256 << 10;
 
+/// Room is made for no more fields before they are seen.
+const USUAL_FIELDS: usize = 24;
+const USUAL_FIELD_BYTES: usize = 40;
+
 /// Header fields in the order they stand.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fields<'a> {
@@ -31,7 +35,9 @@ struct Field<'a> {
 impl<'a> Fields<'a> {
     /// Reads fields up to the first empty line; answers them and where the body begins.
     pub(crate) fn read(bytes: &'a [u8]) -> (Self, usize) {
-        let (mut fields, mut at, mut lines) = (Vec::<Field<'a>>::new(), 0, 0);
+        let likely = bytes.len() / USUAL_FIELD_BYTES;
+        let mut fields = Vec::<Field<'a>>::with_capacity(likely.min(USUAL_FIELDS));
+        let (mut at, mut lines) = (0, 0);
         // Counted as if every line ended in one byte, so that bounds do not depend on line ends.
         let mut counted = 0;
         let mut value: Option<(&'a [u8], usize)> = None;
@@ -149,8 +155,12 @@ fn unfold(lines: &str) -> Cow<'_, str> {
         if value.is_empty() {
             value = Cow::Borrowed(line);
         } else if !line.is_empty() {
+            if let Cow::Borrowed(start) = value {
+                let mut joined = String::with_capacity(start.len() + 1 + rest.len());
+                joined.push_str(start);
+                value = Cow::Owned(joined);
+            }
             let value = value.to_mut();
-            value.reserve(rest.len() + 1);
             value.push(' ');
             value.push_str(line);
         }

@@ -162,7 +162,7 @@ pub(crate) fn is_from_system(fields: &Fields<'_>) -> bool {
     let sender = fields.get("from").as_deref().and_then(address::first);
     let local = sender.as_deref().unwrap_or(&from).split('@').next().unwrap_or_default();
     // MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e, the same everywhere, though its name is "Microsoft Outlook".
-    from.replace(['<', '>', ' '], "").is_empty() && fields.has("from")
+    from.trim_matches(['<', '>', ' ']).is_empty() && fields.has("from")
         || SYSTEM_LOCALS.contains(&local)
         // A shop's no-reply wants its bounces back; a mail system's does not.
         || sender.as_deref().is_some_and(is_nobody) && is_null_sender(fields)

@@ -273,7 +273,7 @@ fn every_address(line: &str) -> impl Iterator<Item = String> {
             return None;
         }
         let is_host = domain == "localhost" || domain.contains(['.', ':']) && !domain.starts_with('.');
-        is_host.then(|| lower(&[local, "@", domain].concat()))
+        is_host.then(|| into_lower([local, "@", domain].concat()))
     })
 }
 
@@ -361,6 +361,15 @@ fn local_part(before: &str) -> &str {
 /// In lower case.
 pub(crate) fn lower(text: &str) -> String {
     if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_lowercase() }
+}
+
+/// In lower case, in the same place if it is ASCII.
+pub(crate) fn into_lower(mut text: String) -> String {
+    if !text.is_ascii() {
+        return text.to_lowercase();
+    }
+    text.make_ascii_lowercase();
+    text
 }
 
 /// In lower case, as it is where it has no capitals.

@@ -42,6 +42,9 @@ pub(crate) struct Found {
 /// The most recipients taken from running text.
 const MAX_RECIPIENTS: usize = 2_000;
 
+/// Room is made for no more lines before they are seen.
+const USUAL_LINES: usize = 32;
+
 /// More lines than any report has.
 const MAX_LINES: usize = 20_000;
 
@@ -142,7 +145,7 @@ impl<'a> Letter<'a> {
     /// Another host's reply has as many lines as it likes, and may announce a copy too: qmail shows all of it, but joins
     /// what is between empty lines. So what stands in one paragraph with a reply counts only where nothing better follows.
     pub(crate) fn read(text: &'a str) -> Self {
-        let (mut lines, mut at): (Vec<&str>, usize) = (Vec::new(), 0);
+        let (mut lines, mut at): (Vec<&str>, usize) = (Vec::with_capacity(USUAL_LINES.min(text.len())), 0);
         // Where the paragraph begins, how far it was looked at, and whether a reply is in it.
         let (mut paragraph, mut seen, mut replies) = (0, 0, false);
         let mut doubtful: Option<Doubtful> = None;
