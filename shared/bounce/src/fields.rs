@@ -178,8 +178,9 @@ fn skip_to_empty_line(bytes: &[u8], at: &mut usize) -> usize {
     let (skipped, rest) = rest.split_at(end.map_or(rest.len(), |end| end + 1));
     let (_, length) = if end.is_some() { first_line(rest) } else { (rest, 0) };
     *at += skipped.len() + length;
-    let [lf, cr] = [b'\n', b'\r'].map(|end| memchr::memchr_iter(end, skipped).count());
-    lf.max(cr) + 1
+    let ends_in_cr = memchr::memchr2(b'\n', b'\r', skipped)
+        .is_some_and(|at| skipped.get(at) == Some(&b'\r') && skipped.get(at + 1) != Some(&b'\n'));
+    memchr::memchr_iter(if ends_in_cr { b'\r' } else { b'\n' }, skipped).count() + 1
 }
 
 /// How long the field name at the start of a line is, if there is one.
