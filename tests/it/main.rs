@@ -10,6 +10,7 @@ mod domains;
 mod drill;
 mod fleet;
 mod hidden;
+mod host_budget;
 mod hostile;
 mod incident_life;
 mod learnt;

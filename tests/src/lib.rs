@@ -6,6 +6,7 @@ pub mod catcher;
 pub mod client;
 pub mod clock;
 pub mod corpus;
+pub mod counting_imap;
 pub mod dovecot;
 pub mod imap;
 pub mod keep;

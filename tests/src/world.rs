@@ -132,7 +132,11 @@ pub fn settings(stores: &Stores, prefix: &str, files: &Files, ca: &Path, clock: 
         ("DAIMON_RESOLVE_FILE".to_owned(), files.hosts.display().to_string()),
         ("DAIMON_LOG".to_owned(), "info".to_owned()),
     ];
-    settings.extend(clock.map(|clock| ("DAIMON_CLOCK".to_owned(), clock)));
+    if let Some(clock) = clock {
+        settings.push(("DAIMON_CLOCK".to_owned(), clock));
+        // By a clock that stands, a server would never bear another sign-in.
+        settings.push(("DAIMON_HOST_LOGINS_PER_MINUTE".to_owned(), "0".to_owned()));
+    }
     settings
 }
 

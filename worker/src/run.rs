@@ -13,6 +13,7 @@ use daimon_boot::time::Time;
 use daimon_boot::{logging, metrics};
 use daimon_egress::Egress;
 use daimon_posture::Blocklists;
+use daimon_provider::Budget;
 use daimon_queue::{Kind, Queue};
 use daimon_seal::{MasterKey, SystemEntropy};
 use daimon_store::{Db, Fleet};
@@ -89,6 +90,12 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
         left: Left::default(),
         room: Room::default(),
         blocklists,
+        fleet: fleet.clone(),
+        usual: Budget {
+            connections: Some(settings.host_connections),
+            logins_a_minute: settings.host_logins_per_minute,
+            least_interval: Duration::ZERO,
+        },
         stop: stop.clone(),
         hurry: hurry.clone(),
     };

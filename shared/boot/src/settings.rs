@@ -175,6 +175,13 @@ pub struct Worker {
     /// How many mailboxes are read at a time: 1 to 500.
     #[arg(long, value_name = "COUNT", env = "DAIMON_POLL_SLOTS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=500))]
     pub poll_slots: u16,
+    /// How many sessions an IMAP server that is not in our table of providers has at a time, from all workers together: 1 to
+    /// 500.
+    #[arg(long, value_name = "COUNT", env = "DAIMON_HOST_CONNECTIONS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub host_connections: u16,
+    /// How many sign-ins a minute such a server has: 1 to 60,000; 0: as many as there are.
+    #[arg(long, value_name = "COUNT", env = "DAIMON_HOST_LOGINS_PER_MINUTE", default_value_t = 120, value_parser = clap::value_parser!(u16).range(0..=60_000))]
+    pub host_logins_per_minute: u16,
     /// How many webhooks are sent at a time: 1 to 500.
     #[arg(long, value_name = "COUNT", env = "DAIMON_DELIVER_SLOTS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=500))]
     pub deliver_slots: u16,

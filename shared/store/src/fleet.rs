@@ -21,7 +21,7 @@ pub struct Due<I> {
 /// How much is left to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Busy {
-    /// Mailboxes that are due and in nobody's hands.
+    /// Mailboxes that are due and in nobody's hands, but for those whose server opens later.
     pub due_mailboxes: i64,
     /// Mailboxes being read.
     pub leased_mailboxes: i64,
@@ -56,7 +56,7 @@ pub struct Fleet {
 impl Fleet {
     /// Connects.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        Ok(Self { pool: crate::tx::connect(url, 4).await? })
+        Ok(Self { pool: crate::tx::connect(url, 8).await? })
     }
 
     /// For a pool that exists.
@@ -64,18 +64,27 @@ impl Fleet {
         Self { pool }
     }
 
+    pub(crate) const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     /// Closes every connection; what runs is waited for.
     pub async fn close(&self) {
         self.pool.close().await;
     }
 
-    /// Mailboxes to read, each tenant's most overdue first, so that a tenant with 10,000 doesn't fill the answer.
+    /// Mailboxes to read, each tenant's most overdue first, so that a tenant with 10,000 doesn't fill the answer. Those whose
+    /// server can't take another session now wait, and keep nobody else from being read.
     #[tracing::instrument(name = "store.fleet.due_mailboxes", skip_all)]
     pub async fn due_mailboxes(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Due<MailboxId>>, StoreError> {
         let rows = sqlx::query!(
             r#"select msp_id, tenant_id, mailbox_id from mailbox
             where polling = 'active' and connection <> 'credential_refused' and next_poll_at <= $1
                 and (lease_until is null or lease_until <= $1)
+                and host not in (
+                    select host from host where opens_at > $1 or connections <=
+                        (select count(*) from host_seat where host_seat.host = host.host and taken_until > $1)
+                )
             order by row_number() over (partition by msp_id, tenant_id order by next_poll_at, mailbox_id), next_poll_at
             limit $2"#,
             now,
@@ -160,7 +169,8 @@ impl Fleet {
         let counts = sqlx::query!(
             r#"select
                 (select count(*) from mailbox where polling = 'active' and connection <> 'credential_refused'
-                    and next_poll_at <= $1 and (lease_until is null or lease_until <= $1)) as "due_mailboxes!",
+                    and next_poll_at <= $1 and (lease_until is null or lease_until <= $1)
+                    and host not in (select host from host where opens_at > $1)) as "due_mailboxes!",
                 (select count(*) from mailbox where lease_until > $1) as "leased_mailboxes!",
                 (select count(*) from delivery where state = 'pending'
                     and next_attempt_at <= $1 and (lease_until is null or lease_until <= $1)) as "due_deliveries!",

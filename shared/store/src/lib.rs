@@ -15,6 +15,7 @@ mod error;
 pub mod event;
 mod fleet;
 pub mod folder;
+pub mod host;
 pub mod idempotency;
 pub mod in_hand;
 pub mod incident;

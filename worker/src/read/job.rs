@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use daimon_boot::time::Time;
 use daimon_domain::clock::Clock;
 use daimon_domain::id::{DeliveryId, MailboxId, MspId, TenantId};
-use daimon_domain::job::JobEnd;
-use daimon_domain::mailbox::ConnectionFault;
+use daimon_domain::job::{JobEnd, Lease};
+use daimon_domain::mailbox::{ConnectionFault, Mailbox};
 use daimon_domain::scope::Wall;
 use daimon_egress::{DialError, Egress};
 use daimon_posture::Blocklists;
+use daimon_provider::Budget;
 use daimon_queue::{Kind, Queue};
 use daimon_seal::{MasterKey, SystemEntropy};
 use daimon_store::in_hand::{self, InHand};
-use daimon_store::{Db, StoreError, mailbox};
+use daimon_store::{Db, Fleet, MspTx, StoreError, mailbox};
 use tokio_util::sync::CancellationToken;
 
 use super::alone::Room;
@@ -47,6 +48,10 @@ pub struct Reader {
     pub room: Room,
     /// The block lists that are asked for mailboxes' domains; `None`: nothing is asked of DNS about them.
     pub blocklists: Option<Arc<Blocklists>>,
+    /// Where seats at servers are taken.
+    pub fleet: Fleet,
+    /// What a server bears that nobody knows.
+    pub usual: Budget,
     /// Finish the batch at hand and stop.
     pub stop: CancellationToken,
     /// Stop now.
@@ -142,7 +147,9 @@ pub async fn poll(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<JobE
     metrics::counter!("daimon_polls_total", "outcome" => outcome).increment(1);
     metrics::histogram!("daimon_poll_seconds").record(began.elapsed().as_secs_f64());
     let (tenant, domain) = (work.tenant.id, work.mailbox.address.domain().to_owned());
-    let end = Box::pin(outcome::record(ctx, work, ended)).await?;
+    let end = Box::pin(outcome::record(ctx, work, ended)).await;
+    ctx.leave_host(lease.token).await;
+    let end = end?;
     // The mailbox is nobody's again by now.
     posture::refresh(ctx, &wall, tenant, &domain).await;
     Ok(Some(end))
@@ -151,11 +158,34 @@ pub async fn poll(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<JobE
 /// How soon a worker that may know more is given another chance.
 const NEWER_WAIT: TimeDelta = TimeDelta::seconds(10);
 
-/// Leases the mailbox, reads what is known of it, and writes down that a session has it in hand.
+/// Leases the mailbox and takes a seat at its server, if both are to be had.
 async fn take(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<Work>, StoreError> {
     let now = ctx.time.now();
     let mut tx = ctx.db.begin(&Wall::whole(msp)).await?;
     let Some((mailbox, lease)) = mailbox::lease(&mut tx, id, now, now + ctx.lease).await? else { return Ok(None) };
+    if let Some(next) = ctx.is_too_soon(&mailbox, now) {
+        mailbox::give_back(tx, id, &lease, next).await?;
+        return Ok(None);
+    }
+    if !ctx.enter_host(&mailbox.server.host, lease.token, now).await? {
+        return Ok(None); // And nothing is written: it stays due.
+    }
+    let taken = take_leased(ctx, tx, mailbox, lease, now).await;
+    if !matches!(taken, Ok(Some(_))) {
+        ctx.leave_host(lease.token).await;
+    }
+    taken
+}
+
+/// Reads what is known of the mailbox, and writes down that a session has it in hand.
+async fn take_leased(
+    ctx: &Reader,
+    mut tx: MspTx,
+    mailbox: Mailbox,
+    lease: Lease,
+    now: DateTime<Utc>,
+) -> Result<Option<Work>, StoreError> {
+    let id = mailbox.id;
     match Work::read(&mut tx, mailbox, lease, &ctx.master, now).await? {
         Taken::Work(work) => {
             in_hand::take(&mut tx, work.tenant.id, id, &lease, &InHand::nothing_of("", false), now).await?;
@@ -176,7 +206,7 @@ async fn take(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<Work>, S
 }
 
 /// Renews the lease for as long as the work goes on; ends when it is lost.
-async fn keep(ctx: &Reader, wall: &Wall, id: MailboxId, lease: &daimon_domain::job::Lease) -> PollError {
+async fn keep(ctx: &Reader, wall: &Wall, id: MailboxId, lease: &Lease) -> PollError {
     loop {
         ctx.time.sleep(ctx.lease / 3).await;
         let until = ctx.time.now() + ctx.lease;
@@ -186,6 +216,7 @@ async fn keep(ctx: &Reader, wall: &Wall, id: MailboxId, lease: &daimon_domain::j
             tx.commit().await?;
             Ok::<bool, StoreError>(is_ours)
         };
+        ctx.stay_at_host(lease.token, until).await;
         match renewed.await {
             Ok(true) => {}
             Ok(false) => return PollError::FencedOff,

@@ -7,6 +7,7 @@ mod drill;
 mod fleet;
 mod give_back;
 mod hands;
+mod host;
 mod incident;
 mod infrastructure;
 mod job;

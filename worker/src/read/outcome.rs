@@ -171,6 +171,7 @@ async fn finish(
         let data = of_mailbox(work.subject(), &[("code", json!(code)), ("advice", json!(advice))]);
         deliveries.extend(tell::tell(tx, work.subject(), kind, None, &data, now, &ctx.entropy).await?);
     }
+    let next_poll_at = next_poll_at.max(now + ctx.least_interval(&work.mailbox));
     let end = MailboxEnd { connection, next_poll_at, last_polled_at, state: Some(work.memory.write()) };
     ending.finish(&end).await?;
     ctx.hint_deliveries(work.wall.msp, work.tenant.id, &deliveries).await;

@@ -6,7 +6,7 @@
 //! refuses everybody is found out by the new credential, which has to be let in before and between.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use daimon_domain::clock::Clock;
+use daimon_domain::clock::{Clock, Entropy};
 use daimon_domain::id::{DeliveryId, IncidentId, MspId};
 use daimon_domain::incident::{Incident, Moved};
 use daimon_domain::mailbox::{Connection, Mailbox};
@@ -16,6 +16,7 @@ use daimon_seal::Aad;
 use daimon_store::old_credential::{self, OldCredential};
 use daimon_store::{MspTx, StoreError, incident, mailbox, tenant};
 use daimon_verdict::life::{self, Change};
+use uuid::Uuid;
 
 use super::incident::{release, write};
 use super::job::{PollError, Reader};
@@ -162,6 +163,18 @@ fn pause(tries: u32) -> TimeDelta {
 
 /// Signs in with it, once, and looks at nothing.
 async fn ask(ctx: &Reader, mailbox: &Mailbox, credentials: &Credentials) -> Answer {
+    let mut seat = [0; 16];
+    ctx.entropy.fill(&mut seat);
+    let seat = Uuid::from_bytes(seat);
+    if !matches!(ctx.enter_host(&mailbox.server.host, seat, ctx.time.now()).await, Ok(true)) {
+        return Answer::Nothing;
+    }
+    let answer = ask_now(ctx, mailbox, credentials).await;
+    ctx.leave_host(seat).await;
+    answer
+}
+
+async fn ask_now(ctx: &Reader, mailbox: &Mailbox, credentials: &Credentials) -> Answer {
     match sign_in(&ctx.egress, &mailbox.server, credentials, Limits::default()).await {
         Ok(session) => {
             session.close().await;

@@ -5,6 +5,7 @@
 mod audit;
 mod bounces;
 mod events;
+mod hosts;
 mod in_hand;
 mod incidents;
 mod leases;
