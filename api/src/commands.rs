@@ -15,7 +15,7 @@ use daimon_boot::{internal, logging, metrics};
 use daimon_domain::clock::{Clock, SystemClock};
 use daimon_domain::id::{KeyId, MspId};
 use daimon_domain::scope::{Permission, Tenants, Wall};
-use daimon_egress::Guard;
+use daimon_egress::Egress;
 use daimon_queue::Queue;
 use daimon_seal::{MasterKey, SystemEntropy, TokenIssuer};
 use daimon_store::{Db, api_key, msp};
@@ -48,6 +48,13 @@ pub(crate) async fn serve(api: Api) -> anyhow::Result<()> {
 
     let is_development = common.surroundings.environment == Environment::Development;
     let master = MasterKey::from_hex_file(&common.master_key_file)?;
+    let egress = Egress::new(&daimon_egress::Settings {
+        allow_file: common.egress.egress_allow_file.clone(),
+        extra_ca_file: common.egress.extra_ca_file.clone(),
+        resolve_file: common.egress.resolve_file.clone(),
+        dns_servers: common.egress.dns_servers.clone(),
+        development: is_development,
+    })?;
     let db = Db::connect(common.database_url.expose(), CONNECTIONS).await?;
     let queue = Queue::connect(common.redis_url.expose(), &common.redis_prefix)?;
     let sources = Sources::new(Arc::new(time), Arc::new(SystemEntropy));
@@ -55,7 +62,8 @@ pub(crate) async fn serve(api: Api) -> anyhow::Result<()> {
         db: db.clone(),
         tokens: TokenIssuer::new(&master)?,
         master,
-        guard: Guard::new(common.egress.egress_allow_file.as_deref(), is_development)?,
+        guard: egress.guard().clone(),
+        egress,
         queue: Some(queue),
         sources: sources.clone(),
     });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use daimon_domain::clock::{Clock, Entropy};
 use daimon_domain::id::{DeliveryId, DrillId, MailboxId, MspId, TenantId, uuid_v7};
-use daimon_egress::Guard;
+use daimon_egress::{Egress, Guard};
 use daimon_queue::{Kind, Queue};
 use daimon_seal::{MasterKey, TokenIssuer};
 use daimon_store::Db;
@@ -52,6 +52,8 @@ pub struct Service {
     pub tokens: TokenIssuer,
     /// Which webhook URLs are acceptable.
     pub guard: Guard,
+    /// The way out, for what is looked up while a client waits.
+    pub egress: Egress,
     /// Where to say that there is work. Without it the work is found a little later.
     pub queue: Option<Queue>,
     /// Time and randomness.

@@ -19,7 +19,8 @@ const ALONE: [(&str, &[&str]); 9] = [
 ];
 
 /// What pure rooms must not reach, however far down.
-const PURE: [&str; 5] = ["daimon-domain", "daimon-bounce", "daimon-posture", "daimon-verdict", "daimon-wording"];
+const PURE: [&str; 6] =
+    ["daimon-domain", "daimon-bounce", "daimon-posture", "daimon-provider", "daimon-verdict", "daimon-wording"];
 const IMPURE: [&str; 6] = ["sqlx", "redis", "tokio", "reqwest", "actix-web", "hickory-resolver"];
 
 /// Normal dependencies (not of tests, not of builds) by package name.

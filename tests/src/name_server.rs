@@ -14,6 +14,8 @@ pub enum Record {
     Exchanger(String),
     /// An address's name.
     Pointer(String),
+    /// A service: host and port (RFC 2782).
+    Service(String, u16),
     /// A text.
     Text(String),
     /// The look-up fails.
@@ -93,7 +95,18 @@ impl Record {
                 let strings = text.as_bytes().chunks(255);
                 Some(strings.flat_map(|part| [&[u8::try_from(part.len()).unwrap_or(255)], part].concat()).collect())
             }
-            (Self::Address(_) | Self::Pointer(_) | Self::Exchanger(_) | Self::Text(_) | Self::Fails, _) => None,
+            (Self::Service(host, port), 33) => {
+                Some([vec![0, 1, 0, 1], port.to_be_bytes().to_vec(), encode(host)].concat())
+            }
+            (
+                Self::Service(..)
+                | Self::Address(_)
+                | Self::Pointer(_)
+                | Self::Exchanger(_)
+                | Self::Text(_)
+                | Self::Fails,
+                _,
+            ) => None,
         }
     }
 }

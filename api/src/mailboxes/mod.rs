@@ -1,5 +1,7 @@
 //! Mailboxes: the IMAP accounts that are read. Passwords go in and never come out.
 
+mod autodiscover;
+mod candidate;
 mod create;
 mod credential;
 mod delete;
@@ -14,6 +16,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config
+        .service(autodiscover::autodiscover)
         .service(create::create_mailbox)
         .service(list::list_mailboxes)
         .service(get::get_mailbox)

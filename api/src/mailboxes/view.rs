@@ -198,6 +198,13 @@ pub(crate) struct ImapServerView {
     tls: TlsMode,
 }
 
+impl From<ImapServer> for ImapServerView {
+    fn from(server: ImapServer) -> Self {
+        let ImapServer { host, port, tls } = server;
+        Self { host, port, tls }
+    }
+}
+
 /// How reading a mailbox goes.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Connection)]
@@ -254,7 +261,7 @@ impl From<Mailbox> for MailboxView {
             id: mailbox.id,
             tenant_id: mailbox.tenant,
             address: mailbox.address.to_string(),
-            imap: ImapServerView { host: mailbox.server.host, port: mailbox.server.port, tls: mailbox.server.tls },
+            imap: mailbox.server.into(),
             username: mailbox.username,
             polling,
             paused_since,

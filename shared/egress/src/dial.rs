@@ -97,6 +97,11 @@ impl Egress {
         self.inner.resolver.mx(name).await
     }
 
+    /// Hosts and ports of a service (RFC 2782), best first; "decidedly not" is an empty name.
+    pub async fn srv(&self, name: &str) -> Result<Vec<(String, u16)>, NoAnswer> {
+        self.inner.resolver.srv(name).await
+    }
+
     /// A name's addresses, to be looked at: whoever wants to dial one has it vetted by [`Self::connect`].
     pub async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, NoAnswer> {
         self.inner.resolver.looked_at(name).await

@@ -3,6 +3,7 @@
 mod deny;
 mod dial;
 mod error;
+mod get;
 mod guard;
 mod post;
 mod resolve;

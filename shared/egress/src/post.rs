@@ -60,7 +60,7 @@ impl Egress {
     }
 
     /// A client that can reach this URL's vetted addresses and nothing else.
-    async fn client(&self, url: &WebhookUrl) -> Result<Client, DialError> {
+    pub(crate) async fn client(&self, url: &WebhookUrl) -> Result<Client, DialError> {
         let addresses = match url.target().ok_or(DialError::Forbidden)? {
             Target::Name(name) => self.vetted(&name, url.port(), WEBHOOK_PORTS).await?,
             // Reqwest would dial a literal without asking any resolver.
@@ -107,7 +107,7 @@ fn header_map(headers: &[(&'static str, String)]) -> Result<HeaderMap, DialError
 }
 
 /// At most [`MAX_READ`] bytes; then the connection is dropped.
-async fn beginning(mut response: Response) -> Result<Vec<u8>, DialError> {
+pub(crate) async fn beginning(mut response: Response) -> Result<Vec<u8>, DialError> {
     let mut read = Vec::new();
     while read.len() < MAX_READ
         && let Some(chunk) = response.chunk().await.map_err(from_reqwest)?
@@ -128,7 +128,7 @@ fn excerpt(read: &[u8]) -> String {
     text.get(..text.floor_char_boundary(MAX_EXCERPT)).unwrap_or_default().to_owned()
 }
 
-fn from_reqwest(error: reqwest::Error) -> DialError {
+pub(crate) fn from_reqwest(error: reqwest::Error) -> DialError {
     // The URL may carry the receiver's secrets, and this error goes to a log.
     let error = error.without_url();
     if error.is_timeout() {

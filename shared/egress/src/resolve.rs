@@ -1,5 +1,6 @@
 //! A name's addresses: the development file first, then DNS. And what else DNS says of names.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -103,6 +104,18 @@ impl Resolver {
         let mut found: Vec<_> = self.records(name, RecordType::MX).await?.iter().filter_map(exchanger).collect();
         found.sort();
         Ok(found.into_iter().map(|(_, exchanger)| exchanger).collect())
+    }
+
+    /// Hosts and ports of a service (RFC 2782), best first; "decidedly not" is an empty name.
+    pub(crate) async fn srv(&self, name: &str) -> Result<Vec<(String, u16)>, NoAnswer> {
+        let service = |record: &Record| {
+            let RData::SRV(srv) = &record.data else { return None };
+            // Of equals the heavier first: that is what is wanted of one who asks once.
+            Some((srv.priority, Reverse(srv.weight), plain(&srv.target.to_ascii()), srv.port))
+        };
+        let mut found: Vec<_> = self.records(name, RecordType::SRV).await?.iter().filter_map(service).collect();
+        found.sort();
+        Ok(found.into_iter().map(|(_, _, host, port)| (host, port)).collect())
     }
 
     /// A name's addresses, for what is only looked at and never dialled.

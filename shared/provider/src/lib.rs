@@ -1,9 +1,13 @@
-//! What is known of mail providers: where their IMAP servers are, and how much of us each bears.
+#![doc = include_str!("../README.md")]
+
+mod autoconfig;
+mod discover;
 
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use serde::Deserialize;
+pub use discover::{Found, Net, Source, discover};
+use serde::{Deserialize, Serialize};
 
 /// The port of IMAP with TLS from the first byte (RFC 8314, 7.1).
 const IMAPS: u16 = 993;
@@ -39,7 +43,7 @@ struct Imap {
 }
 
 /// What a mail program is given to sign in with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SignIn {
     /// The mailbox's password.
