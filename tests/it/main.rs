@@ -4,6 +4,7 @@
 mod arrows;
 mod autodiscover;
 mod classify;
+mod confirmed;
 mod crash;
 mod deliver;
 mod destinations;

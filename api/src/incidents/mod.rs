@@ -4,6 +4,7 @@ mod acknowledge;
 mod asked;
 mod assign;
 mod comment;
+mod confirm;
 mod contain;
 mod dismiss;
 mod get;
@@ -36,6 +37,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
         .service(snooze::snooze_incident)
         .service(snooze::unsnooze_incident)
         .service(step::set_step)
+        .service(confirm::confirm_incident)
         .service(contain::contain_incident)
         .service(recover::recover_incident)
         .service(dismiss::dismiss_incident)

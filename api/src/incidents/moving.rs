@@ -40,7 +40,7 @@ pub(super) async fn go_on<P>(caller: &mut Caller<P>, mut incident: Incident) -> 
         let settled = incident::settled(&mut caller.tx, incident.id).await?;
         let next = match life::by_itself(&incident, &settled, caller.now) {
             // Whether nothing came since is for the worker to say, which looks into the mailbox.
-            None | Some(Change::Monitor | Change::Close | Change::Wake) => return Ok(deliveries),
+            None | Some(Change::Monitor | Change::Close | Change::Wake | Change::Confirm) => return Ok(deliveries),
             Some(next) => life::change(&incident, next, &settled, caller.now)?,
         };
         deliveries.extend(write(caller, &next, "daimon".to_owned(), None).await?);

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use daimon_domain::event::EventType;
 use daimon_domain::incident::{Dismissal, Incident, IncidentState, Life, Moved, TAIL, WATCHED};
 use daimon_domain::playbook::{Step, Who};
-use daimon_domain::verdict::{Severity, Verdict};
+use daimon_domain::verdict::{Severity, Tier, Verdict};
 
 use crate::playbook;
 
@@ -36,6 +36,8 @@ pub enum Change {
     Reopen,
     /// People want to be told again.
     Wake,
+    /// A person has seen that it is a takeover.
+    Confirm,
 }
 
 /// Why an incident does not move.
@@ -114,6 +116,16 @@ pub fn change(before: &Incident, change: Change, settled: &Settled, now: DateTim
                 moved.incident.severity = Severity::Critical;
                 moved.repeated = of_gate(verdict, State::Contained).chain(our_steps(verdict)).map(id).collect();
             }
+            moved
+        }
+        Change::Confirm => {
+            if !before.state.is_open() || !matches!(verdict, Verdict::AccountTakeover | Verdict::Undetermined) {
+                return no_way;
+            }
+            let mut moved = moved(before.state, "confirmed", EventType::IncidentUpdated);
+            let incident = &mut moved.incident;
+            (incident.verdict, incident.tier) = (Verdict::AccountTakeover, Tier::Confirmed);
+            incident.severity = Severity::Critical;
             moved
         }
         Change::Wake => {
@@ -204,7 +216,6 @@ fn gate(verdict: Verdict, gate: IncidentState, settled: &Settled, is_proved: boo
 mod tests {
     use chrono::TimeDelta;
     use daimon_domain::incident::Snooze;
-    use daimon_domain::verdict::Tier;
 
     use super::*;
     use crate::stories::incident;
@@ -226,6 +237,24 @@ mod tests {
 
     const TAKEOVER: Verdict = Verdict::AccountTakeover;
     const STATED: Change = Change::Contain { at: DateTime::UNIX_EPOCH, is_stated: true };
+
+    #[test]
+    fn a_person_confirms_a_takeover_that_is_open_and_nothing_else() {
+        let undetermined = Incident { tier: Tier::Suspected, ..in_state(Verdict::Undetermined, IncidentState::Open) };
+        let moved = change(&undetermined, Change::Confirm, &Settled::new(), at(1)).unwrap();
+        let after = &moved.incident;
+        assert_eq!(
+            (after.verdict, after.tier, after.severity),
+            (Verdict::AccountTakeover, Tier::Confirmed, Severity::Critical)
+        );
+        assert_eq!((after.state, after.sequence), (IncidentState::Open, undetermined.sequence + 1));
+        for state in [IncidentState::Contained, IncidentState::Closed, IncidentState::Dismissed] {
+            let refused = change(&in_state(TAKEOVER, state), Change::Confirm, &Settled::new(), at(1));
+            assert_eq!(refused, Err(Refusal::State(state)));
+        }
+        let forged = in_state(Verdict::Backscatter, IncidentState::Open);
+        assert!(change(&forged, Change::Confirm, &Settled::new(), at(1)).is_err());
+    }
 
     #[test]
     fn a_takeover_is_contained_when_its_steps_are_done_and_a_person_or_the_old_credential_says_so() {

@@ -144,6 +144,12 @@ impl Memory {
             self.state.reset();
         }
         self.live = now_live;
+        let is_confirmed = |incident: &Incident| {
+            incident.state.is_open() && (incident.verdict, incident.tier) == (Verdict::AccountTakeover, Tier::Confirmed)
+        };
+        if live.iter().any(is_confirmed) {
+            self.state.confirm();
+        }
         let contained =
             live.iter().find(|incident| incident.state.is_contained() && life::has_a_tail(incident.verdict));
         let since = contained.and_then(|incident| Some((incident.id, incident.contained_at?)));
@@ -333,6 +339,24 @@ mod tests {
         heard.hear_of(&[]);
         assert_eq!(heard.state, State::default());
         assert!(!heard.wants_watching(at(31)));
+    }
+
+    #[test]
+    fn what_a_person_confirmed_stays_so_until_the_incident_is_over() {
+        let at = |day: i64| DateTime::from_timestamp(1_700_000_000 + day * 86_400, 0).unwrap();
+        let open = Incident { state: IncidentState::Open, contained_at: None, ..contained(at(0)) };
+        let suspected = Incident { tier: Tier::Suspected, ..open.clone() };
+        let confirmed = Incident { tier: Tier::Confirmed, ..open };
+        let mut heard = Memory::default();
+        heard.hear_of(&[suspected]);
+        assert_eq!(heard.state.assess(at(0)).tier, Tier::None);
+        heard.hear_of(std::slice::from_ref(&confirmed));
+        for day in [0, 9, 99] {
+            let assessment = heard.state.assess(at(day));
+            assert_eq!((assessment.verdict, assessment.tier), (Verdict::AccountTakeover, Tier::Confirmed), "{day}");
+        }
+        heard.hear_of(&[]);
+        assert_eq!(heard.state.assess(at(100)).tier, Tier::None);
     }
 
     #[test]

@@ -33,7 +33,7 @@ fn joined(text: &str, explained: &str, language: Language) -> String {
     }
 }
 
-const fn known_words() -> [(&'static str, Said); 23] {
+const fn known_words() -> [(&'static str, Said); 24] {
     [
         ("opened", said("Noticed, incident opened", "検知し、対応を開始しました")),
         ("updated", said("Assessed anew", "評価を更新しました")),
@@ -65,6 +65,7 @@ const fn known_words() -> [(&'static str, Said); 23] {
                 "旧パスワードで引き続きログインできます。変更されていない箇所があります",
             ),
         ),
+        ("confirmed", said("A person has seen that it is a takeover", "担当者が乗っ取りと確認しました")),
         ("contained", said("Contained: the way in is closed", "封じ込めが完了しました（侵入経路を遮断）")),
         (
             "monitoring",

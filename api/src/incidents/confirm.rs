@@ -1,0 +1,38 @@
+//! "It is one: I have seen it."
+
+use actix_web::post;
+use actix_web::web::Json;
+use daimon_domain::verdict::{Tier, Verdict};
+use daimon_verdict::life::Change;
+
+use super::asked::MoveNote;
+use super::moving::{answer, held, moved};
+use super::view::IncidentWithEvidenceView;
+use crate::caller::{IncidentsWrite, Permitted};
+use crate::input::Body;
+use crate::path::{At, IncidentPath};
+use crate::problem::Problem;
+
+/// Confirm that a mailbox was taken over
+///
+/// States that a person has seen the takeover: in the provider's list of sign-ins, in a rule that nobody made, in mail that the owner did
+/// not write. The incident is then as sure as it gets (`confirmed`) and stays so until it is contained or dismissed. One that is
+/// `undetermined` becomes an `account_takeover`. The second time changes nothing.
+#[utoipa::path(operation_id = "confirmIncident", tag = "Incidents", params(IncidentPath), request_body = MoveNote, responses(
+    (status = 200, description = "The incident as it is now", body = IncidentWithEvidenceView),
+    (status = 409, description = "It is contained or over, or has another cause than a takeover")))]
+#[post("/v1/incidents/{incident_id}/confirm")]
+pub(super) async fn confirm_incident(
+    asked: Permitted<IncidentsWrite, (At<IncidentPath>, Body<MoveNote>)>,
+) -> Result<Json<IncidentWithEvidenceView>, Problem> {
+    let Permitted(mut caller, (path, body)) = asked;
+    let before = held(&mut caller, path.id()?).await?;
+    if before.state.is_open() && (before.verdict, before.tier) == (Verdict::AccountTakeover, Tier::Confirmed) {
+        return answer(caller, &before, &[]).await;
+    }
+    if !matches!(before.verdict, Verdict::AccountTakeover | Verdict::Undetermined) {
+        return Err(Problem::Conflict("Only a takeover can be confirmed, or what is undetermined."));
+    }
+    let told = moved(&mut caller, &before, Change::Confirm, body.value.note).await?;
+    answer(caller, &before, &told).await
+}
