@@ -83,6 +83,7 @@ impl CountingImap {
 async fn serve(acceptor: TlsAcceptor, stream: TcpStream, counts: Arc<Counts>) -> anyhow::Result<()> {
     let mut stream = BufReader::new(acceptor.accept(stream).await?);
     stream.write_all(b"* OK ready\r\n").await?;
+    stream.flush().await?;
     let mut guest = None;
     loop {
         let mut line = String::new();

@@ -73,18 +73,23 @@ impl Fleet {
         self.pool.close().await;
     }
 
-    /// Mailboxes to read, each tenant's most overdue first, so that a tenant with 10,000 doesn't fill the answer. Those whose
-    /// server can't take another session now wait, and keep nobody else from being read.
+    /// Mailboxes to read, each tenant's most overdue first, so that a tenant with 10,000 doesn't fill the answer. Of a server no
+    /// more than it has seats for: the others wait, and keep nobody else from being read.
     #[tracing::instrument(name = "store.fleet.due_mailboxes", skip_all)]
     pub async fn due_mailboxes(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Due<MailboxId>>, StoreError> {
         let rows = sqlx::query!(
-            r#"select msp_id, tenant_id, mailbox_id from mailbox
-            where polling = 'active' and connection <> 'credential_refused' and next_poll_at <= $1
-                and (lease_until is null or lease_until <= $1)
-                and host not in (
-                    select host from host where opens_at > $1 or connections <=
-                        (select count(*) from host_seat where host_seat.host = host.host and taken_until > $1)
-                )
+            r#"with room as (
+                select host, case when opens_at > $1 then 0 else connections end
+                    - (select count(*) from host_seat where host_seat.host = host.host and taken_until > $1) as seats
+                from host
+            ), due as (
+                select msp_id, tenant_id, mailbox_id, next_poll_at, seats,
+                    row_number() over (partition by host order by next_poll_at, mailbox_id) as place
+                from mailbox left join room using (host)
+                where polling = 'active' and connection <> 'credential_refused' and next_poll_at <= $1
+                    and (lease_until is null or lease_until <= $1)
+            )
+            select msp_id, tenant_id, mailbox_id from due where seats is null or place <= seats
             order by row_number() over (partition by msp_id, tenant_id order by next_poll_at, mailbox_id), next_poll_at
             limit $2"#,
             now,
