@@ -15,6 +15,6 @@ pub use deny::is_forbidden;
 pub use dial::{Egress, Settings, TlsStream};
 pub use error::{DialError, SettingsError};
 pub use guard::Guard;
-pub use post::Answer;
+pub use post::{Answer, TokenAnswer};
 pub use resolve::{NoAnswer, Resolver};
 pub use url::{MalformedUrl, WebhookUrl};

@@ -1,9 +1,10 @@
-//! One webhook request.
+//! One request: a webhook, or a question to a token endpoint.
 //!
 //! Each attempt resolves the name once, vets the answers, and hands reqwest a client that knows this name and these
 //! addresses only. There is no shared client: a pooled connection would outlive what was vetted.
 
 use std::error::Error;
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,22 @@ pub struct Answer {
     pub latency: Duration,
 }
 
+/// What a token endpoint said. Its body may hold tokens, so nothing shows it.
+pub struct TokenAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Retry-After` field as it came.
+    pub retry_after: Option<String>,
+    /// The body, at most 16 KiB.
+    pub body: Vec<u8>,
+}
+
+impl fmt::Debug for TokenAnswer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "<{} and {} bytes>", self.status, self.body.len())
+    }
+}
+
 impl Egress {
     /// Sends one request and reads the beginning of the answer.
     pub async fn post(
@@ -45,6 +62,26 @@ impl Egress {
         body: Vec<u8>,
     ) -> Result<Answer, DialError> {
         let began = Instant::now();
+        let TokenAnswer { status, retry_after, body } = self.exchange(url, headers, body).await?;
+        Ok(Answer { status, retry_after, excerpt: excerpt(&body), latency: began.elapsed() })
+    }
+
+    /// Asks a token endpoint (RFC 6749, 3.2): the same way out as a webhook's, with the same bounds, because customers name
+    /// the URL here too.
+    pub async fn ask_for_token(&self, url: &WebhookUrl, form: Vec<u8>) -> Result<TokenAnswer, DialError> {
+        let headers = [
+            ("content-type", "application/x-www-form-urlencoded".to_owned()),
+            ("accept", "application/json".to_owned()),
+        ];
+        self.exchange(url, &headers, form).await
+    }
+
+    async fn exchange(
+        &self,
+        url: &WebhookUrl,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+    ) -> Result<TokenAnswer, DialError> {
         let headers = header_map(headers)?;
         let exchange = async {
             let client = self.client(url).await?;
@@ -53,8 +90,7 @@ impl Egress {
             let status = response.status().as_u16();
             let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
             let retry_after = retry_after.filter(|value| value.len() <= 64).map(str::to_owned);
-            let excerpt = excerpt(&beginning(response).await?);
-            Ok(Answer { status, retry_after, excerpt, latency: began.elapsed() })
+            Ok(TokenAnswer { status, retry_after, body: beginning(response).await? })
         };
         timeout(self.post_limit(), Box::pin(exchange)).await.unwrap_or(Err(DialError::TimedOut))
     }
@@ -210,6 +246,22 @@ mod tests {
             assert!(matches!(refused, Err(DialError::Forbidden)), "{inside}");
         }
         assert_eq!(stub.connections(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_token_endpoint_is_asked_with_a_form_and_its_answer_is_not_shown() {
+        let authority = Authority::new();
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 21\r\n\r\n{\"access_token\":\"s3\"}".to_vec();
+        let stub = Stub::start(Proof::Name(&authority, "login.example"), Some(answer)).await;
+        let egress = authority.egress(OPEN, [&["127.0.0.1"]]);
+        let url = format!("https://login.example:{}/token", stub.address.port());
+        let url = WebhookUrl::parse(&url, egress.guard()).unwrap();
+        let answer = egress.ask_for_token(&url, b"grant_type=any&state={}".to_vec()).await.unwrap();
+        assert_eq!((answer.status, answer.body.as_slice()), (200, b"{\"access_token\":\"s3\"}".as_slice()));
+        assert_eq!(format!("{answer:?}"), "<200 and 21 bytes>");
+        let request = stub.request().to_lowercase();
+        assert!(request.contains("content-type: application/x-www-form-urlencoded\r\n"), "{request}");
+        assert!(request.ends_with("\r\n\r\ngrant_type=any&state={}"), "{request}");
     }
 
     #[tokio::test]
