@@ -106,6 +106,8 @@ ids! {
     TenantId = "tnt";
     /// An IMAP account of a tenant.
     MailboxId = "mbx";
+    /// What mailboxes sign in with in place of a password.
+    CredentialId = "crd";
     /// What one report says of one recipient.
     BounceId = "bnc";
     /// One per mailbox and cause.

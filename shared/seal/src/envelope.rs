@@ -6,7 +6,7 @@
 use aws_lc_rs::aead::{self, AES_256_GCM, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hmac;
 use daimon_domain::clock::Entropy;
-use daimon_domain::id::{EndpointId, IncidentId, KeyId, MailboxId, MspId, TenantId};
+use daimon_domain::id::{CredentialId, EndpointId, IncidentId, KeyId, MailboxId, MspId, TenantId};
 use uuid::Uuid;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -44,6 +44,16 @@ impl Aad {
     /// The secret a mailbox is signed in to with.
     pub const fn mailbox_secret(msp: MspId, tenant: TenantId, mailbox: MailboxId) -> Self {
         Self { msp, tenant: Some(tenant), row: Some(mailbox.as_uuid()), column: "sealed_secret" }
+    }
+
+    /// What a credential asks for access tokens with.
+    pub const fn credential_secret(msp: MspId, tenant: TenantId, credential: CredentialId) -> Self {
+        Self { msp, tenant: Some(tenant), row: Some(credential.as_uuid()), column: "credential_secret" }
+    }
+
+    /// An access token of whoever holds it: a credential, or a mailbox.
+    pub const fn access_token(msp: MspId, tenant: TenantId, holder: Uuid) -> Self {
+        Self { msp, tenant: Some(tenant), row: Some(holder), column: "sealed_token" }
     }
 
     /// What a mailbox was signed in to with before an incident's containment.
