@@ -95,6 +95,15 @@ impl<P> Caller<P> {
         Ok(())
     }
 
+    /// The tenant that was asked for; it may be left out by whoever has one only.
+    pub(crate) fn tenant(&self, asked: Option<TenantId>) -> Result<TenantId, Problem> {
+        let only = match &self.tenants {
+            Tenants::Only(tenants) if tenants.len() == 1 => tenants.first().copied(),
+            Tenants::All | Tenants::Only(_) => None,
+        };
+        asked.or(only).ok_or_else(|| Problem::invalid("/tenant_id", "is missing"))
+    }
+
     /// Keeps what was done.
     pub(crate) async fn commit(self) -> Result<(), Problem> {
         Ok(self.tx.commit().await?)

@@ -9,6 +9,7 @@ mod bounces;
 mod caller;
 mod campaigns;
 mod code;
+mod credentials;
 mod deliveries;
 mod docs;
 mod drills;

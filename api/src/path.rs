@@ -36,6 +36,7 @@ macro_rules! paths {
 paths! {
     TenantPath { tenant_id: TenantId } = "tenant", tenant_id;
     MailboxPath { mailbox_id: MailboxId } = "mailbox", mailbox_id;
+    CredentialPath { credential_id: CredentialId } = "credential", credential_id;
     BouncePath { bounce_id: BounceId } = "bounce", bounce_id;
     IncidentPath { incident_id: IncidentId } = "incident", incident_id;
     CampaignPath { campaign_id: CampaignId } = "campaign", campaign_id;

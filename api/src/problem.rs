@@ -218,6 +218,9 @@ impl From<StoreError> for Problem {
                 tracing::warn!(error = %error, "a request found no database");
                 Self::Unavailable
             }
+            StoreError::Missing { constraint } if constraint == "mailbox_credential_fk" => {
+                Self::Conflict("Mailboxes sign in with this credential. Give them another one first.")
+            }
             StoreError::Missing { .. }
             | StoreError::Invalid { .. }
             | StoreError::Corrupt { .. }

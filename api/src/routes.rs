@@ -15,8 +15,8 @@ use crate::docs::{self, Document};
 use crate::problem::Problem;
 use crate::service::{Service, Sources};
 use crate::{
-    answer, audit, auth, bounces, campaigns, deliveries, drills, endpoints, events, incidents, keys, mailboxes,
-    maintenance, root, spec, tenants,
+    answer, audit, auth, bounces, campaigns, credentials, deliveries, drills, endpoints, events, incidents, keys,
+    mailboxes, maintenance, root, spec, tenants,
 };
 
 fn operations(config: &mut ServiceConfig<'_>) {
@@ -25,6 +25,7 @@ fn operations(config: &mut ServiceConfig<'_>) {
     keys::routes(config);
     tenants::routes(config);
     mailboxes::routes(config);
+    credentials::routes(config);
     bounces::routes(config);
     incidents::routes(config);
     campaigns::routes(config);

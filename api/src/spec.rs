@@ -49,6 +49,7 @@ pub(crate) fn base() -> OpenApi {
             tag("API keys", "Who may call, and what for."),
             tag("Tenants", "Your client companies."),
             tag("Mailboxes", "The IMAP accounts that are read."),
+            tag("Credentials", "What mailboxes sign in with in place of a password: the right to ask for access tokens."),
             tag("Bounces", "What came back, message by message."),
             tag("Incidents", "What it means, why, and what to do."),
             tag("Campaigns", "What your tenants send on purpose, so that it raises no alarm."),

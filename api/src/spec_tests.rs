@@ -83,11 +83,17 @@ fn every_operation_shows_examples_and_problem_bodies() {
 fn secrets_go_in_and_never_come_out() {
     let document = document();
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
-        if schema["properties"]["password"].is_object() {
-            assert_eq!(schema["properties"]["password"]["writeOnly"], true, "{name}");
+        for secret in ["password", "client_secret", "refresh_token", "service_account_key"] {
+            if schema["properties"][secret].is_object() {
+                assert_eq!(schema["properties"][secret]["writeOnly"], true, "{name}");
+            }
         }
     }
     assert!(document["components"]["schemas"]["Mailbox"]["properties"]["password"].is_null());
+    let shown = document["components"]["schemas"]["OAuthCredential"]["properties"].as_object().unwrap();
+    let secret =
+        |name: &String| ["secret", "token", "key"].iter().any(|word| name.split('_').any(|part| part == *word));
+    assert_eq!(shown.keys().filter(|name| secret(name)).collect::<Vec<_>>(), ["token_url"]);
 }
 
 #[actix_web::test]

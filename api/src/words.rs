@@ -1,6 +1,7 @@
 //! How the closed sets of words appear in the document. The domain knows nothing of `OpenAPI`, so it is told here.
 
 use daimon_domain::bounce::{Action, Kind, NoticeKind, NoticePlace, NoticeStrength};
+use daimon_domain::credential::{CredentialKind, TokenFault};
 use daimon_domain::delivery::{AttemptFault, DeliveryState};
 use daimon_domain::drill::{DrillEpisode, DrillState};
 use daimon_domain::event::EventType;
@@ -45,6 +46,8 @@ words_schemas! {
     language: Language = "The language that this tenant's people are spoken to in.";
     tls: TlsMode = "How TLS begins: from the first byte (usually port 993), or by STARTTLS (usually 143).";
     connection_fault: ConnectionFault = "Why the mailbox can't be read.";
+    credential_kind: CredentialKind = "How access tokens are asked for, and of whom.";
+    token_fault: TokenFault = "Why no access token was given. `busy`, `unreachable` and `unusable` are tried again by themselves.";
     verdict: Verdict = "The cause that explains the bounces.";
     tier: Tier = "How sure we are that the mailbox was taken over, lowest first.";
     severity: Severity = "How urgent it is.";
@@ -79,6 +82,8 @@ macro_rules! nullable {
 
 nullable! {
     connection_fault_or_null = connection_fault;
+    token_fault_or_null = token_fault;
+    credential_id_or_null = credential_id;
     attempt_fault_or_null = attempt_fault;
     disabled_reason_or_null = disabled_reason;
     verdict_or_null = verdict;
@@ -139,6 +144,7 @@ macro_rules! id_schemas {
 id_schemas! {
     tenant_id: "tnt" = "A tenant.";
     mailbox_id: "mbx" = "A mailbox.";
+    credential_id: "crd" = "A credential.";
     bounce_id: "bnc" = "A bounce.";
     incident_id: "inc" = "An incident.";
     ticket_id: "tkt" = "A link to a ticket.";

@@ -58,6 +58,7 @@ fn operations(document: &Value) -> Vec<(Method, String, bool, Value)> {
         for (name, prefix) in [
             ("tenant_id", "tnt"),
             ("mailbox_id", "mbx"),
+            ("credential_id", "crd"),
             ("bounce_id", "bnc"),
             ("incident_id", "inc"),
             ("ticket_id", "tkt"),

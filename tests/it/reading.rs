@@ -7,7 +7,7 @@ use daimon_tests::authority::Authority;
 use daimon_tests::dovecot::Dovecot;
 use daimon_tests::imap::Imap;
 use daimon_tests::place::Place;
-use daimon_worker::poll::{Credentials, Folder, Limits, Role, Session, SessionError};
+use daimon_worker::poll::{Credentials, Folder, Limits, Role, Secret, Session, SessionError};
 use secrecy::SecretString;
 use tokio::net::TcpStream;
 
@@ -34,7 +34,8 @@ impl Provider {
         let tcp = TcpStream::connect(("127.0.0.1", self.dovecot.at().imaps)).await.unwrap();
         let name = "localhost".try_into().unwrap();
         let stream = self.authority.connector().unwrap().connect(name, tcp).await.unwrap();
-        let credentials = Credentials { username: user.to_owned(), secret: SecretString::from(password) };
+        let credentials =
+            Credentials { username: user.to_owned(), secret: Secret::Password(SecretString::from(password)) };
         Session::open(stream, &credentials, Limits::default()).await
     }
 }

@@ -24,8 +24,19 @@ async fn another_msp_finds_nothing_at_any_address() {
     let (endpoint, _) = client.create_endpoint(&catcher.url()).await.unwrap();
     let keys = client.get("/v1/api-keys").await.unwrap().items();
     let key = keys.first().and_then(|key| key.get("id")).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let ids: BTreeMap<&str, String> =
-        [("tenant_id", tenant), ("mailbox_id", mailbox), ("endpoint_id", endpoint), ("key_id", key)].into();
+    let credential = json!({
+        "tenant_id": tenant, "name": "Mail", "kind": "microsoft_client_credentials", "directory_id": "sakura.example",
+        "client_id": "c1", "client_secret": "s1"
+    });
+    let credential = client.post("/v1/credentials", &credential).await.unwrap().text("id").unwrap();
+    let ids: BTreeMap<&str, String> = [
+        ("tenant_id", tenant),
+        ("mailbox_id", mailbox),
+        ("credential_id", credential),
+        ("endpoint_id", endpoint),
+        ("key_id", key),
+    ]
+    .into();
     let stranger = world.another_msp("Other IT").await.unwrap();
     let document = client.get("/openapi.json").await.unwrap().body;
     let paths = document.get("paths").and_then(Value::as_object).unwrap().clone();
@@ -69,7 +80,8 @@ async fn another_msp_finds_nothing_at_any_address() {
     }
     assert!(walked >= 8, "the document names only {walked} operations with ids");
     assert_eq!(wrong, Vec::<String>::new());
-    for (list, own) in [("/v1/tenants", 1), ("/v1/mailboxes", 1), ("/v1/webhook-endpoints", 1)] {
+    for (list, own) in [("/v1/tenants", 1), ("/v1/mailboxes", 1), ("/v1/credentials", 1), ("/v1/webhook-endpoints", 1)]
+    {
         assert_eq!(client.get(list).await.unwrap().items().len(), own, "{list}");
         assert_eq!(stranger.get(list).await.unwrap().items().len(), 0, "{list}");
     }

@@ -9,4 +9,5 @@ mod pool;
 pub mod read;
 pub mod run;
 pub mod scan;
+mod token;
 mod upkeep;

@@ -3,11 +3,10 @@
 use actix_web::{HttpResponse, post};
 use daimon_domain::id::MailboxId;
 use daimon_domain::mailbox::{Connection, Mailbox, Polling};
-use daimon_domain::scope::Tenants;
 use daimon_store::mailbox;
 use serde_json::json;
 
-use super::secret;
+use super::secret::Means;
 use super::view::{MailboxView, NewMailbox};
 use crate::caller::{MailboxesWrite, Permitted};
 use crate::idempotency::{Created, IdempotencyKey};
@@ -18,7 +17,8 @@ use crate::problem::Problem;
 /// Create a mailbox
 ///
 /// The mailbox is read at once and from then on. Its password is sealed under the tenant's own key and never shown
-/// again. One tenant has one mailbox with an address.
+/// again. In place of a password it can have a `credential_id`: it signs in with OAuth 2 then, and shares that credential's
+/// access token with the others that have it. One tenant has one mailbox with an address.
 #[utoipa::path(operation_id = "createMailbox", tag = "Mailboxes", params(IdempotencyKeyHeader), request_body = NewMailbox, responses(
     (status = 201, description = "The mailbox", body = MailboxView, headers(("Location", description = "Where it is read"), ("ETag", description = "Its version"))),
     (status = 409, description = "This tenant has a mailbox with this address already, or a request with this Idempotency-Key is being answered right now")))]
@@ -33,13 +33,11 @@ pub(super) async fn create_mailbox(
     };
     let new = body.value;
     let server = new.imap.vetted(&caller.service.guard)?;
-    let tenant = match (new.tenant_id, &caller.tenants) {
-        (Some(tenant), _) => tenant,
-        (None, Tenants::Only(tenants)) if tenants.len() == 1 => tenants.first().copied().ok_or(Problem::Internal)?,
-        (None, Tenants::All | Tenants::Only(_)) => return Err(Problem::invalid("/tenant_id", "is missing")),
-    };
+    let means = Means::of(new.password, new.credential_id)?;
+    let tenant = caller.tenant(new.tenant_id)?;
     let id = MailboxId::new(caller.now, caller.service.sources.entropy());
-    let sealed = secret::seal(&mut caller, tenant, id, &new.password)
+    let sealed = means
+        .seal(&mut caller, tenant, id, &server)
         .await?
         .ok_or_else(|| Problem::invalid("/tenant_id", "there is no such tenant"))?;
     let mailbox = Mailbox {
@@ -47,6 +45,7 @@ pub(super) async fn create_mailbox(
         tenant,
         username: new.username.unwrap_or_else(|| new.address.to_string()),
         address: new.address,
+        credential: means.credential(),
         server,
         polling: Polling::Active,
         connection: Connection::New,
@@ -57,7 +56,7 @@ pub(super) async fn create_mailbox(
         version: 1,
     };
     mailbox::insert(&mut caller.tx, &mailbox, &sealed).await?;
-    secret::note_hash(&mut caller, &mailbox, &new.password).await?;
+    means.note_hash(&mut caller, &mailbox).await?;
     caller.audit("mailbox.created", id, Some(tenant), json!({ "host": mailbox.server.host })).await?;
     let location = format!("/v1/mailboxes/{id}");
     let (service, msp) = (caller.service.clone(), caller.msp);

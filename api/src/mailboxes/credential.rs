@@ -1,4 +1,4 @@
-//! A new password, and with it, where needed, a new server.
+//! A new password or another credential, and with it, where needed, a new server.
 
 use actix_web::{HttpResponse, put};
 use chrono::TimeDelta;
@@ -6,10 +6,10 @@ use daimon_domain::mailbox::Mailbox;
 use daimon_store::old_credential::{self, OldCredential};
 use daimon_store::{incident, mailbox};
 use daimon_verdict::life;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::json;
 
-use super::secret;
+use super::secret::{self, Means};
 use super::view::{MailboxView, NewCredential};
 use crate::caller::{Caller, MailboxesWrite, Permitted};
 use crate::etag::{IfMatch, tagged};
@@ -19,8 +19,8 @@ use crate::problem::Problem;
 
 /// Replace a mailbox's credential
 ///
-/// Seals the new password in place of the one before and reads the mailbox at once, also when its old password was
-/// refused. Nobody can read a password back. While a takeover is being dealt with, the old one is kept, sealed, and tried now
+/// Seals the new password in place of the one before, or lets the mailbox sign in with a credential of its tenant, and reads it
+/// at once, also when its old password was refused. Nobody can read a password back. While a takeover is being dealt with, the old one is kept, sealed, and tried now
 /// and then: that it is refused proves that the way in is shut. It is erased when the incident ends.
 #[utoipa::path(operation_id = "replaceMailboxCredential", tag = "Mailboxes", params(MailboxPath, IfMatchHeader), request_body = NewCredential, responses(
     (status = 200, description = "The mailbox as it is now", body = MailboxView, headers(("ETag", description = "Its new version"))),
@@ -34,23 +34,23 @@ pub(super) async fn replace_credential(
     let mut mailbox = mailbox::find(&mut caller.tx, path.id()?).await?.ok_or_else(MailboxPath::absent)?;
     expected.check(mailbox.version)?;
     let now = caller.now;
+    let means = Means::of(body.value.password, body.value.credential_id)?;
     let old = (mailbox.username.clone(), mailbox.server.clone(), secret::open(&mut caller, &mailbox).await);
     if let Some(imap) = body.value.imap {
         mailbox.server = imap.vetted(&caller.service.guard)?;
         mailbox.version = mailbox::update(&mut caller.tx, &mailbox, now).await?.ok_or(Problem::PreconditionFailed)?;
     }
-    let sealed = secret::seal(&mut caller, mailbox.tenant, mailbox.id, &body.value.password)
-        .await?
-        .ok_or_else(MailboxPath::absent)?;
-    mailbox::replace_secret(&mut caller.tx, mailbox.id, mailbox.version, &sealed, now)
+    let sealed =
+        means.seal(&mut caller, mailbox.tenant, mailbox.id, &mailbox.server).await?.ok_or_else(MailboxPath::absent)?;
+    mailbox::replace_secret(&mut caller.tx, mailbox.id, mailbox.version, &sealed, means.credential(), now)
         .await?
         .ok_or(Problem::PreconditionFailed)?;
-    secret::note_hash(&mut caller, &mailbox, &body.value.password).await?;
+    means.note_hash(&mut caller, &mailbox).await?;
     let mailbox = mailbox::find(&mut caller.tx, mailbox.id).await?.ok_or_else(MailboxPath::absent)?;
     let (username, server, old) = old;
     match old {
         // The same password proves nothing, and another server says nothing of this one.
-        Ok(Some(old)) if server == mailbox.server && !is_same(&old, &body.value.password) => {
+        Ok(Some(old)) if server == mailbox.server && !means.is(&old) => {
             keep_old(&mut caller, &mailbox, username, &old).await?;
         }
         Ok(_) => {}
@@ -96,8 +96,4 @@ async fn keep_old<P>(
         incident::add_entry(&mut caller.tx, &incident, &entry).await?;
     }
     Ok(())
-}
-
-fn is_same(old: &SecretString, new: &SecretString) -> bool {
-    old.expose_secret() == new.expose_secret()
 }

@@ -13,7 +13,7 @@ use crate::problem::Problem;
 
 /// List mailboxes
 ///
-/// The mailboxes of all tenants within reach of your key, or of one of them, newest first.
+/// The mailboxes of all tenants within reach of your key, or of one of them, or of one credential, newest first.
 #[utoipa::path(operation_id = "listMailboxes", tag = "Mailboxes", params(ListMailboxes), responses(
     (status = 200, description = "A page of mailboxes", body = Page<MailboxView>)))]
 #[get("/v1/mailboxes")]
@@ -22,10 +22,13 @@ pub(super) async fn list_mailboxes(
 ) -> Result<Json<Page<MailboxView>>, Problem> {
     let Permitted(mut caller, query) = asked;
     let query = query.0;
-    let filter =
-        MailboxFilter { tenant: query.tenant_id, address: query.address.map(|address| address.as_str().to_owned()) };
-    let walk =
-        Walk::new(&caller, "mailboxes", &(filter.tenant, &filter.address), query.cursor.as_deref(), query.limit)?;
+    let filter = MailboxFilter {
+        tenant: query.tenant_id,
+        address: query.address.map(|address| address.as_str().to_owned()),
+        credential: query.credential_id,
+    };
+    let asked = (filter.tenant, &filter.address, filter.credential);
+    let walk = Walk::new(&caller, "mailboxes", &asked, query.cursor.as_deref(), query.limit)?;
     let listed = mailbox::list(&mut caller.tx, &filter, walk.page(MailboxId::from_uuid)).await?;
     Ok(Json(walk.answer(listed, |mailbox| mailbox.id.as_uuid(), MailboxView::from)))
 }

@@ -1,8 +1,10 @@
 //! Wire shapes of mailboxes. What goes in and what comes out are different types: the password is in one of them only.
 
 use chrono::{DateTime, Utc};
-use daimon_domain::id::{MailboxId, TenantId};
-use daimon_domain::mailbox::{Address, Connection, ConnectionFault, HostName, ImapServer, Mailbox, Polling, TlsMode};
+use daimon_domain::id::{CredentialId, MailboxId, TenantId};
+use daimon_domain::mailbox::{
+    Address, Connection, ConnectionFault, HostName, ImapServer, MAX_REFUSED_LOGINS, Mailbox, Polling, TlsMode,
+};
 use daimon_egress::Guard;
 use garde::Validate;
 use secrecy::{ExposeSecret, SecretString};
@@ -83,10 +85,16 @@ pub(crate) struct NewMailbox {
     #[garde(inner(length(chars, min = 1, max = 320), custom(is_plain)))]
     #[schema(nullable = false, min_length = 1, max_length = 320)]
     pub(crate) username: Option<String>,
-    /// The password to sign in with. It is sealed and never shown again.
-    #[garde(custom(is_password))]
-    #[schema(value_type = String, format = Password, write_only, min_length = 1, max_length = 1_024)]
-    pub(crate) password: SecretString,
+    /// The password to sign in with. It is sealed and never shown again. Send it, or `credential_id`.
+    #[serde(default)]
+    #[garde(inner(custom(is_password)))]
+    #[schema(value_type = Option<String>, nullable = false, format = Password, write_only, min_length = 1, max_length = 1_024)]
+    pub(crate) password: Option<SecretString>,
+    /// The credential to sign in with in place of a password, one of the tenant's. The server has to be the credential's.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(schema_with = crate::words::credential_id, required = false)]
+    pub(crate) credential_id: Option<CredentialId>,
     /// How often it is read, in seconds: 300 when left out.
     #[serde(default)]
     #[garde(range(min = 60, max = 900))]
@@ -116,15 +124,21 @@ pub(crate) struct MailboxChange {
     pub(crate) poll_interval_s: Option<u32>,
 }
 
-/// A password in place of the one before.
+/// A password, or a credential, in place of the one before.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewCredential, example = json!({"password": "correct horse battery staple"}))]
 pub(crate) struct NewCredential {
-    /// The password to sign in with. It is sealed and never shown again.
-    #[garde(custom(is_password))]
-    #[schema(value_type = String, format = Password, write_only, min_length = 1, max_length = 1_024)]
-    pub(crate) password: SecretString,
+    /// The password to sign in with. It is sealed and never shown again. Send it, or `credential_id`.
+    #[serde(default)]
+    #[garde(inner(custom(is_password)))]
+    #[schema(value_type = Option<String>, nullable = false, format = Password, write_only, min_length = 1, max_length = 1_024)]
+    pub(crate) password: Option<SecretString>,
+    /// The credential to sign in with in place of a password, one of the tenant's. The server has to be the credential's.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(schema_with = crate::words::credential_id, required = false)]
+    pub(crate) credential_id: Option<CredentialId>,
     /// Another server. A password never follows a mailbox to a new server, so both come together.
     #[serde(default)]
     #[garde(dive)]
@@ -147,7 +161,7 @@ fn is_password(password: &SecretString, _context: &()) -> garde::Result {
 #[schema(as = Mailbox, example = json!({
     "id": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8", "tenant_id": "tnt_019ab1c2d3e47f508192a3b4c5d6e7f8",
     "address": "sato@sakura.example", "imap": {"host": "imap.sakura.example", "port": 993, "tls": "implicit"},
-    "username": "sato@sakura.example", "polling": "active", "paused_since": null,
+    "username": "sato@sakura.example", "credential_id": null, "polling": "active", "paused_since": null,
     "connection": {"state": "connected", "since": "2026-11-24T07:05:00Z", "fault": null, "advice": null, "failures": 0},
     "poll_interval_s": 300, "next_poll_at": "2026-11-24T07:15:00Z", "last_polled_at": "2026-11-24T07:10:00Z",
     "created_at": "2026-11-24T07:00:00Z"
@@ -165,6 +179,9 @@ pub(crate) struct MailboxView {
     pub(crate) imap: ImapServerView,
     /// The name to sign in with.
     pub(crate) username: String,
+    /// What it signs in with in place of a password.
+    #[schema(schema_with = crate::words::credential_id_or_null)]
+    pub(crate) credential_id: Option<CredentialId>,
     /// `active`, or `paused` until somebody resumes it.
     #[schema(example = "active")]
     pub(crate) polling: &'static str,
@@ -210,7 +227,7 @@ impl From<ImapServer> for ImapServerView {
 #[schema(as = Connection)]
 pub(crate) struct ConnectionView {
     /// `new`, `connected`, `unreachable` (tried again, later and later) or `credential_refused` (not tried again until
-    /// the password is replaced).
+    /// the password or the credential is replaced).
     #[schema(example = "connected")]
     state: &'static str,
     /// Since when.
@@ -240,12 +257,12 @@ impl From<Connection> for ConnectionView {
                 advice: Some(code.advice()),
                 failures,
             },
-            Connection::CredentialRefused { since } => Self {
+            Connection::CredentialRefused { code, since } => Self {
                 state: "credential_refused",
                 since: Some(since),
-                fault: Some(ConnectionFault::CredentialRefused),
-                advice: Some(ConnectionFault::CredentialRefused.advice()),
-                failures: daimon_domain::mailbox::MAX_REFUSED_LOGINS,
+                fault: Some(code),
+                advice: Some(code.advice()),
+                failures: if code == ConnectionFault::CredentialRefused { MAX_REFUSED_LOGINS } else { 1 },
             },
         }
     }
@@ -263,6 +280,7 @@ impl From<Mailbox> for MailboxView {
             address: mailbox.address.to_string(),
             imap: mailbox.server.into(),
             username: mailbox.username,
+            credential_id: mailbox.credential,
             polling,
             paused_since,
             connection: mailbox.connection.into(),
@@ -288,6 +306,10 @@ pub(crate) struct ListMailboxes {
     #[garde(skip)]
     #[param(value_type = Option<String>)]
     pub(crate) address: Option<Address>,
+    /// Those that sign in with this credential only.
+    #[garde(skip)]
+    #[param(schema_with = crate::words::credential_id, required = false)]
+    pub(crate) credential_id: Option<CredentialId>,
     /// `next` of the page before.
     #[garde(skip)]
     pub(crate) cursor: Option<String>,
@@ -311,10 +333,11 @@ mod tests {
     fn what_is_left_out_is_the_usual() {
         let text = r#"{"address": "A@B.example", "imap": {"host": "imap.b.example"}, "password": "swordfish"}"#;
         let mailbox = read(text).unwrap();
+        let shown = format!("{mailbox:?}");
+        assert!(mailbox.password.is_some() && !shown.contains("swordfish"), "{shown}");
         let server = ImapServer::from(mailbox.imap);
         assert_eq!((server.port, server.tls), (993, TlsMode::Implicit));
         assert_eq!(mailbox.address.as_str(), "a@b.example");
-        assert!(!format!("{:?}", mailbox.password).contains("swordfish"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::id::{MailboxId, TenantId};
+use crate::id::{CredentialId, MailboxId, TenantId};
 use crate::words;
 
 /// A mailbox of a tenant. Its secret is not here: it stays sealed until a session signs in.
@@ -21,6 +21,8 @@ pub struct Mailbox {
     pub server: ImapServer,
     /// The name to sign in with.
     pub username: String,
+    /// What it signs in with in place of a password of its own.
+    pub credential: Option<CredentialId>,
     /// Whether it is read.
     pub polling: Polling,
     /// How reading goes.
@@ -211,15 +213,18 @@ pub enum Connection {
         /// Failures in a row.
         failures: u32,
     },
-    /// The server said that the password is wrong, as often as we ask. Not tried again until it is replaced.
+    /// The password is wrong, as often as we ask, or its provider refuses the credential. Not tried again until it is
+    /// replaced.
     CredentialRefused {
+        /// Which of the two: [`ConnectionFault::CredentialRefused`] or [`ConnectionFault::GrantRefused`].
+        code: ConnectionFault,
         /// Since when.
         since: DateTime<Utc>,
     },
 }
 
 words! {
-    /// Why a mailbox is not read: the eight public codes, and no more, so that a test of a mailbox is no port scanner.
+    /// Why a mailbox is not read: the eleven public codes, and no more, so that a test of a mailbox is no port scanner.
     ConnectionFault {
         /// The name does not resolve, or to an address that is not allowed.
         HostNotFound = "host_not_found",
@@ -229,6 +234,12 @@ words! {
         TlsFailed = "tls_failed",
         /// The password was refused, in so many words.
         CredentialRefused = "credential_refused",
+        /// The identity provider refuses the credential that access tokens are asked for with.
+        GrantRefused = "grant_refused",
+        /// The identity provider gives no access token at the moment.
+        TokenUnavailable = "token_unavailable",
+        /// The server takes a fresh access token not for this mailbox.
+        AccessRefused = "access_refused",
         /// The server asks us to come later: limits, maintenance, quota.
         ServerBusy = "server_busy",
         /// What came back is not IMAP as we can use it.
@@ -252,6 +263,15 @@ impl ConnectionFault {
             }
             Self::TlsFailed => "Check that the port speaks TLS and that the certificate is valid and names the host.",
             Self::CredentialRefused => "Replace the password, and check that the account may sign in over IMAP.",
+            Self::GrantRefused => {
+                "The identity provider refuses the credential of this mailbox. Read the credential: its condition says why and what to do."
+            }
+            Self::TokenUnavailable => {
+                "Nothing is to be done: the identity provider gives no access token at the moment, and is asked again by itself."
+            }
+            Self::AccessRefused => {
+                "The server does not let the credential into this mailbox: check that the account exists, that IMAP is enabled for it, and that the credential's consent steps were done for it. It is tried again by itself."
+            }
             Self::ServerBusy => {
                 "Nothing is to be done: it is tried again by itself. If it stays so, ask the mail host for its limits."
             }
@@ -273,7 +293,7 @@ impl Connection {
     /// After a session that failed. `jitter` is 0 to 1.
     ///
     /// A refused password counts as refused only from the third time in a row: until then it is "unreachable, because
-    /// `credential_refused`".
+    /// `credential_refused`". A refused grant counts at once: it was the provider that was asked, and it said so.
     #[must_use]
     pub fn failed(&self, code: ConnectionFault, now: DateTime<Utc>) -> Self {
         let (since, failures) = match self {
@@ -285,8 +305,21 @@ impl Connection {
             Self::New | Self::Connected { .. } | Self::Unreachable { .. } => (now, 1),
             Self::CredentialRefused { .. } => return self.clone(),
         };
-        if code == ConnectionFault::CredentialRefused && failures >= MAX_REFUSED_LOGINS {
-            return Self::CredentialRefused { since: now };
+        let is_final = match code {
+            ConnectionFault::CredentialRefused => failures >= MAX_REFUSED_LOGINS,
+            ConnectionFault::GrantRefused => true,
+            ConnectionFault::HostNotFound
+            | ConnectionFault::Unreachable
+            | ConnectionFault::TlsFailed
+            | ConnectionFault::TokenUnavailable
+            | ConnectionFault::AccessRefused
+            | ConnectionFault::ServerBusy
+            | ConnectionFault::ProtocolError
+            | ConnectionFault::UnstableUids
+            | ConnectionFault::SetAside => false,
+        };
+        if is_final {
+            return Self::CredentialRefused { code, since: now };
         }
         Self::Unreachable { code, since, failures }
     }
@@ -343,7 +376,17 @@ mod tests {
         let once = Connection::New.failed(refused, at(1));
         let twice = once.failed(refused, at(2));
         assert!(matches!(twice, Connection::Unreachable { failures: 2, .. }));
-        assert_eq!(twice.failed(refused, at(3)), Connection::CredentialRefused { since: at(3) });
+        assert_eq!(twice.failed(refused, at(3)), Connection::CredentialRefused { code: refused, since: at(3) });
+    }
+
+    #[test]
+    fn a_refused_grant_ends_sign_ins_at_once_and_a_token_that_is_not_let_in_never_does() {
+        let refused = Connection::New.failed(ConnectionFault::GrantRefused, at(1));
+        assert_eq!(refused, Connection::CredentialRefused { code: ConnectionFault::GrantRefused, since: at(1) });
+        for code in [ConnectionFault::TokenUnavailable, ConnectionFault::AccessRefused] {
+            let often = (1..=50).fold(Connection::New, |before, second| before.failed(code, at(second)));
+            assert!(matches!(often, Connection::Unreachable { failures: 50, .. }) && !often.is_refused_again());
+        }
     }
 
     #[test]

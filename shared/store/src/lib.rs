@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+pub mod access_token;
 pub mod api_key;
 pub mod attempt;
 pub mod audit;
 pub mod bounce;
 pub mod campaign;
 pub mod correspondent;
+pub mod credential;
 pub mod delivery;
 pub mod dkim_selector;
 pub mod domain_posture;
@@ -48,6 +50,13 @@ pub struct Sealed {
     pub bytes: Vec<u8>,
     /// Which version of the key.
     pub key_version: i32,
+}
+
+impl Sealed {
+    /// What stands in place of a password where a credential takes its place.
+    pub const fn nothing() -> Self {
+        Self { bytes: Vec::new(), key_version: 1 }
+    }
 }
 
 impl std::fmt::Debug for Sealed {

@@ -140,6 +140,7 @@ mod tests {
             address: "sato@sakura.example".parse().unwrap(),
             server: ImapServer { host: "imap.host.example".parse().unwrap(), port: 993, tls: TlsMode::Implicit },
             username: "sato".to_owned(),
+            credential: None,
             polling: Polling::Active,
             connection: Connection::New,
             poll_interval_s: 300,

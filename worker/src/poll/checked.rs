@@ -43,6 +43,8 @@ pub(super) struct Answer {
     pub(super) code: String,
     /// Whether the text says that the server's own back end is away.
     is_disconnected: bool,
+    /// Whether the text says that signing in failed, and not only that something did.
+    pub(super) is_authenticate_failed: bool,
     /// How many responses of the answer were left out because they could not be parsed.
     pub(super) garbled: usize,
 }
@@ -54,6 +56,7 @@ impl Answer {
         Self {
             outcome,
             code: code.to_ascii_uppercase(),
+            is_authenticate_failed: text.contains("authenticate failed"),
             is_disconnected: text.contains("not connected") || text.contains("too many simultaneous"),
             garbled,
         }
@@ -102,7 +105,7 @@ impl<S: Stream> Wire<S> {
         Ok(())
     }
 
-    /// Sends a command and hands `on` each response until the command's own end.
+    /// Sends a command and hands `on` each response, continuations included, until the command's own end.
     pub(super) async fn command<F>(&mut self, command: &str, on: F) -> Result<Answer, SessionError>
     where
         F: FnMut(&Response<'_>) + Send,
@@ -143,10 +146,9 @@ impl<S: Stream> Wire<S> {
                 // Left over from a command that somebody else gave up (a proxy that signs in on its own, for one).
                 Response::Done { .. } => false,
                 Response::Data { status: Status::Bye, .. } => return Err(SessionError::Busy("BYE")),
-                Response::Continue(_) => true,
                 other => {
                     on(other);
-                    false
+                    matches!(other, Response::Continue(_))
                 }
             };
             if is_continuation {

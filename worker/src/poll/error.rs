@@ -14,6 +14,10 @@ pub enum SessionError {
     /// read because of a midnight time-out is worse than one more sign-in.
     #[error("the server refused the password")]
     Refused,
+    /// The server does not let this access token in: it has run out or was taken back, or it is not for this account. No
+    /// account is locked for that, so it counts for nothing until a fresh token is refused too.
+    #[error("the server refused the access token")]
+    TokenRefused,
     /// The server asks us to come later: `[UNAVAILABLE]`, `[LIMIT]`, `[OVERQUOTA]`, BYE, or a `NO` that names no cause.
     #[error("the server asks to come later ({0})")]
     Busy(&'static str),
@@ -45,6 +49,7 @@ impl SessionError {
     pub const fn code(&self) -> ConnectionFault {
         match self {
             Self::Refused => ConnectionFault::CredentialRefused,
+            Self::TokenRefused => ConnectionFault::AccessRefused,
             Self::Busy(_) => ConnectionFault::ServerBusy,
             Self::Tls(_) => ConnectionFault::TlsFailed,
             Self::TimedOut(_) | Self::Unreachable(_) => ConnectionFault::Unreachable,

@@ -27,4 +27,4 @@ pub use folders::{Folder, Role};
 pub use limits::Limits;
 pub use mail::{Ahead, Answer, Batch, Glance, Mail, PutAside, SentMail, Unreadable};
 pub(crate) use sent_mail::{language, sent_mail};
-pub use session::{Credentials, Session, Stream};
+pub use session::{Credentials, Secret, Session, Stream};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use secrecy::SecretString;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
 
-use super::{Batch, Credentials, Limits, Mail, Selected, SentMail, Session, SessionError};
+use super::{Batch, Credentials, Limits, Mail, Secret, Selected, SentMail, Session, SessionError};
 
 /// What the server does after a command.
 pub(super) enum Reply {
@@ -19,11 +19,19 @@ pub(super) enum Reply {
 
 /// What it was told.
 #[derive(Clone, Default)]
-pub(super) struct Heard(Arc<Mutex<Vec<String>>>);
+pub(super) struct Heard {
+    commands: Arc<Mutex<Vec<String>>>,
+    lines: Arc<Mutex<Vec<String>>>,
+}
 
 impl Heard {
     pub(super) fn commands(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+        self.commands.lock().unwrap().clone()
+    }
+
+    /// The same with tags, and what has none.
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
     }
 
     pub(super) fn count(&self, start: &str) -> usize {
@@ -50,7 +58,8 @@ where
             }
             let line = String::from_utf8(line).unwrap();
             let (tag, command) = line.trim_end().split_once(' ').unwrap_or((line.trim_end(), ""));
-            log.0.lock().unwrap().push(command.to_owned());
+            log.commands.lock().unwrap().push(command.to_owned());
+            log.lines.lock().unwrap().push(line.trim_end().to_owned());
             let (bytes, closes) = match answer(command) {
                 Reply::Say(bytes) => (bytes, false),
                 Reply::SayAndClose(bytes) => (bytes, true),
@@ -99,7 +108,10 @@ pub(super) fn ordinary(command: &str) -> Reply {
 }
 
 pub(super) fn credentials() -> Credentials {
-    Credentials { username: "sato@sakura.example".to_owned(), secret: SecretString::from("geheim \"1\\") }
+    Credentials {
+        username: "sato@sakura.example".to_owned(),
+        secret: Secret::Password(SecretString::from("geheim \"1\\")),
+    }
 }
 
 /// A session with a server that is ordinary where `answer` has nothing to say.

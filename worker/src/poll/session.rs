@@ -27,8 +27,22 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 pub struct Credentials {
     /// The name.
     pub username: String,
-    /// The password.
-    pub secret: SecretString,
+    /// What proves it.
+    pub secret: Secret,
+}
+
+/// What proves who signs in.
+#[derive(Clone, Debug)]
+pub enum Secret {
+    /// A password.
+    Password(SecretString),
+    /// An access token of OAuth 2.
+    Token {
+        /// The token.
+        token: SecretString,
+        /// Whether XOAUTH2 comes first where both are offered. It is what Google and Microsoft document.
+        prefers_xoauth2: bool,
+    },
 }
 
 /// How many UIDs one search may span: as many as fit into one line of an answer.

@@ -24,7 +24,8 @@ use super::give_back::Left;
 use super::session;
 use super::work::{Taken, Work};
 use super::{outcome, posture};
-use crate::poll::SessionError;
+use crate::poll::{Secret, SessionError};
+use crate::token::{Access, NoToken};
 
 /// What every session needs.
 pub struct Reader {
@@ -77,10 +78,22 @@ pub(super) enum PollError {
     Stalled,
     #[error("a folder has another UIDVALIDITY each time")]
     Renumbered,
-    #[error("the password can't be opened")]
+    #[error("what it signs in with can't be opened")]
     Sealed,
     #[error("processes have died of the mailbox")]
     SetAside,
+    #[error("there is no access token")]
+    NoToken(#[source] NoToken),
+}
+
+impl From<NoToken> for PollError {
+    fn from(error: NoToken) -> Self {
+        match error {
+            NoToken::Store(error) => Self::Store(error),
+            NoToken::Sealed => Self::Sealed,
+            NoToken::Refused(_) | NoToken::Later { .. } | NoToken::Awaited => Self::NoToken(error),
+        }
+    }
 }
 
 impl PollError {
@@ -92,7 +105,14 @@ impl PollError {
             Self::Stalled => Some(ConnectionFault::Unreachable),
             Self::Renumbered => Some(ConnectionFault::UnstableUids),
             Self::SetAside => Some(ConnectionFault::SetAside),
-            Self::Store(_) | Self::FencedOff | Self::Stopped | Self::Unfinished | Self::Sealed => None,
+            Self::NoToken(NoToken::Refused(_)) => Some(ConnectionFault::GrantRefused),
+            Self::NoToken(NoToken::Later { .. }) => Some(ConnectionFault::TokenUnavailable),
+            Self::NoToken(NoToken::Awaited | NoToken::Sealed | NoToken::Store(_))
+            | Self::Store(_)
+            | Self::FencedOff
+            | Self::Stopped
+            | Self::Unfinished
+            | Self::Sealed => None,
         }
     }
 }
@@ -120,11 +140,11 @@ pub async fn poll(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<JobE
     metrics::histogram!("daimon_poll_lateness_seconds").record(lateness_ms as f64 / 1_000.0);
     let (wall, lease) = (work.wall.clone(), work.lease);
     let mark = work.seat.mark();
-    let ended = match work.credentials(&ctx.master) {
+    let ended = match work.access(&ctx.master) {
         _ if work.hands.is_mailbox_culprit() => Err(PollError::SetAside),
         None => Err(PollError::Sealed),
-        Some(credentials) => tokio::select! {
-            ended = Box::pin(ctx.room.run(mark, session::read(ctx, &mut work, &credentials))) => ended,
+        Some(access) => tokio::select! {
+            ended = Box::pin(ctx.room.run(mark, session::read(ctx, &mut work, &access))) => ended,
             lost = keep(ctx, &wall, id, &lease) => Err(lost),
             () = ctx.hurry.cancelled() => Err(PollError::Stopped),
         },
@@ -136,12 +156,14 @@ pub async fn poll(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<JobE
         Err(PollError::Unfinished) => "unfinished",
         Err(PollError::Sealed) => "sealed",
         Err(PollError::Store(_)) => "database",
+        Err(PollError::NoToken(NoToken::Awaited)) => "token_awaited",
         Err(
             error @ (PollError::Dial(_)
             | PollError::Session(_)
             | PollError::Stalled
             | PollError::Renumbered
-            | PollError::SetAside),
+            | PollError::SetAside
+            | PollError::NoToken(_)),
         ) => error.fault().map_or("failed", ConnectionFault::as_str),
     };
     metrics::counter!("daimon_polls_total", "outcome" => outcome).increment(1);
@@ -190,8 +212,10 @@ async fn take_leased(
         Taken::Work(work) => {
             in_hand::take(&mut tx, work.tenant.id, id, &lease, &InHand::nothing_of("", false), now).await?;
             // Also of what an older program has written without it.
-            if let Some(credentials) = work.credentials(&ctx.master) {
-                mailbox::set_secret_hash(&mut tx, id, &work.hash.password(work.tenant.id, &credentials.secret)).await?;
+            if let Some(Access::Password(credentials)) = work.access(&ctx.master)
+                && let Secret::Password(password) = &credentials.secret
+            {
+                mailbox::set_secret_hash(&mut tx, id, &work.hash.password(work.tenant.id, password)).await?;
             }
             tx.commit().await?;
             Ok(Some(*work))

@@ -17,6 +17,7 @@ use super::incident::move_on;
 use super::job::{PollError, Reader};
 use super::tell::{self, of_mailbox};
 use super::work::Work;
+use crate::token::NoToken;
 
 /// So many failures in a row are worth telling.
 const TOLD_FAILURES: u32 = 5;
@@ -24,6 +25,12 @@ const TOLD_FAILURES: u32 = 5;
 const REFUSED_WAIT: TimeDelta = TimeDelta::minutes(10);
 /// A password that can't be opened waits for its key.
 const KEY_MISSING_WAIT: TimeDelta = TimeDelta::minutes(5);
+/// Whoever asks for an access token has it by then, or it takes longer.
+const TOKEN_WAIT: TimeDelta = TimeDelta::seconds(2);
+/// So many sign-ins with a token that is not let in, and from then on one in an hour: no account is locked for it, and what
+/// an administrator allows takes a while to arrive.
+const OFTEN: u32 = 3;
+const SELDOM: TimeDelta = TimeDelta::hours(1);
 /// A mailbox that processes died of is looked at again, but not read.
 const SET_ASIDE_WAIT: TimeDelta = TimeDelta::days(1);
 /// A mailbox with an incident, or one that is watched, for its own sake or for a stolen one's with the same password, is
@@ -78,20 +85,26 @@ async fn recorded(ctx: &Reader, mut work: Work, ended: Result<(), PollError>) ->
             finish(ctx, work, connection, now, None, None).await
         }
         Err(PollError::Sealed) => {
-            tracing::error!(mailbox.id = %id, "the password of mailbox {id} can't be opened");
+            tracing::error!(mailbox.id = %id, "what mailbox {id} signs in with can't be opened");
             let connection = work.mailbox.connection.clone();
             finish(ctx, work, connection, now + KEY_MISSING_WAIT, None, None).await
+        }
+        Err(PollError::NoToken(NoToken::Awaited)) => {
+            let connection = work.mailbox.connection.clone();
+            finish(ctx, work, connection, now + TOKEN_WAIT, None, None).await
         }
         Err(
             error @ (PollError::Dial(_)
             | PollError::Session(_)
             | PollError::Stalled
             | PollError::Renumbered
-            | PollError::SetAside),
+            | PollError::SetAside
+            | PollError::NoToken(_)),
         ) => {
             let code = error.fault().unwrap_or(ConnectionFault::ProtocolError);
+            let not_before = if let PollError::NoToken(NoToken::Later { until, .. }) = &error { *until } else { now };
             tracing::info!(mailbox.id = %id, code = %code, error = %chain(&error), "mailbox {id} was not read");
-            Box::pin(failed(ctx, work, code, now)).await
+            Box::pin(failed(ctx, work, code, not_before, now)).await
         }
     }
 }
@@ -101,16 +114,20 @@ async fn failed(
     ctx: &Reader,
     mut work: Work,
     code: ConnectionFault,
+    not_before: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<Option<JobEnd>, StoreError> {
     let connection = work.mailbox.connection.failed(code, now);
     let (event, wait) = match &connection {
         Connection::CredentialRefused { .. } => (Some(EventType::MailboxCredentialRefused), TimeDelta::zero()),
         Connection::Unreachable { failures, .. } => {
-            let is_worth_it = *failures >= TOLD_FAILURES || code == ConnectionFault::SetAside;
+            let is_access = code == ConnectionFault::AccessRefused && *failures >= OFTEN;
+            let is_worth_it = *failures >= TOLD_FAILURES || is_access || code == ConnectionFault::SetAside;
             let is_told = is_worth_it && !work.memory.told_unreachable;
             let wait = Connection::cool_down(*failures, ctx.entropy.fraction());
-            let at_least = if code == ConnectionFault::CredentialRefused {
+            let at_least = if is_access {
+                SELDOM
+            } else if matches!(code, ConnectionFault::CredentialRefused | ConnectionFault::AccessRefused) {
                 REFUSED_WAIT
             } else if code == ConnectionFault::SetAside {
                 SET_ASIDE_WAIT
@@ -120,7 +137,7 @@ async fn failed(
             } else {
                 TimeDelta::zero()
             };
-            let wait = wait.max(at_least);
+            let wait = wait.max(at_least).max(not_before - now);
             (is_told.then_some(EventType::MailboxUnreachable), wait)
         }
         Connection::New | Connection::Connected { .. } => (None, TimeDelta::zero()),
@@ -163,8 +180,7 @@ async fn finish(
     }
     if let Some(kind) = event {
         let code = match &connection {
-            Connection::Unreachable { code, .. } => Some(*code),
-            Connection::CredentialRefused { .. } => Some(ConnectionFault::CredentialRefused),
+            Connection::Unreachable { code, .. } | Connection::CredentialRefused { code, .. } => Some(*code),
             Connection::New | Connection::Connected { .. } => None,
         };
         let advice = code.map(ConnectionFault::advice);

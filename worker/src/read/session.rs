@@ -13,7 +13,8 @@ use super::hands;
 use super::job::{PollError, Reader};
 use super::mail::read_part;
 use super::work::Work;
-use crate::poll::{Ahead, Credentials, Folder, Limits, Role, Selected, Session};
+use crate::poll::{Ahead, Credentials, Folder, Limits, Role, Selected, Session, SessionError};
+use crate::token::Access;
 
 /// How far back the first visit looks.
 const FIRST_VISIT: TimeDelta = TimeDelta::days(60);
@@ -27,8 +28,8 @@ const A_BATCH: Duration = Duration::from_mins(1);
 const MOST_RENUMBERINGS: u32 = 5;
 
 /// Holds one session and records what it finds, batch by batch.
-pub(super) async fn read(ctx: &Reader, work: &mut Work, credentials: &Credentials) -> Result<(), PollError> {
-    let ended = read_all(ctx, work, credentials).await;
+pub(super) async fn read(ctx: &Reader, work: &mut Work, access: &Access) -> Result<(), PollError> {
+    let ended = read_all(ctx, work, access).await;
     judged(ended, work.has_progressed)
 }
 
@@ -40,10 +41,10 @@ fn judged(ended: Result<(), PollError>, has_progressed: bool) -> Result<(), Poll
     }
 }
 
-async fn read_all(ctx: &Reader, work: &mut Work, credentials: &Credentials) -> Result<(), PollError> {
+async fn read_all(ctx: &Reader, work: &mut Work, access: &Access) -> Result<(), PollError> {
     hands::apart(ctx, work, "").await?;
     let opening = async {
-        let mut session = sign_in(&ctx.egress, &work.mailbox.server, credentials, Limits::default()).await?;
+        let mut session = enter(ctx, &work.mailbox.server, access).await?;
         let folders = session.folders().await?;
         Ok::<_, PollError>((session, folders))
     };
@@ -64,6 +65,26 @@ async fn read_all(ctx: &Reader, work: &mut Work, credentials: &Credentials) -> R
     }
     session.close().await;
     if is_renumbered { Err(PollError::Renumbered) } else { Ok(()) }
+}
+
+/// Signs in with what the mailbox has. A token that is not let in may have run out before its time: it is replaced, once.
+async fn enter(ctx: &Reader, server: &ImapServer, access: &Access) -> Result<Session, PollError> {
+    let sign_in = async |credentials: &Credentials| sign_in(&ctx.egress, server, credentials, Limits::default()).await;
+    let grant = match access {
+        Access::Password(credentials) => return sign_in(credentials).await,
+        Access::Token(grant) => grant,
+    };
+    // Whoever gets a token may read every mailbox that it is for.
+    if server.host != grant.credential.imap_host {
+        return Err(SessionError::Unsendable.into());
+    }
+    let token = Box::pin(grant.token(ctx)).await?;
+    match sign_in(&token.credentials).await {
+        Err(PollError::Session(SessionError::TokenRefused)) => {}
+        signed_in => return signed_in,
+    }
+    let another = Box::pin(grant.another(ctx, &token)).await?.ok_or(SessionError::TokenRefused)?;
+    sign_in(&another.credentials).await
 }
 
 /// Signs in, once.

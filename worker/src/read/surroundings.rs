@@ -84,6 +84,7 @@ mod tests {
             address: address.parse().unwrap(),
             server: ImapServer { host: host.parse().unwrap(), port: 993, tls: TlsMode::Implicit },
             username: address.to_owned(),
+            credential: None,
             polling: Polling::Active,
             connection: Connection::New,
             poll_interval_s: 300,

@@ -23,7 +23,7 @@ use super::job::{PollError, Reader};
 use super::session::sign_in;
 use super::tell::Subject;
 use super::work::open;
-use crate::poll::{Credentials, Limits, SessionError};
+use crate::poll::{Credentials, Limits, Secret, SessionError};
 
 /// Two refusals this far apart are no hiccup.
 const APART: TimeDelta = TimeDelta::minutes(10);
@@ -120,7 +120,8 @@ pub async fn tend(ctx: &Reader, msp: MspId, id: IncidentId) -> Result<bool, Stor
             let (of_key, of_secret) =
                 (Aad::tenant_key(msp, tended.tenant.id), Aad::old_credential(msp, tended.tenant.id, id));
             let secret = open(&ctx.master, &sealed_key, &of_key, &of_secret, &old.secret);
-            to_try = secret.map(|secret| Credentials { username: old.username.clone(), secret });
+            let with = |secret| Credentials { username: old.username.clone(), secret: Secret::Password(secret) };
+            to_try = secret.map(with);
         }
     }
     tx.commit().await?;
@@ -299,6 +300,7 @@ mod tests {
             address: "sato@sakura.example".parse().unwrap(),
             server: ImapServer { host: "imap.host.example".parse().unwrap(), port: 993, tls: TlsMode::Implicit },
             username: "sato".to_owned(),
+            credential: None,
             polling: Polling::Active,
             connection: Connection::Connected { since: at(0) },
             poll_interval_s: 60,
@@ -343,7 +345,16 @@ mod tests {
         for (mailbox, why) in [
             (unread, "the new one was not tried yet"),
             (Mailbox { connection: unreachable, ..mailbox(7) }, "the host has trouble"),
-            (Mailbox { connection: Connection::CredentialRefused { since: at(8) }, ..mailbox(7) }, "locked"),
+            (
+                Mailbox {
+                    connection: Connection::CredentialRefused {
+                        code: ConnectionFault::CredentialRefused,
+                        since: at(8),
+                    },
+                    ..mailbox(7)
+                },
+                "locked",
+            ),
             (Mailbox { connection: Connection::Connected { since: at(-9) }, ..mailbox(9) }, "before it was replaced"),
             (mailbox(-6), "not read for a while"),
             (Mailbox { username: "another".to_owned(), ..mailbox(9) }, "another account"),

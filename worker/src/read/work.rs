@@ -26,7 +26,8 @@ use super::memory::{Memory, Newer};
 use super::surroundings::Own;
 use super::tell::Subject;
 use super::weigh::Ground;
-use crate::poll::Credentials;
+use crate::poll::{Credentials, Secret};
+use crate::token::{Access, Grant};
 
 /// A leased mailbox and everything that is known of it.
 #[expect(clippy::struct_excessive_bools, reason = "independent claims about one mailbox")]
@@ -57,6 +58,7 @@ pub(super) struct Work {
     posture: Arc<Posture>,
     sealed_key: Vec<u8>,
     sealed_secret: Sealed,
+    grant: Option<Grant>,
 }
 
 /// What came of it.
@@ -81,6 +83,7 @@ impl Work {
         let Some(tenant) = tenant::find(tx, tenant_id).await? else { return Ok(Taken::Gone) };
         let Some(sealed_key) = tenant::data_key(tx, tenant_id).await? else { return Ok(Taken::Gone) };
         let Some(sealed_secret) = mailbox::sealed_secret(tx, id).await? else { return Ok(Taken::Gone) };
+        let grant = Grant::read(tx, &mailbox, &sealed_key).await?;
         let folders = folder::list(tx, id).await?;
         let renumbered = folders.iter().filter(|one| one.renumbered > 0);
         let mut memory = match Memory::read(mailbox::detector_state(tx, id).await?.as_ref()) {
@@ -107,6 +110,7 @@ impl Work {
             posture: posture(tx, &mailbox).await?.into(),
             sealed_key,
             sealed_secret,
+            grant,
             mailbox,
         })))
     }
@@ -124,12 +128,16 @@ impl Work {
         Subject { tenant: &self.tenant, mailbox: &self.mailbox, drill: None }
     }
 
-    /// Opens the password; `None` when it can't be, which somebody has to mend.
-    pub(super) fn credentials(&self, master: &MasterKey) -> Option<Credentials> {
+    /// What it signs in with; `None` when that can't be opened, which somebody has to mend.
+    pub(super) fn access(&self, master: &MasterKey) -> Option<Access> {
+        if let Some(grant) = &self.grant {
+            return Some(Access::Token(Box::new(grant.clone())));
+        }
         let (msp, tenant) = (self.msp(), self.tenant.id);
         let aad = Aad::mailbox_secret(msp, tenant, self.id());
         let secret = open(master, &self.sealed_key, &Aad::tenant_key(msp, tenant), &aad, &self.sealed_secret)?;
-        Some(Credentials { username: self.mailbox.username.clone(), secret })
+        let secret = Secret::Password(secret);
+        Some(Access::Password(Credentials { username: self.mailbox.username.clone(), secret }))
     }
 
     /// Reading a folder has come as far as `checkpoint`, and that is stored.

@@ -4,7 +4,7 @@
 use daimon_domain::mailbox::Connection;
 use daimon_domain::verdict::Verdict;
 use daimon_verdict::{Facts, Known, Provider, Signal, State, observe};
-use daimon_worker::poll::{Credentials, Limits, Session};
+use daimon_worker::poll::{Credentials, Limits, Secret, Session};
 use secrecy::SecretString;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
@@ -34,7 +34,8 @@ async fn sign_in(before: &Connection, greeting: &str, answer: &str, minute: i64)
         }
         Ok::<_, std::io::Error>(())
     });
-    let credentials = Credentials { username: SATO.to_owned(), secret: SecretString::from("correct horse") };
+    let credentials =
+        Credentials { username: SATO.to_owned(), secret: Secret::Password(SecretString::from("correct horse")) };
     let opened = Session::open(ours, &credentials, Limits::default()).await;
     let outcome = match opened {
         Ok(mut session) => session.folders().await.err(),
@@ -131,7 +132,8 @@ async fn office_365_that_lets_us_in_and_then_is_not_connected_has_refused_nothin
         }
         Ok::<_, std::io::Error>(())
     });
-    let credentials = Credentials { username: SATO.to_owned(), secret: SecretString::from("correct horse") };
+    let credentials =
+        Credentials { username: SATO.to_owned(), secret: Secret::Password(SecretString::from("correct horse")) };
     let mut session = Session::open(ours, &credentials, Limits::default()).await.unwrap();
     let mut connection = Connection::Connected { since: at(0, 0) };
     let fault = session.folders().await.err().unwrap().code();

@@ -145,7 +145,7 @@ impl Ending {
             "update mailbox set connection = $3, connection_since = $4, connection_fault = $5, connection_failures = $6,
                 next_poll_at = least($7, poll_requested_at), last_polled_at = coalesce($8, last_polled_at),
                 detector_state = coalesce($9, detector_state), detector_version = coalesce($10, detector_version),
-                lease_token = null, lease_until = null, attempt = 0, poll_requested_at = null
+                lease_token = null, lease_until = null, attempt = 0, poll_requested_at = null, connection_refusal = $11
             where mailbox_id = $1 and lease_token = $2",
             self.id.as_uuid(),
             self.lease.token,
@@ -156,7 +156,8 @@ impl Ending {
             end.next_poll_at,
             end.last_polled_at,
             end.state.as_ref().map(|state| state.bytes.as_slice()),
-            end.state.as_ref().map(|state| state.version)
+            end.state.as_ref().map(|state| state.version),
+            connection.refusal
         )
         .execute(self.tx.conn())
         .await?;

@@ -3,8 +3,8 @@
 mod lease;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use daimon_domain::id::{MailboxId, TenantId};
-use daimon_domain::mailbox::{Connection, ImapServer, Mailbox, Polling};
+use daimon_domain::id::{CredentialId, MailboxId, TenantId};
+use daimon_domain::mailbox::{Connection, ConnectionFault, ImapServer, Mailbox, Polling};
 use uuid::Uuid;
 
 pub use lease::{DetectorState, Ending, MailboxEnd, detector_state, end, give_back, hold, lease, progress, renew};
@@ -19,11 +19,13 @@ struct Row {
     port: i32,
     tls: String,
     username: String,
+    credential_id: Option<Uuid>,
     polling_since: Option<DateTime<Utc>>,
     connection: String,
     connection_since: Option<DateTime<Utc>>,
     connection_fault: Option<String>,
     connection_failures: i32,
+    connection_refusal: Option<String>,
     poll_interval_s: i32,
     next_poll_at: DateTime<Utc>,
     last_polled_at: Option<DateTime<Utc>>,
@@ -43,7 +45,10 @@ impl TryFrom<Row> for Mailbox {
                 since,
                 failures: row::number("mailbox", row.connection_failures)?,
             },
-            ("credential_refused", Some(since), None) => Connection::CredentialRefused { since },
+            ("credential_refused", Some(since), None) => {
+                let code = row::maybe_text("mailbox", row.connection_refusal.as_deref())?;
+                Connection::CredentialRefused { code: code.unwrap_or(ConnectionFault::CredentialRefused), since }
+            }
             _ => return Err(row::corrupt("mailbox", "a connection without its date or fault")),
         };
         Ok(Self {
@@ -56,6 +61,7 @@ impl TryFrom<Row> for Mailbox {
                 tls: row::text("mailbox", &row.tls)?,
             },
             username: row.username,
+            credential: row.credential_id.map(CredentialId::from_uuid),
             polling: row.polling_since.map_or(Polling::Active, |since| Polling::Paused { since }),
             connection,
             poll_interval_s: row::number("mailbox", row.poll_interval_s)?,
@@ -67,25 +73,30 @@ impl TryFrom<Row> for Mailbox {
     }
 }
 
-/// A connection as its four columns.
+/// A connection as its five columns.
 struct Columns {
     connection: &'static str,
     since: Option<DateTime<Utc>>,
     fault: Option<&'static str>,
     failures: i32,
+    refusal: Option<&'static str>,
 }
 
 impl From<&Connection> for Columns {
     fn from(connection: &Connection) -> Self {
+        let mut refusal = None;
         let (connection, since, fault, failures) = match connection {
             Connection::New => ("new", None, None, 0),
             Connection::Connected { since } => ("connected", Some(*since), None, 0),
             Connection::Unreachable { code, since, failures } => {
                 ("unreachable", Some(*since), Some(code.as_str()), row::int(*failures))
             }
-            Connection::CredentialRefused { since } => ("credential_refused", Some(*since), None, 0),
+            Connection::CredentialRefused { code, since } => {
+                refusal = (*code != ConnectionFault::CredentialRefused).then_some(code.as_str());
+                ("credential_refused", Some(*since), None, 0)
+            }
         };
-        Self { connection, since, fault, failures }
+        Self { connection, since, fault, failures, refusal }
     }
 }
 
@@ -96,9 +107,12 @@ pub struct MailboxFilter {
     pub tenant: Option<TenantId>,
     /// Only with this address, in lower case.
     pub address: Option<String>,
+    /// Only those that sign in with this credential.
+    pub credential: Option<CredentialId>,
 }
 
-/// Stores a new mailbox. `Conflict { mailbox_address_once }`: the tenant has one with this address.
+/// Stores a new mailbox; `secret` is [`Sealed::nothing`] when it has a credential. `Conflict { mailbox_address_once }`: the
+/// tenant has one with this address.
 pub async fn insert(tx: &mut MspTx, mailbox: &Mailbox, secret: &Sealed) -> Result<(), StoreError> {
     let msp = tx.msp().as_uuid();
     let connection = Columns::from(&mailbox.connection);
@@ -109,8 +123,9 @@ pub async fn insert(tx: &mut MspTx, mailbox: &Mailbox, secret: &Sealed) -> Resul
     sqlx::query!(
         "insert into mailbox (msp_id, tenant_id, mailbox_id, address, host, port, tls, username, sealed_secret,
             secret_key_version, polling, polling_since, connection, connection_since, connection_fault,
-            connection_failures, poll_interval_s, next_poll_at, last_polled_at, created_at, version)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+            connection_failures, poll_interval_s, next_poll_at, last_polled_at, created_at, version, credential_id,
+            connection_refusal)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
         msp,
         mailbox.tenant.as_uuid(),
         mailbox.id.as_uuid(),
@@ -131,7 +146,9 @@ pub async fn insert(tx: &mut MspTx, mailbox: &Mailbox, secret: &Sealed) -> Resul
         mailbox.next_poll_at,
         mailbox.last_polled_at,
         mailbox.created_at,
-        mailbox.version
+        mailbox.version,
+        mailbox.credential.map(CredentialId::as_uuid),
+        connection.refusal
     )
     .execute(tx.conn())
     .await?;
@@ -143,8 +160,9 @@ pub async fn insert(tx: &mut MspTx, mailbox: &Mailbox, secret: &Sealed) -> Resul
 pub async fn find(tx: &mut MspTx, id: MailboxId) -> Result<Option<Mailbox>, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        "select mailbox_id, tenant_id, address, host, port, tls, username, polling_since, connection, connection_since,
-            connection_fault, connection_failures, poll_interval_s, next_poll_at, last_polled_at, created_at, version
+        "select mailbox_id, tenant_id, address, host, port, tls, username, credential_id, polling_since, connection, connection_since,
+            connection_fault, connection_failures, connection_refusal, poll_interval_s, next_poll_at, last_polled_at,
+            created_at, version
         from mailbox where mailbox_id = $1",
         id.as_uuid()
     )
@@ -161,16 +179,18 @@ pub async fn list(
 ) -> Result<Listed<Mailbox>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        "select mailbox_id, tenant_id, address, host, port, tls, username, polling_since, connection, connection_since,
-            connection_fault, connection_failures, poll_interval_s, next_poll_at, last_polled_at, created_at, version
+        "select mailbox_id, tenant_id, address, host, port, tls, username, credential_id, polling_since, connection, connection_since,
+            connection_fault, connection_failures, connection_refusal, poll_interval_s, next_poll_at, last_polled_at,
+            created_at, version
         from mailbox
         where ($1::uuid is null or tenant_id = $1) and ($2::text is null or address = $2)
-            and ($3::uuid is null or mailbox_id < $3)
+            and ($5::uuid is null or credential_id = $5) and ($3::uuid is null or mailbox_id < $3)
         order by mailbox_id desc limit $4",
         filter.tenant.map(TenantId::as_uuid),
         filter.address,
         page.before.map(MailboxId::as_uuid),
-        page.probe()
+        page.probe(),
+        filter.credential.map(CredentialId::as_uuid)
     )
     .fetch_all(tx.conn())
     .await?;
@@ -196,8 +216,8 @@ pub async fn update(tx: &mut MspTx, mailbox: &Mailbox, now: DateTime<Utc>) -> Re
     if version.is_some() {
         let moved = sqlx::query!(
             "update mailbox set host = $2, port = $3, tls = $4, username = $5, connection = 'new',
-                connection_since = null, connection_fault = null, connection_failures = 0, attempt = 0,
-                lease_token = null, lease_until = null, next_poll_at = $6, poll_requested_at = null
+                connection_since = null, connection_fault = null, connection_failures = 0, connection_refusal = null,
+                attempt = 0, lease_token = null, lease_until = null, next_poll_at = $6, poll_requested_at = null
             where mailbox_id = $1 and (host, port, tls, username) is distinct from ($2, $3, $4, $5)",
             mailbox.id.as_uuid(),
             mailbox.server.host.as_str(),
@@ -271,7 +291,8 @@ pub async fn poll_now(tx: &mut MspTx, id: MailboxId, now: DateTime<Utc>) -> Resu
     Ok(done.rows_affected() == 1)
 }
 
-/// The sealed password, which the data key of the mailbox's tenant opens.
+/// The sealed password, which the data key of the mailbox's tenant opens. Of a mailbox with a credential there is nothing to
+/// open.
 pub async fn sealed_secret(tx: &mut MspTx, id: MailboxId) -> Result<Option<Sealed>, StoreError> {
     let row = sqlx::query!("select sealed_secret, secret_key_version from mailbox where mailbox_id = $1", id.as_uuid())
         .fetch_optional(tx.conn())
@@ -291,7 +312,7 @@ pub async fn set_secret_hash(tx: &mut MspTx, id: MailboxId, hash: &[u8; 32]) -> 
     Ok(())
 }
 
-/// Replaces the password if the stored version is still `version`, and answers the new version.
+/// Replaces the password, or what takes its place, if the stored version is still `version`, and answers the new version.
 ///
 /// A session that still tries the old one is fenced off, and the mailbox is due at `now`.
 pub async fn replace_secret(
@@ -299,19 +320,52 @@ pub async fn replace_secret(
     id: MailboxId,
     version: i64,
     secret: &Sealed,
+    credential: Option<CredentialId>,
     now: DateTime<Utc>,
 ) -> Result<Option<i64>, StoreError> {
     Ok(sqlx::query_scalar!(
-        "update mailbox set sealed_secret = $3, secret_key_version = $4, secret_hash = null, connection = 'new', connection_since = null,
-            connection_fault = null, connection_failures = 0, attempt = 0, lease_token = null, lease_until = null,
-            next_poll_at = $5, poll_requested_at = null, version = version + 1
+        "update mailbox set sealed_secret = $3, secret_key_version = $4, secret_hash = null, credential_id = $6,
+            connection = 'new', connection_since = null, connection_fault = null, connection_failures = 0,
+            connection_refusal = null, attempt = 0, lease_token = null, lease_until = null, next_poll_at = $5,
+            poll_requested_at = null, version = version + 1
         where mailbox_id = $1 and version = $2 returning version",
         id.as_uuid(),
         version,
         secret.bytes,
         secret.key_version,
-        now
+        now,
+        credential.map(CredentialId::as_uuid)
     )
     .fetch_optional(tx.conn())
     .await?)
+}
+
+/// Begins anew with every mailbox that signs in with a credential: what they were answered was about another secret. Answers
+/// how many there are.
+pub async fn begin_anew(tx: &mut MspTx, credential: CredentialId, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "update mailbox set connection = 'new', connection_since = null, connection_fault = null, connection_failures = 0,
+            connection_refusal = null, attempt = 0, lease_token = null, lease_until = null, next_poll_at = $2,
+            poll_requested_at = null
+        where credential_id = $1",
+        credential.as_uuid(),
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Reads those of them that could not be read once more, as if nothing had been in the way. Answers how many there are.
+pub async fn try_again(tx: &mut MspTx, credential: CredentialId, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "update mailbox set connection = 'new', connection_since = null, connection_fault = null, connection_failures = 0,
+            connection_refusal = null, next_poll_at = $2, poll_requested_at = $2
+        where credential_id = $1 and connection in ('credential_refused', 'unreachable')",
+        credential.as_uuid(),
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected())
 }

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use daimon_domain::delivery::{Delivery, DeliveryState};
 use daimon_domain::job::Lease;
-use daimon_domain::mailbox::Connection;
+use daimon_domain::mailbox::{Connection, ConnectionFault};
 use daimon_store::delivery::{self, DeliveryEnd};
 use daimon_store::mailbox::{self, DetectorState, MailboxEnd};
 use daimon_store::{Busy, attempt};
@@ -121,7 +121,7 @@ async fn a_new_password_fences_off_the_session_that_tries_the_old_one(pool: PgPo
     let world = World::new(pool).await;
     let running = lease(&world, 10).await.unwrap();
     let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
-    let version = mailbox::replace_secret(&mut tx, world.ours.mailbox, 1, &sealed(b"new"), at(15)).await.unwrap();
+    let version = mailbox::replace_secret(&mut tx, world.ours.mailbox, 1, &sealed(b"new"), None, at(15)).await.unwrap();
     assert_eq!(version, Some(2));
     tx.commit().await.unwrap();
     assert!(!finish(&world, &running).await);
@@ -145,7 +145,10 @@ async fn a_paused_mailbox_and_a_refused_password_are_not_leased(pool: PgPool) {
     tx.commit().await.unwrap();
     let running = lease(&world, 30).await.unwrap();
     let tx = world.db.begin(&world.ours.wall()).await.unwrap();
-    let refused = MailboxEnd { connection: Connection::CredentialRefused { since: at(31) }, ..read_to_the_end() };
+    let refused = MailboxEnd {
+        connection: Connection::CredentialRefused { code: ConnectionFault::CredentialRefused, since: at(31) },
+        ..read_to_the_end()
+    };
     mailbox::end(tx, world.ours.mailbox, running).await.unwrap().unwrap().finish(&refused).await.unwrap();
     assert!(lease(&world, 900).await.is_none());
     let due = world.fleet.due_mailboxes(at(900), 9).await.unwrap();

@@ -4,6 +4,7 @@
 
 mod audit;
 mod bounces;
+mod credentials;
 mod events;
 mod hosts;
 mod in_hand;

@@ -42,7 +42,7 @@ async fn siblings_are_of_the_tenant_and_watched_until_they_have_another_password
         listed.iter().map(|one| (one.address.as_str(), one.is_open)).collect::<Vec<_>>(),
         [("suzuki@sakura.example", true)]
     );
-    mailbox::replace_secret(&mut tx, alike, 1, &sealed(b"another"), at(8)).await.unwrap().unwrap();
+    mailbox::replace_secret(&mut tx, alike, 1, &sealed(b"another"), None, at(8)).await.unwrap().unwrap();
     assert!(!sibling::is_watched(&mut tx, alike).await.unwrap(), "also before anybody has hashed the new one");
     assert!(!sibling::list(&mut tx, stolen.id).await.unwrap()[0].is_open);
     drop(tx);

@@ -190,6 +190,7 @@ pub(crate) fn a_mailbox(id: MailboxId, tenant: TenantId, address: &str) -> Mailb
         address: address.parse().unwrap(),
         server: ImapServer { host: "imap.sakura.example".parse().unwrap(), port: 993, tls: TlsMode::Implicit },
         username: address.to_owned(),
+        credential: None,
         polling: Polling::Active,
         connection: Connection::New,
         poll_interval_s: 60,

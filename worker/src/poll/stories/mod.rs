@@ -4,4 +4,5 @@ mod folders;
 mod limits;
 mod reading;
 mod sign_in;
+mod token;
 mod transport;

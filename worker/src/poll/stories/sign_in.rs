@@ -4,7 +4,7 @@ use daimon_domain::mailbox::ConnectionFault;
 use secrecy::SecretString;
 
 use crate::poll::scripted::{Heard, Reply, credentials, ok, ordinary, say, server, sign_in};
-use crate::poll::{Credentials, Limits, Session, SessionError};
+use crate::poll::{Credentials, Limits, Secret, Session, SessionError};
 
 async fn answered(text: &'static str) -> SessionError {
     let (outcome, _) = sign_in("* OK hello\r\n", move |command| match command {
@@ -85,7 +85,8 @@ async fn a_password_beyond_ascii_goes_as_a_literal() {
         "1" => say("d2 OK in\r\n"),
         _ => ok(""),
     });
-    let credentials = Credentials { username: "sato".to_owned(), secret: SecretString::from("pässwort 1") };
+    let credentials =
+        Credentials { username: "sato".to_owned(), secret: Secret::Password(SecretString::from("pässwort 1")) };
     Session::open(stream, &credentials, Limits::default()).await.unwrap();
     assert_eq!(heard.commands()[1..4], ["LOGIN {4}", "{11}", "1"]);
 }
@@ -93,7 +94,10 @@ async fn a_password_beyond_ascii_goes_as_a_literal() {
 #[tokio::test]
 async fn a_line_break_in_a_password_sends_nothing_of_it() {
     let (stream, heard) = server("* OK hello\r\n", ordinary);
-    let credentials = Credentials { username: "sato".to_owned(), secret: SecretString::from("a\r\nd9 DELETE INBOX") };
+    let credentials = Credentials {
+        username: "sato".to_owned(),
+        secret: Secret::Password(SecretString::from("a\r\nd9 DELETE INBOX")),
+    };
     let outcome = Session::open(stream, &credentials, Limits::default()).await;
     assert!(matches!(outcome.err().unwrap(), SessionError::Unsendable));
     assert_eq!(heard.commands(), ["CAPABILITY"]);

@@ -254,6 +254,7 @@ mod tests {
             address: "sato@sakura-dental.example".parse().unwrap(),
             server: ImapServer { host: host.parse().unwrap(), port: 993, tls: TlsMode::Implicit },
             username: "sato@sakura-dental.example".to_owned(),
+            credential: None,
             polling: Polling::Active,
             connection: Connection::New,
             poll_interval_s: 300,
