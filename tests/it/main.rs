@@ -18,6 +18,7 @@ mod incident_life;
 mod learnt;
 mod maintenance;
 mod mistakes;
+mod oauth;
 mod on_disk;
 mod reading;
 mod readme;

@@ -7,7 +7,15 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, 
 use crate::place::Place;
 
 /// Names of the servers that a stranger's client would dial; all of them are 127.0.0.1 here.
-pub const NAMES: [&str; 4] = ["localhost", "mail.sakura-dental.example", "imap.provider.example", "hooks.psa.example"];
+pub const NAMES: [&str; 7] = [
+    "localhost",
+    "mail.sakura-dental.example",
+    "imap.provider.example",
+    "hooks.psa.example",
+    crate::identity::HOST,
+    "oauth2.googleapis.com",
+    "imap.gmail.com",
+];
 
 /// A name that resolves but that no certificate carries: for sessions that must be refused.
 pub const UNCERTIFIED: &str = "imap.impostor.example";

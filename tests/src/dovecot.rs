@@ -33,9 +33,28 @@ pub struct DovecotAt {
     owner: String,
 }
 
+/// Who says which access tokens hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Introspection<'a> {
+    /// Where to ask (RFC 7662).
+    pub url: &'a str,
+    /// What the name to sign in with and the one that the token names have in common: `%u`, all of it; `%d`, the domain, as
+    /// with an application that may read every mailbox of a company.
+    pub in_common: &'a str,
+}
+
 impl Dovecot {
     /// Starts it in `place`.
     pub fn start(place: &Place, authority: &Authority) -> anyhow::Result<Self> {
+        Self::start_with(place, authority, None)
+    }
+
+    /// Starts it in `place`, where it takes access tokens besides passwords.
+    pub fn start_with(
+        place: &Place,
+        authority: &Authority,
+        introspection: Option<Introspection<'_>>,
+    ) -> anyhow::Result<Self> {
         let dir = place.folder("dovecot")?;
         let mail = place.folder("mail")?;
         let (me, my_group) = own_names()?;
@@ -69,6 +88,27 @@ impl Dovecot {
         } else {
             run(Command::new("sh").args(["-c", "echo uid=$(id -u) gid=$(id -g)"]))?.trim().to_owned()
         };
+        let (mechanisms, tokens) = match introspection {
+            None => ("plain login", String::new()),
+            Some(Introspection { url, in_common }) => {
+                let file = dir.join("oauth2.conf.ext");
+                let settings = format!(
+                    "introspection_mode = post
+introspection_url = {url}
+force_introspection = yes
+username_attribute = username
+username_format = {in_common}
+active_attribute = active
+active_value = true
+"
+                );
+                std::fs::write(&file, settings)?;
+                let args = file.display();
+                let passdb =
+                    format!("passdb {{\n driver = oauth2\n mechanisms = xoauth2 oauthbearer\n args = {args}\n}}");
+                ("plain login xoauth2 oauthbearer", passdb)
+            }
+        };
         let userdb = format!("userdb {{\n driver = static\n args = {ids} home={}/%u\n}}", mail.display());
         let config = format!(
             "base_dir = {base}
@@ -83,7 +123,7 @@ ssl = yes
 ssl_cert = <{certificate}
 ssl_key = <{key}
 ssl_min_protocol = TLSv1.2
-auth_mechanisms = plain login
+auth_mechanisms = {mechanisms}
 auth_failure_delay = 0
 disable_plaintext_auth = no
 first_valid_uid = 1
@@ -92,6 +132,7 @@ mailbox_idle_check_interval = 1 s
 mail_location = maildir:~/Maildir
 mail_max_userip_connections = 1000
 lda_mailbox_autocreate = yes
+{tokens}
 passdb {{
  driver = passwd-file
  args = scheme=PLAIN username_format=%u {users}/%u
@@ -193,6 +234,19 @@ impl DovecotAt {
         let log = std::fs::read_to_string(&self.log)?;
         let by = format!("user=<{user}>");
         Ok(log.lines().filter(|line| line.contains("imap-login:") && line.contains(&by)).count())
+    }
+
+    /// How often somebody was let in as `user` by this mechanism.
+    pub fn let_in_by(&self, mechanism: &str, user: &str) -> anyhow::Result<usize> {
+        let log = std::fs::read_to_string(&self.log)?;
+        let by = format!("Login: user=<{user}>, method={mechanism},");
+        Ok(log.lines().filter(|line| line.contains("imap-login:") && line.contains(&by)).count())
+    }
+
+    /// How often anybody was not let in over IMAP.
+    pub fn refusals(&self) -> anyhow::Result<usize> {
+        let log = std::fs::read_to_string(&self.log)?;
+        Ok(log.lines().filter(|line| line.contains("imap-login:") && line.contains("auth failed")).count())
     }
 
     /// What the log says, for a failure's report.

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod corpus;
 pub mod counting_imap;
 pub mod dovecot;
+pub mod identity;
 pub mod imap;
 pub mod keep;
 pub mod life;
