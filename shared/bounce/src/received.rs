@@ -18,6 +18,7 @@ pub(crate) fn read(line: &str) -> Hop {
     // Nothing is believed behind the sender or the recipient: what stands in quotes there may look like a comment.
     let mut is_believed = true;
     let mut is_seen = false;
+    let mut remote_info = None;
     while let Some(token) = words.next() {
         let word = match token {
             Token::Comment(comment) if is_believed => {
@@ -25,7 +26,10 @@ pub(crate) fn read(line: &str) -> Hop {
                 is_believed = !comment.starts_with("envelope-from");
                 match clause {
                     _ if !is_believed => {}
-                    "from" => read_client(&comment, &mut is_seen, &mut hop),
+                    "from" => {
+                        read_client(&comment, &mut is_seen, &mut hop);
+                        remote_info = remote_info.or_else(|| read_remote_info(&comment));
+                    }
                     _ => read_server(&comment, &mut hop),
                 }
                 continue;
@@ -53,6 +57,9 @@ pub(crate) fn read(line: &str) -> Hop {
     // LMTPA is no sign-in of a sender: a mail server proves itself to the mail store.
     hop.authenticated |= matches!(with, "ESMTPA" | "ESMTPSA" | "ASMTP" | "UTF8SMTPA" | "UTF8SMTPSA" | "SMTPSA");
     hop.local_submission |= matches!(with, "LOCAL" | "PICKUP") || with.starts_with("LOCAL-");
+    if hop.authenticated && hop.authenticated_as.is_none() {
+        hop.authenticated_as = remote_info;
+    }
     hop
 }
 
@@ -153,12 +160,22 @@ fn read_client(comment: &str, is_seen: &mut bool, hop: &mut Hop) {
     }
 }
 
+/// qmail writes TCPREMOTEINFO before the client's address, `(anna@example.org@198.51.100.7)`: whoever signed in. Where
+/// nobody did it is what the client's ident server answers, so the caller asks for a sign-in.
+fn read_remote_info(comment: &str) -> Option<String> {
+    let (name, ip) = comment.rsplit_once('@')?;
+    let is_name = !name.is_empty() && !name.contains([' ', '[', ':', '=']);
+    (is_name && ip.parse::<IpAddr>().is_ok()).then(|| name.to_owned())
+}
+
 /// A comment in which the server speaks of itself.
 fn read_server(comment: &str, hop: &mut Hop) {
     if !read_sign_in(comment, hop) {
         // Postfix: "(Postfix, from userid 33)"; qmail: "(qmail 1 invoked by uid 33)", "(nullmailer pid 1 invoked by uid 0)".
         let user = ["from userid ", "by uid "].iter().find_map(|words| Some(comment.split_once(words)?.1));
-        hop.local_submission |= user.is_some() || comment.ends_with("/submit"); // Sendmail's command: "(8.17.1/8.17.1/Submit)"
+        // But vpopmail has uid 89 wherever it is: qmail's mail system handing a message to itself, through a filter.
+        let is_own_hand = comment.starts_with("qmail ") && comment.ends_with(" invoked by uid 89");
+        hop.local_submission |= user.is_some() && !is_own_hand || comment.ends_with("/submit"); // Sendmail's command: "(8.17.1/8.17.1/Submit)"
         // Others write the user's name where a client's would stand; of numbers only this one has a name everywhere.
         if hop.helo.is_none() && user.is_some_and(|user| user.trim() == "0") {
             hop.helo = Some("root".to_owned());
@@ -311,6 +328,27 @@ mod tests {
         let hop = read("from unknown (HELO laptop) (198.51.100.7) by 192.0.2.1 with SMTP; 1 Jul 2014 08:30:40 -0000");
         assert_eq!((hop.helo.as_deref(), hop.from_host.as_deref()), (Some("laptop"), None));
         assert_eq!(hop.from_ip, "198.51.100.7".parse().ok());
+    }
+
+    #[test]
+    fn qmail_writes_who_signed_in_before_the_address() {
+        let line = |with: &str| {
+            let by = format!("by mx.example.org with {with}; 1 Jul 2014 08:30:40 -0000");
+            read(&format!("from unknown (HELO laptop) (Anna@example.org@198.51.100.7) {by}"))
+        };
+        assert_eq!(line("ESMTPA").authenticated_as.as_deref(), Some("anna@example.org"));
+        assert_eq!(line("ESMTPA").from_ip, "198.51.100.7".parse().ok());
+        assert_eq!(line("SMTP").authenticated_as, None, "its ident server may say anything");
+        let unnamed =
+            read("from unknown (HELO a@b) (198.51.100.7) by mx.example.org with ESMTPA; 1 Jul 2014 08:30:40 -0000");
+        assert!(unnamed.authenticated && unnamed.authenticated_as.is_none());
+    }
+
+    #[test]
+    fn vpopmail_hands_over_what_the_mail_system_itself_took() {
+        assert!(!read("(qmail 24981 invoked by uid 89); 1 Jul 2014 08:30:40 -0000").local_submission);
+        assert!(read("(qmail 24981 invoked by uid 890); 1 Jul 2014 08:30:40 -0000").local_submission);
+        assert!(read("(nullmailer pid 1 invoked by uid 89); 1 Jul 2014 08:30:40 -0000").local_submission);
     }
 
     #[test]
