@@ -4,8 +4,6 @@ use chrono::{DateTime, Utc};
 use daimon_domain::verdict::{EvidenceLine, Severity, Tier, Verdict};
 use serde::Serialize;
 
-use crate::matrix::Matrix;
-
 /// What opens an incident for the other causes.
 const DECIDED_DB: f64 = 30.0;
 
@@ -80,7 +78,7 @@ pub(crate) const fn severity(verdict: Verdict, tier: Tier) -> Severity {
     }
 }
 
-pub(crate) fn wants_incident(verdict: Verdict, tier: Tier, matrix: &Matrix) -> bool {
+pub(crate) fn wants_incident(verdict: Verdict, tier: Tier, score_db: f64) -> bool {
     match verdict {
         Verdict::Legit => false,
         Verdict::AccountTakeover => tier >= Tier::Suspected,
@@ -91,6 +89,6 @@ pub(crate) fn wants_incident(verdict: Verdict, tier: Tier, matrix: &Matrix) -> b
         | Verdict::ForwardingLoop
         | Verdict::Outage
         | Verdict::ReputationBlock
-        | Verdict::Autoresponder => matrix.score(verdict) >= DECIDED_DB,
+        | Verdict::Autoresponder => score_db >= DECIDED_DB,
     }
 }

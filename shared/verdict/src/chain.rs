@@ -11,7 +11,7 @@ use daimon_domain::reason::{Fault, Reason};
 use crate::Clue;
 use crate::cloud;
 use crate::hosts::organisation;
-use crate::known::{Known, Provider, Whose};
+use crate::known::{Known, Provider, Whose, is_internal};
 
 /// Where the returned mail entered: one of the `origin` clues.
 pub fn origin(report: &Report, recipient: &Recipient, site: Clue, known: &Known) -> Clue {
@@ -19,8 +19,19 @@ pub fn origin(report: &Report, recipient: &Recipient, site: Clue, known: &Known)
     if !returned.returned {
         return Clue::OriginUntold;
     }
+    // What Google returns without a line by which anybody handed it in was written in Google's own programs.
+    if known.provider == Some(Provider::Gmail)
+        && site == Clue::SiteOwn
+        && cloud::is_googles(report)
+        && returned.received.iter().all(|hop| hop.from_ip.is_none() && hop.helo.is_none())
+    {
+        return if returned.auto_submitted.is_some() { Clue::OriginAuto } else { Clue::OriginAuthenticated };
+    }
     let is_local = is_at_own_provider(recipient, known);
     match entry(report, site, known) {
+        Entry::SignedIn(hop) if known.provider == Some(Provider::Gmail) && cloud::is_googles_sign_in(hop) => {
+            Clue::OriginAuthenticated
+        }
         Entry::SignedIn(hop) => signed_in(hop.authenticated_as.as_deref(), known),
         // Exchange's own automatic answers are handed in the same way.
         Entry::Exchange if returned.auto_submitted.is_some() => Clue::OriginAuto,
@@ -88,6 +99,42 @@ fn is_at_own_provider(recipient: &Recipient, known: &Known) -> bool {
     known.owns_domain(domain) || delivers_itself
 }
 
+/// Whether a host of ours had taken it from outside before: a rule sends on what came in. A script could write such a line,
+/// and would be taken for the mailbox's own mail for it.
+fn came_before(received: &[Hop], above: usize, known: &Known) -> bool {
+    let is_from_outside =
+        |hop: &Hop| hop.by.as_deref().is_some_and(|by| known.owns_host(by)) && known.client_of(hop) == Whose::Foreign;
+    received.iter().skip(above + 1).any(is_from_outside)
+}
+
+/// Whether a mailbox handed it in at Microsoft's Exchange or at one of the company's own.
+fn is_mapi(hop: &Hop, known: &Known) -> bool {
+    match known.provider {
+        Some(Provider::M365) => cloud::is_mapi(hop),
+        Some(Provider::ImapHost) => hop.with.as_deref() == Some("MAPI") && known.is_own_machine(hop),
+        Some(Provider::Gmail | Provider::PopOnly) | None => false,
+    }
+}
+
+/// Whether the client was outside. A host takes mail for third parties from such a one only if it signs in, and no script on
+/// the web server and no rule on the host is one.
+pub(crate) fn is_client_outside(report: &Report, recipient: &Recipient, site: Clue, known: &Known) -> bool {
+    site == Clue::SiteOwn
+        && !is_at_own_provider(recipient, known)
+        && matches!(entry(report, site, known), Entry::Stranger(_))
+}
+
+/// Whether it was written in a program of the provider's own, which files a copy whoever signs in: web mail, which hands in on
+/// the host itself, or Outlook at Exchange.
+pub(crate) fn is_of_own_program(report: &Report, site: Clue, known: &Known) -> bool {
+    match entry(report, site, known) {
+        Entry::Exchange => true,
+        Entry::SignedIn(hop) => hop.from_ip.is_some_and(is_internal),
+        Entry::Inside => report.origin.received.iter().any(|hop| hop.from_ip.is_some_and(|ip| ip.is_loopback())),
+        Entry::HandedIn | Entry::Stranger(_) | Entry::Doubtful(_) | Entry::Elsewhere | Entry::Untold => false,
+    }
+}
+
 enum Entry<'a> {
     /// A host of ours took it from somebody who signed in.
     SignedIn(&'a Hop),
@@ -138,10 +185,13 @@ fn entry<'a>(report: &'a Report, site: Clue, known: &Known) -> Entry<'a> {
             if hop.authenticated {
                 return Entry::SignedIn(hop);
             }
-            if site == Clue::SiteOwn && known.provider == Some(Provider::M365) && cloud::is_mapi(hop) {
-                return Entry::Exchange;
+            if site == Clue::SiteOwn && is_mapi(hop, known) {
+                return if came_before(received, above, known) { Entry::Inside } else { Entry::Exchange };
             }
             if hop.local_submission {
+                if came_before(received, above, known) {
+                    return Entry::Inside;
+                }
                 // A forward is handed in anew and has lines of ours below. But a script may have written those, so they
                 // are not believed either.
                 let mut below = received.iter().skip(above + 1).filter_map(|hop| hop.by.as_deref());

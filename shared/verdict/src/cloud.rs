@@ -22,6 +22,9 @@ const EXCHANGE_DAEMON: &str = "microsoftexchange329e71ec88ae4615bbc36ab6ce41109e
 /// Where Exchange Online's hosts have their names.
 const EXCHANGE_HOSTS: &str = "prod.outlook.com";
 
+/// Where those of its hosts that take mail from outside have theirs.
+const EXCHANGE_FRONTENDS: &str = "prod.protection.outlook.com";
+
 /// Where Google hands on what its own customers submit, and so what it says of them itself.
 const GOOGLE_SUBMISSION: [&str; 2] = ["smtp-relay.gmail.com", "smtp.gmail.com"];
 
@@ -45,6 +48,12 @@ pub(crate) fn is_googles_submission(host: &str) -> bool {
     GOOGLE_SUBMISSION.contains(&host)
 }
 
+/// Whether the account that signed in there stands in the envelope. Google writes it in itself at `smtp.gmail.com`, unless the
+/// address is another of the same account; its relay takes any.
+pub(crate) fn is_googles_sign_in(hop: &Hop) -> bool {
+    hop.by.as_deref() == Some("smtp.gmail.com")
+}
+
 /// Whether the mailbox's own Exchange organisation wrote it. Exchange takes the field out of what comes from others,
 /// also of other tenants (header firewall), and writes it itself.
 pub(crate) fn is_own_exchanges(report: &Report) -> bool {
@@ -58,12 +67,33 @@ pub(crate) fn is_own_exchanges(report: &Report) -> bool {
         && envelope.received.iter().all(is_within_exchange)
 }
 
+/// Whether an Exchange server of the company's own wrote it: it notes what it said itself as internal, takes that note out
+/// of what comes from others (header firewall), and hands its reports to itself over the loopback address.
+pub(crate) fn is_exchanges_own(report: &Report, is_own: impl Fn(&Hop) -> bool) -> bool {
+    let envelope = &report.envelope;
+    let local = envelope.from.as_deref().and_then(|from| from.split('@').next()).unwrap_or_default();
+    let said = &envelope.exchange_authenticated_as;
+    (local == "postmaster" || local == EXCHANGE_DAEMON)
+        && envelope.null_return_path
+        && !said.is_empty()
+        && said.iter().all(|how| how == "internal")
+        && !envelope.received.is_empty()
+        && envelope.received.iter().all(|hop| hop.with.as_deref() == Some("MICROSOFT") && is_own(hop))
+}
+
 /// Whether one host of Exchange Online took it from another. A client that signs in writes whatever greeting it likes,
 /// so its address must be one of Microsoft's own mail hosts.
 pub(crate) fn is_within_exchange(hop: &Hop) -> bool {
     let is_exchange = |host: &Option<String>| host.as_deref().is_some_and(|host| is_at_or_below(host, EXCHANGE_HOSTS));
     let client = hop.from_host.clone().or_else(|| hop.helo.clone());
     is_exchange(&hop.by) && is_exchange(&client) && hop.from_ip.is_none_or(is_exchange_address) && !hop.authenticated
+}
+
+/// Whether a host of Exchange Online took it from one of those that stand before it and take mail from outside.
+pub(crate) fn is_from_frontend(hop: &Hop) -> bool {
+    let is_frontend = hop.helo.as_deref().is_some_and(|helo| is_at_or_below(helo, EXCHANGE_FRONTENDS));
+    let is_exchange = hop.by.as_deref().is_some_and(|by| is_at_or_below(by, EXCHANGE_HOSTS));
+    is_frontend && is_exchange && hop.from_ip.is_some_and(is_exchange_address) && !hop.authenticated
 }
 
 /// Whether a mailbox handed it in, by Outlook or on the web.

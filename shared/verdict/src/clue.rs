@@ -51,6 +51,8 @@ words! {
         OriginAuto = "origin:auto_submitted",
         /// Nothing was returned, or nothing that can be believed.
         OriginUntold = "origin:no_headers",
+        /// Handed in at the own provider by a client outside.
+        ClientOutside = "client:outside",
         /// Sent the way this mailbox always sends.
         FingerprintSeen = "fingerprint:seen_before",
         /// Sent in a way never seen before.
@@ -65,6 +67,8 @@ words! {
         RecipientKnown = "recipient:known_correspondent",
         /// It never has.
         RecipientNew = "recipient:never_seen",
+        /// Mail to that recipient came back days ago as well.
+        RecipientReturned = "recipient:bounced_before",
         /// No such user.
         ReasonUnknownUser = "reason:user_unknown",
         /// Refused for what it says.
@@ -115,6 +119,8 @@ words! {
         FleetListed = "fleet_listed",
         /// At least 100 unexpected bounces in an hour.
         Volume = "volume",
+        /// One letter to at least twelve recipients that came back in a day.
+        OneLetter = "one_letter",
         /// A language this mailbox never uses.
         NewLanguage = "new_language",
     }

@@ -18,6 +18,16 @@ pub const DAY_CAP_DB: f64 = 60.0;
 /// Bounces of one flood resemble each other, so each counts less than if it stood alone.
 pub const TEMPERING: f64 = 0.6;
 
+/// Whether a letter is marked as a list is the same for each of its mails. Of the owner's own ones, that it is not counts so
+/// often a day, and not with each.
+const SAME_FOR_ALL: u32 = 3;
+
+/// One letter to so many recipients in a day is a mailing.
+const MAILING: u32 = 12;
+/// Of eight refusals of an old list at most one is for what the letter says or where it comes from, and one by chance. Of a
+/// thief's letter it is one in three.
+const NOT_REFUSED: u32 = 8;
+
 /// Most letters that are kept apart.
 pub(crate) const KEPT: usize = 16;
 
@@ -33,6 +43,9 @@ pub(crate) struct Cluster {
     /// The same of this day alone, unfaded.
     day: i64,
     of_day: Weights,
+    /// Bounces of this day.
+    #[serde(default)]
+    today: u32,
     pub(crate) seen: BTreeMap<Clue, u32>,
 }
 
@@ -46,6 +59,7 @@ impl Cluster {
             sum: [0.0; CLASSES],
             day: 0,
             of_day: [0.0; CLASSES],
+            today: 0,
             seen: BTreeMap::new(),
         }
     }
@@ -54,7 +68,8 @@ impl Cluster {
     pub(crate) fn add(
         &mut self,
         clues: &[Clue],
-        weights: &Weights,
+        sent_weight: f64,
+        faded: f64,
         is_unexpected: bool,
         at: DateTime<Utc>,
     ) -> (Weights, Weights) {
@@ -62,16 +77,26 @@ impl Cluster {
         self.last_at = at;
         self.bounces = self.bounces.saturating_add(1);
         self.unexpected = self.unexpected.saturating_add(u32::from(is_unexpected));
-        for (sum, weight) in self.sum.iter_mut().zip(weights) {
-            *sum = round(*sum * left + weight);
-        }
         let day = at.timestamp().div_euclid(86_400);
         if day != self.day {
             self.day = day;
+            self.today = 0;
             self.of_day = [0.0; CLASSES];
         }
+        self.today = self.today.saturating_add(1);
+        let mut weights: Weights = [0.0; CLASSES];
+        for clue in
+            clues.iter().filter(|clue| is_unexpected || self.today <= SAME_FOR_ALL || **clue != Clue::CampaignNone)
+        {
+            for (sum, weight) in weights.iter_mut().zip(scaled(*clue, sent_weight)) {
+                *sum += weight * TEMPERING * faded;
+            }
+        }
+        for (sum, weight) in self.sum.iter_mut().zip(&weights) {
+            *sum = round(*sum * left + weight);
+        }
         let before = self.of_day;
-        for (sum, weight) in self.of_day.iter_mut().zip(weights) {
+        for (sum, weight) in self.of_day.iter_mut().zip(&weights) {
             *sum = round(*sum + weight);
         }
         for clue in clues {
@@ -79,6 +104,18 @@ impl Cluster {
             *count = count.saturating_add(1);
         }
         (before, self.of_day)
+    }
+
+    /// Whether it is one letter to many.
+    pub(crate) const fn is_mailing(&self) -> bool {
+        self.today >= MAILING
+    }
+
+    /// Whether hardly any of it was refused for what it says or where it comes from: so an old list comes back.
+    pub(crate) fn is_hardly_refused(&self) -> bool {
+        let seen = |clue| self.seen.get(&clue).copied().unwrap_or_default();
+        let refused = seen(Clue::ReasonContent) + seen(Clue::ReasonListed) + seen(Clue::ReasonThrottled);
+        refused <= self.bounces / NOT_REFUSED + 1
     }
 
     /// How far a cause is ahead of the closest other in this letter, at most [`DAY_CAP_DB`].

@@ -7,12 +7,12 @@ use chrono::{DateTime, Utc};
 use daimon_domain::bounce::{Action, Kind, ProviderNotice, Recipient, Report};
 use serde::{Deserialize, Serialize};
 
-use crate::campaign::fingerprint;
+use crate::campaign;
 use crate::clue::Clue;
 use crate::hosts::organisation;
-use crate::known::{Known, Provider};
+use crate::known::{Known, Provider, is_internal};
 use crate::submission::{Submission, submission};
-use crate::template::{fnv, template};
+use crate::template::{fingerprint, fnv, template};
 use crate::trusted_time::{Submitted, submitted};
 use crate::{Signal, chain, reason, site};
 
@@ -70,6 +70,9 @@ pub struct Observation {
     pub is_new_language: bool,
     /// Owner and thief look the same here.
     pub is_blind: bool,
+    /// With which program and from which network it was sent, hashed; `None` where the provider does not say.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sender: Option<u64>,
     /// Who handed it in at the own provider, as the provider says.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub submission: Option<Submission>,
@@ -96,8 +99,11 @@ pub fn observe(
     let is_of_others = matches!(origin, Clue::OriginForeign | Clue::OriginShared);
     let site = if written_at == Clue::SiteOwn && is_of_others { Clue::SiteUnknown } else { written_at };
     let is_campaign = facts.campaign || report.origin.list.is_some();
-    // A thief's mail is there too, unless he deletes it.
-    let files_all = known.provider.is_some_and(Provider::files_all);
+    // A thief's mail is there too, unless he deletes it: everywhere at some providers, and elsewhere where he writes in the web
+    // mail. So a copy of what was not sent as ever clears nobody.
+    let files_all = known.provider.is_some_and(Provider::files_all)
+        || facts.fingerprint_seen == Some(false)
+        || chain::is_of_own_program(report, written_at, known);
     let is_own = facts.sent_copy == Some(true) && !files_all;
 
     let mut clues = vec![site, origin];
@@ -123,14 +129,18 @@ pub fn observe(
         .extend(facts.recipient_known.map(|is_known| if is_known { Clue::RecipientKnown } else { Clue::RecipientNew }));
     clues.extend(reason_clue(report, recipient, site, known));
     clues.push(if is_campaign { Clue::CampaignMarked } else { Clue::CampaignNone });
+    if origin == Clue::OriginOwn && chain::is_client_outside(report, recipient, written_at, known) {
+        clues.push(Clue::ClientOutside);
+    }
 
+    let submission = submission(report, known).filter(|_| origin != Clue::OriginForeign);
     Some(Observation {
         bounced_at,
         is_own_origin: matches!(origin, Clue::OriginAuthenticated | Clue::OriginOwn | Clue::OriginScript)
             || (origin == Clue::OriginUntold && site == Clue::SiteOwn),
         clues,
         template: template(&report.origin),
-        fingerprint: fingerprint(&report.origin).filter(|_| !facts.is_usual),
+        fingerprint: campaign::fingerprint(&report.origin).filter(|_| !facts.is_usual),
         recipient: fnv(facts.recipient_key.as_bytes()),
         reporter: report.reporting_mta.as_deref().map(|host| fnv(organisation(host).as_bytes())),
         forged_local_part: forged_local_part(report, known),
@@ -140,8 +150,15 @@ pub fn observe(
         is_delay,
         is_new_language: facts.new_language && !facts.campaign,
         is_blind: known.is_blind(),
-        submission: submission(report, known).filter(|_| origin != Clue::OriginForeign),
+        sender: submission.as_ref().and_then(|submission| sender(report, submission)),
+        submission,
     })
+}
+
+/// The program and the network. Web mail hands in on the host itself, whoever uses it: that is no network.
+fn sender(report: &Report, submission: &Submission) -> Option<u64> {
+    let network = submission.network().filter(|network| !is_internal(network.addr()))?;
+    Some(fnv(format!("{}\u{1f}{network}", fingerprint(&report.origin)?).as_bytes()))
 }
 
 fn reason_clue(report: &Report, recipient: &Recipient, site: Clue, known: &Known) -> Option<Clue> {

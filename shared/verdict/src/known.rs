@@ -50,6 +50,10 @@ impl Provider {
             Self::ImapHost | Self::PopOnly => &[],
         }
     }
+
+    fn is_usual_host(self, host: &str) -> bool {
+        self.usual_hosts().iter().any(|usual| is_at_or_below(host.trim_end_matches('.'), usual))
+    }
 }
 
 /// What is known of a mailbox before its bounces are read.
@@ -147,6 +151,12 @@ impl Known {
         self.own_hosts.iter().any(|own| is_at_or_below(host, own.trim_start_matches("*.").trim_matches('.')))
     }
 
+    /// Whether a host of ours took it from itself or from another of ours, over an address that strangers don't have.
+    pub(crate) fn is_own_machine(&self, hop: &Hop) -> bool {
+        let is_ours = hop.by.as_deref().is_some_and(|by| self.owns_host(by));
+        is_ours && !hop.authenticated && hop.from_ip.is_some() && self.client_of(hop) == Whose::Ours
+    }
+
     /// Whether the host may be the provider's: it has the same registered name, and no more is known.
     pub(crate) fn may_own(&self, host: &str) -> bool {
         let organisation = hosts::organisation(host);
@@ -173,7 +183,7 @@ impl Known {
         if hop.from_ip.is_some_and(is_internal) || self.is_in_own_networks(hop) {
             return Whose::Ours;
         }
-        if self.provider == Some(Provider::M365) && cloud::is_within_exchange(hop) {
+        if self.provider == Some(Provider::M365) && (cloud::is_within_exchange(hop) || cloud::is_from_frontend(hop)) {
             return Whose::Ours;
         }
         let name = hop.from_host.as_deref().or(hop.helo.as_deref());
@@ -186,6 +196,10 @@ impl Known {
             // Another machine of a large host: the provider's own, or a neighbour's.
             (Some(host), _, _) if self.may_own(host) => Whose::Claimed,
             (None, None, None) => Whose::Ours,
+            // The networks that are known are not Google's and Microsoft's.
+            (None, Some(helo), _) if self.provider.is_some_and(|provider| provider.is_usual_host(helo)) => {
+                Whose::Claimed
+            }
             (None, Some(helo), _) if self.own_networks.is_empty() && self.owns_host(helo) => Whose::Claimed,
             (None, Some(helo), None) if self.owns_host(helo) => Whose::Claimed,
             (Some(_) | None, _, _) if is_in(&self.claimed_networks, hop) => Whose::Claimed,
@@ -198,7 +212,7 @@ fn is_in(networks: &[IpNet], hop: &Hop) -> bool {
     hop.from_ip.is_some_and(|ip| networks.iter().any(|network| network.contains(&ip)))
 }
 
-fn is_internal(ip: IpAddr) -> bool {
+pub(crate) fn is_internal(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),

@@ -17,6 +17,7 @@ pub mod known;
 pub mod language;
 pub mod life;
 pub mod matrix;
+mod past;
 pub mod playbook;
 pub mod reason;
 pub mod site;

@@ -50,11 +50,19 @@ pub fn site(report: &Report, known: &Known) -> Clue {
     match known.provider {
         Some(Provider::Gmail) if cloud::is_googles(report) && is_known => return Clue::SiteOwn,
         Some(Provider::M365) if cloud::is_own_exchanges(report) && is_known => return Clue::SiteOwn,
-        // The same hosts carry their other customers' mail.
-        Some(Provider::Gmail | Provider::M365) if matches!(arrival, Arrival::Inside | Arrival::Unseen) => {
+        // The same hosts carry their other customers' mail; but not the lines of a host of the tenant's beside them, which
+        // is known by its address.
+        Some(Provider::Gmail | Provider::M365)
+            if matches!(arrival, Arrival::Inside | Arrival::Unseen) && !passes_own_network(received, known) =>
+        {
             return Clue::SiteUnknown;
         }
-        Some(_) | None => {}
+        Some(Provider::Gmail | Provider::M365) => {}
+        Some(Provider::ImapHost | Provider::PopOnly) | None => {
+            if cloud::is_exchanges_own(report, |hop| known.is_own_machine(hop)) && is_known {
+                return Clue::SiteOwn;
+            }
+        }
     }
     match (arrival, reporter) {
         (Arrival::Outside, _) => Clue::SiteForeign,
@@ -104,6 +112,12 @@ pub(crate) fn is_providers_word(report: &Report, known: &Known) -> bool {
     let is_machines = envelope.null_return_path || MACHINES.contains(&local);
     (is_from_inside && (is_of_ours || is_daemon(sender, known)))
         || (is_machines && is_signed_by_provider(report, believed, known))
+}
+
+/// Whether a host at an address of the tenant's own handed it over.
+fn passes_own_network(received: &[Hop], known: &Known) -> bool {
+    let is_own = |hop: &Hop| hop.from_ip.is_some_and(|ip| known.own_networks.iter().any(|net| net.contains(&ip)));
+    received.iter().any(is_own)
 }
 
 fn is_written_by(received: &[Hop], host: &str) -> bool {

@@ -6,27 +6,38 @@
 mod explain;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::incident::TAIL;
+use daimon_domain::origin::Origin;
 use daimon_domain::verdict::{Severity, Tier, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::assessment::{Assessment, severity, wants_incident};
-use crate::clue::{CLASSES, Clue, VERDICTS, Weights};
-use crate::cluster::{self, Cluster, TEMPERING};
+use crate::clue::{Clue, VERDICTS};
+use crate::cluster::{self, Cluster};
 use crate::evidence::Observation;
 use crate::matrix::{HALF_LIFE_H, Matrix, decay};
+use crate::past::Past;
 use crate::submission::Submissions;
-use crate::window::{Signal, Window};
+use crate::template::template;
+use crate::window::{Signal, WINDOW, Window};
 
 /// Below this a takeover may be excluded no more.
 const EXCLUDED_DB: f64 = 20.0;
+/// A cause that excludes a takeover is named when it is ten times likelier than any third one.
+const CLEAR_DB: f64 = 10.0;
+/// A stolen mailbox's first bounces may happen to be foreign hosts' too: backscatter needs so many recipients.
+const BACKSCATTER_RECIPIENTS: u32 = 8;
 /// A score below this, for [`CALM`], steps down.
 const CALM_DB: f64 = 10.0;
 const CALM: TimeDelta = TimeDelta::hours(48);
 /// Clocks differ and queues lag: mail sent this soon after a password change may have been sent before it.
 const CONTAINED_MARGIN: TimeDelta = TimeDelta::minutes(10);
+
+/// Bounces that return nothing share this letter.
+static NOTHING_TOLD: LazyLock<String> = LazyLock::new(|| template(&Origin::default()));
 
 /// What is remembered of a mailbox.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +48,7 @@ pub struct State {
     window: Window,
     clusters: Vec<Cluster>,
     submissions: Submissions,
+    past: Past,
     /// Clues of windows, how often each counted.
     window_seen: BTreeMap<Clue, u32>,
     /// Messages that a filter files away where their owner may not see them.
@@ -50,6 +62,8 @@ pub struct State {
     last_bounce_at: Option<DateTime<Utc>>,
     last_unexpected_at: Option<DateTime<Utc>>,
     last_own_unexpected_at: Option<DateTime<Utc>>,
+    /// The own provider sent it for somebody who signed in, and nobody says whether that was the mailbox or a neighbour.
+    last_unnamed_at: Option<DateTime<Utc>>,
     contained_at: Option<DateTime<Utc>>,
     trailing: u32,
     continued: BTreeSet<u64>,
@@ -72,6 +86,7 @@ impl Default for State {
             window: Window::default(),
             clusters: Vec::new(),
             submissions: Submissions::default(),
+            past: Past::default(),
             window_seen: BTreeMap::new(),
             filed_away: 0,
             held: CALM_VERDICT,
@@ -83,6 +98,7 @@ impl Default for State {
             last_bounce_at: None,
             last_unexpected_at: None,
             last_own_unexpected_at: None,
+            last_unnamed_at: None,
             contained_at: None,
             trailing: 0,
             continued: BTreeSet::new(),
@@ -92,12 +108,13 @@ impl Default for State {
 
 impl State {
     /// The form in which it is stored; whoever stores it stores this with it.
-    pub const VERSION: u32 = 4;
+    pub const VERSION: u32 = 5;
     /// The oldest form that can be read: since then only clues and counts were added, which an older program would not know.
     pub const OLDEST: u32 = 1;
 
     /// The password was changed and every session ended at that time: older mail is trailing from now on.
     pub fn contained(&mut self, at: DateTime<Utc>) {
+        self.past.forget_young();
         self.contained_at = Some(at);
         self.trailing = 0;
         self.continued.clear();
@@ -112,13 +129,15 @@ impl State {
 
     /// A person says that it is a takeover.
     pub fn confirm(&mut self) {
+        self.past.forget_young();
         self.is_proved = true;
         self.held = Held { verdict: Verdict::AccountTakeover, tier: Tier::Confirmed };
     }
 
     /// A person says that it is over, or never was: what has been gathered counts no more.
     pub fn reset(&mut self) {
-        *self = Self { contained_at: self.contained_at, is_blind: self.is_blind, ..Self::default() };
+        let past = std::mem::take(&mut self.past);
+        *self = Self { contained_at: self.contained_at, is_blind: self.is_blind, past, ..Self::default() };
     }
 
     /// Weighs one bounce. Bounces are best given in the order of their arrival; an older one counts as faded.
@@ -134,7 +153,10 @@ impl State {
             self.trailing = self.trailing.saturating_add(1);
             return;
         }
-        if seen.is_unexpected {
+        // Who came back to us days ago, and what was sent as another mailing was then, is no stranger's.
+        let clues = self.past.retold(seen, at);
+        let is_unexpected = seen.is_unexpected && !clues.contains(&Clue::RecipientReturned);
+        if is_unexpected {
             self.last_unexpected_at = Some(at);
             if let Some(submission) = &seen.submission {
                 self.submissions.note(submission, at);
@@ -142,21 +164,29 @@ impl State {
             if seen.is_own_origin {
                 self.last_own_unexpected_at = Some(at);
             }
-        }
-
-        let mut weights: Weights = [0.0; CLASSES];
-        for clue in &seen.clues {
-            for (sum, weight) in weights.iter_mut().zip(cluster::scaled(*clue, seen.sent_weight)) {
-                *sum += weight * TEMPERING * faded;
+            if clues.contains(&Clue::OriginShared) {
+                self.last_unnamed_at = Some(at);
             }
         }
+
+        let is_told = seen.template != *NOTHING_TOLD;
         let cluster = self.cluster(&seen.template, at);
-        let (before, after) = cluster.add(&seen.clues, &weights, seen.is_unexpected, at);
+        let (before, after) = cluster.add(&clues, seen.sent_weight, faded, is_unexpected, at);
+        let is_mailing = cluster.is_mailing() && is_told && !seen.is_delay;
         self.matrix.add(|i, j| cluster::gain(&before, &after, i, j));
-        for clue in self.window.note(seen, at) {
+        if is_mailing && self.window.is_first(Clue::OneLetter, at) {
+            self.count(Clue::OneLetter, 1.0);
+        }
+        for clue in self.window.note(seen, is_unexpected, at) {
             self.count(clue, 1.0);
         }
         self.judge(at);
+        // What is probably a thief's is nothing to know him by.
+        if self.held.tier >= Tier::Probable {
+            self.past.forget_young();
+        } else {
+            self.past.note(seen, at);
+        }
     }
 
     /// Weighs something that happened beside the bounces.
@@ -202,7 +232,7 @@ impl State {
             unexpected_recipients: self.window.unexpected.count(now),
             evidence: self.explain(explained, &matrix),
             clusters: self.clusters.iter().map(|cluster| self.report(cluster, now)).collect(),
-            wants_incident: is_continued || wants_incident(held.verdict, held.tier, &matrix),
+            wants_incident: is_continued || wants_incident(held.verdict, held.tier, score_db),
             watch: held.tier >= Tier::Watch,
             trailing: self.trailing,
             continued: u32::try_from(self.continued.len()).unwrap_or(u32::MAX),
@@ -286,7 +316,7 @@ impl State {
     /// Moves the standing verdict by what is known now: up at once, down only by [`Self::has_calmed_down`].
     fn judge(&mut self, at: DateTime<Utc>) {
         let takeover = self.takeover_tier(at);
-        let other = self.other_cause();
+        let other = self.other_cause(at);
         let held = self.held;
         if takeover >= Tier::Suspected {
             self.held = Held { verdict: Verdict::AccountTakeover, tier: held.tier.max(takeover) };
@@ -307,17 +337,27 @@ impl State {
         let letters = self.clusters.iter().filter(|cluster| {
             cluster.bounces >= 2 && cluster.best() == Verdict::AccountTakeover && cluster.last_at + CALM > now
         });
+        let is_like_a_mailing = self.is_like_a_mailing(now);
         if self.is_proved || (score >= 60.0 && recipients >= 8 && letters.count() >= 2) {
             Tier::Confirmed
-        } else if score >= 50.0 && recipients >= 8 {
+        } else if score >= 50.0 && recipients >= if is_like_a_mailing { 64 } else { 8 } {
             Tier::Probable
-        } else if score >= 30.0 && recipients >= 5 {
+        } else if score >= 30.0 && recipients >= if is_like_a_mailing { 10 } else { 5 } {
             Tier::Suspected
         } else if score >= 20.0 && recipients >= 3 {
             Tier::Watch
         } else {
             Tier::None
         }
+    }
+
+    /// Whether all that came back is one letter, and hardly any of it for what it says. So does a mailing to an old
+    /// list come back; a small company's has tens of dead addresses, not hundreds.
+    fn is_like_a_mailing(&self, now: DateTime<Utc>) -> bool {
+        let mut letters = self.clusters.iter().filter(|cluster| cluster.last_at + CALM > now && cluster.unexpected > 0);
+        let Some(most) = letters.clone().max_by_key(|cluster| cluster.unexpected) else { return false };
+        let others: u32 = letters.by_ref().map(|cluster| cluster.unexpected).sum::<u32>() - most.unexpected;
+        others * 10 <= most.unexpected && most.is_hardly_refused()
     }
 
     /// The mailbox's score, or that of the one letter that convicts although others excuse.
@@ -331,16 +371,34 @@ impl State {
     }
 
     /// A cause that excludes a takeover by 20 dB and is ahead of all others.
-    fn other_cause(&self) -> Option<Verdict> {
+    fn other_cause(&self, now: DateTime<Utc>) -> Option<Verdict> {
         VERDICTS
             .into_iter()
             .filter(|verdict| !matches!(verdict, Verdict::AccountTakeover | Verdict::Legit))
-            .filter(|verdict| !(self.is_blind && *verdict == Verdict::Backscatter))
+            .filter(|verdict| *verdict != Verdict::Backscatter || self.may_be_backscatter(now))
             .filter(|verdict| self.matrix.lead(*verdict, Verdict::AccountTakeover) >= EXCLUDED_DB)
             .map(|verdict| (verdict, self.matrix.score(verdict)))
-            .filter(|(_, score)| *score >= EXCLUDED_DB)
+            .filter(|(_, score)| *score >= CLEAR_DB)
             .max_by(|a, b| a.1.total_cmp(&b.1))
             .map(|(verdict, _)| verdict)
+    }
+
+    /// Whether backscatter can't be told from a takeover here.
+    fn cannot_exclude(&self, now: DateTime<Utc>) -> bool {
+        self.is_blind || self.last_unnamed_at.is_some_and(|last| last + WINDOW > now)
+    }
+
+    /// The costly error: never of a mailbox where owner and thief look the same, never of a few bounces, and only if what
+    /// speaks for it outweighs by 20 dB what speaks for a takeover, whichever of the two came last.
+    fn may_be_backscatter(&self, now: DateTime<Utc>) -> bool {
+        let lead = |of, over| self.matrix.lead(of, over);
+        let (for_it, against) = (
+            lead(Verdict::Backscatter, Verdict::AccountTakeover),
+            lead(Verdict::AccountTakeover, Verdict::Backscatter),
+        );
+        !self.cannot_exclude(now)
+            && self.window.unexpected.count(now) >= BACKSCATTER_RECIPIENTS
+            && for_it - against >= EXCLUDED_DB
     }
 
     /// Many recipients nobody wrote to, and neither a takeover nor its absence can be shown.
@@ -350,7 +408,7 @@ impl State {
         let against = |verdict| self.matrix.lead(verdict, Verdict::AccountTakeover);
         let is_excused = VERDICTS.iter().any(|verdict| {
             *verdict != Verdict::AccountTakeover
-                && !(self.is_blind && *verdict == Verdict::Backscatter)
+                && !(*verdict == Verdict::Backscatter && self.cannot_exclude(now))
                 && against(*verdict) >= EXCLUDED_DB
                 && self.matrix.score(*verdict) > 0.0
         });

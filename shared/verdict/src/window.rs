@@ -93,10 +93,11 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// Notes a bounce and returns what the window shows now that it did not show before.
-    pub(crate) fn note(&mut self, seen: &Observation, at: DateTime<Utc>) -> Vec<Clue> {
+    /// Notes a bounce and returns what the window shows now that it did not show before. `is_unexpected`: nothing says that
+    /// the owner wrote it.
+    pub(crate) fn note(&mut self, seen: &Observation, is_unexpected: bool, at: DateTime<Utc>) -> Vec<Clue> {
         let mut shown = Vec::new();
-        if seen.is_unexpected && !seen.is_delay {
+        if is_unexpected && !seen.is_delay {
             self.unexpected.note(seen.recipient, at);
             let hour = at.timestamp().div_euclid(3600);
             self.hour = if self.hour.0 == hour { (hour, self.hour.1.saturating_add(1)) } else { (hour, 1) };
@@ -110,7 +111,7 @@ impl Window {
                 shown.push(Clue::NewLanguage);
             }
         }
-        if let Some(reporter) = seen.reporter.filter(|_| seen.is_unexpected) {
+        if let Some(reporter) = seen.reporter.filter(|_| is_unexpected) {
             shown.extend(self.reporter(reporter, at));
         }
         if let Some(forged) = seen.forged_local_part {
@@ -177,7 +178,7 @@ impl Window {
         (self.is_first(clue, at) || is_proof).then_some((clue, share, is_proof))
     }
 
-    fn is_first(&mut self, clue: Clue, at: DateTime<Utc>) -> bool {
+    pub(crate) fn is_first(&mut self, clue: Clue, at: DateTime<Utc>) -> bool {
         self.counted.retain(|_, counted| at - *counted < WINDOW);
         if self.counted.contains_key(&clue) {
             return false;

@@ -131,6 +131,10 @@ const fn sight(clue: Clue) -> Said {
             "Nothing believable of the original mail came back",
             "元のメールについて、信頼できる情報が返ってきていません",
         ),
+        Clue::ClientOutside => said(
+            "A client outside handed the mail in, which takes a sign-in",
+            "メールは外部の端末から預けられており、これにはログインが必要です",
+        ),
         Clue::FingerprintSeen => said(
             "The mail was sent the way this mailbox always sends",
             "メールは、このメールボックスの普段の方法で送信されています",
@@ -151,6 +155,10 @@ const fn sight(clue: Clue) -> Said {
         Clue::RecipientNew => {
             said("The mailbox has never written to the recipient", "宛先は、これまでやり取りのない相手です")
         }
+        Clue::RecipientReturned => said(
+            "Mail to the recipient came back days ago as well",
+            "この宛先へのメールは、数日以上前にも返送されています",
+        ),
         Clue::ReasonUnknownUser => said("The recipient does not exist", "宛先のアドレスが存在しません"),
         Clue::ReasonContent => {
             said("The mail was refused for what it says", "メールの内容を理由に、受信を拒否されています")
@@ -231,6 +239,10 @@ const fn sight(clue: Clue) -> Said {
         Clue::Volume => said(
             "At least 100 unexpected bounces came within an hour",
             "1 時間に 100 通以上の、身に覚えのないエラーメールが届いています",
+        ),
+        Clue::OneLetter => said(
+            "At least twelve copies of one letter came back within a day",
+            "同じ内容のメールが、1 日に 12 通以上返送されています",
         ),
         Clue::NewLanguage => said(
             "The mail is in a language that this mailbox never uses",

@@ -242,17 +242,19 @@ fn by_host(out: &mut dyn Write, fleet: &[&Seen]) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether the mailbox is handled like a stolen one within 30 bounces.
+fn is_in_time(seen: &Seen) -> bool {
+    let (Some(begins), Some(after)) = (seen.truth.begins, seen.after(30)) else { return false };
+    let counts = |verdict| matches!(verdict, Verdict::Undetermined | Verdict::AccountTakeover);
+    seen.moves.iter().any(|moved| (begins..=after).contains(&moved.at) && counts(moved.verdict))
+        || counts(seen.verdict_at(begins))
+}
+
 pub(crate) fn apart(out: &mut dyn Write, takeovers: &[(Speed, Vec<Seen>)]) -> io::Result<Apart> {
     let fleet: Vec<&Seen> = takeovers.iter().flat_map(|(_, fleet)| fleet).filter(|seen| seen.is_apart()).collect();
-    let in_time = |seen: &&&Seen| {
-        let (Some(begins), Some(after)) = (seen.truth.begins, seen.after(30)) else { return false };
-        let counts = |verdict| matches!(verdict, Verdict::Undetermined | Verdict::AccountTakeover);
-        seen.moves.iter().any(|moved| (begins..=after).contains(&moved.at) && counts(moved.verdict))
-            || counts(seen.verdict_at(begins))
-    };
     let row = Apart {
         episodes: fleet.len(),
-        in_time_percent: percent(fleet.iter().filter(in_time).count(), fleet.len()),
+        in_time_percent: percent(fleet.iter().filter(|seen| is_in_time(seen)).count(), fleet.len()),
         backscatter: fleet.iter().filter(|seen| seen.ever_said(Verdict::Backscatter)).count(),
         suspected_percent: percent(
             fleet.iter().filter(|seen| seen.reaches(Tier::Suspected).is_some()).count(),
@@ -439,6 +441,9 @@ pub(crate) fn examples(
         let missed = fleet.iter().filter(|seen| !seen.is_apart() && seen.reaches(Tier::Suspected).is_none());
         for seen in missed.take(SOME) {
             show(out, "missed", seen, said(seen).as_str())?;
+        }
+        for seen in fleet.iter().filter(|seen| seen.is_apart() && !is_in_time(seen)).take(SOME) {
+            show(out, "not in time", seen, said(seen).as_str())?;
         }
         for seen in fleet.iter().filter(|seen| seen.ever_said(Verdict::Backscatter)).take(SOME) {
             show(out, "called backscatter", seen, said(seen).as_str())?;

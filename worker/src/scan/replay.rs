@@ -112,6 +112,7 @@ impl Replay<'_> {
         self.learn(mail, at);
         let past = Past(self.folders, self.context);
         let said = said(&mail.report, &self.known, self.learned.habits(), &past, at);
+        let tells = !said.signals.is_empty();
         for signal in said.signals {
             self.state.signal(signal, at);
         }
@@ -128,7 +129,7 @@ impl Replay<'_> {
             self.follow(at);
         }
         self.find(mail, &seen, at);
-        if was_bounce || mail.report.provider_notice.is_some() {
+        if was_bounce || tells || mail.report.provider_notice.is_some() {
             self.follow(at);
         }
     }
