@@ -189,9 +189,6 @@ fn entry<'a>(report: &'a Report, site: Clue, known: &Known) -> Entry<'a> {
                 return if came_before(received, above, known) { Entry::Inside } else { Entry::Exchange };
             }
             if hop.local_submission {
-                if came_before(received, above, known) {
-                    return Entry::Inside;
-                }
                 // A forward is handed in anew and has lines of ours below. But a script may have written those, so they
                 // are not believed either.
                 let mut below = received.iter().skip(above + 1).filter_map(|hop| hop.by.as_deref());
