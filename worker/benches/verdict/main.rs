@@ -2,8 +2,9 @@
 //! fleets of real message bytes, through the reader and the engine, next to detectors that only count.
 //!
 //! Prints tables and, as its last line, the figures as JSON. `-- --tuning` takes other seeds and a tenth of the mailboxes, and
-//! names some that went wrong; the figures that count are of seeds whose mailboxes nobody looks at while tuning.
+//! names some that went wrong (`-- --tuning=8000` takes others again); the figures that count are of seeds whose mailboxes nobody looks at while tuning.
 
+mod cost;
 mod counting;
 mod fleet;
 mod summary;
@@ -39,8 +40,12 @@ const TENTH: Size = Size { background: 280, calibration: 300, takeovers_of_a_spe
 
 fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let is_tuning = env::args().any(|argument| argument == "--tuning");
-    let (seed, size) = if is_tuning { (TUNING, TENTH) } else { (FINAL, WHOLE) };
+    let tuning = env::args().find_map(|argument| {
+        let seed = argument.strip_prefix("--tuning")?.trim_start_matches('=').to_owned();
+        Some(seed.parse().unwrap_or(TUNING))
+    });
+    let is_tuning = tuning.is_some();
+    let (seed, size) = tuning.map_or((FINAL, WHOLE), |seed| (seed, TENTH));
     let (machine, revision, start) = (machine(), revision(), Instant::now());
     writeln!(out, "Verdicts on simulated fleets, on 2 threads of {machine}, revision {revision}, seeds from {seed}")?;
 
@@ -70,11 +75,12 @@ fn main() -> io::Result<()> {
     let accused = tables::accused(&mut out, &others)?;
     tables::silent(&mut out, &others)?;
     let counters = tables::counting(&mut out, &calibration, &calm, &takeovers)?;
+    let cost = cost::measure(&mut out, seed + 90)?;
     if is_tuning {
         tables::examples(&mut out, &calm, &takeovers, &others)?;
     }
 
-    let wanted = summary::wanted(&alarms, &speeds, &apart, &matrix);
+    let wanted = summary::wanted(&alarms, &speeds, &apart, &matrix, &told);
     writeln!(out, "\nWanted")?;
     for (what, is_met) in &wanted {
         writeln!(out, "  {:<9} {what}", if *is_met { "met" } else { "NOT MET" })?;
@@ -86,7 +92,7 @@ fn main() -> io::Result<()> {
     let line = json!({
         "bench": "verdict", "reached": reached, "not_met": not_met, "machine": machine, "revision": revision, "seed": seed,
         "tuning": is_tuning, "seconds": round(seconds), "false_alarms": alarms, "takeover": speeds, "apart": apart,
-        "right_at_20": matrix, "ever_suspected_percent": accused, "counting": counters,
+        "right_at_20": matrix, "ever_suspected_percent": accused, "counting": counters, "cost": cost,
     });
     writeln!(out, "{line}")
 }

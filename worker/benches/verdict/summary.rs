@@ -2,10 +2,19 @@
 
 use daimon_domain::verdict::Verdict;
 
-use crate::tables::{Apart, FalseAlarms, OfSpeed, Row};
+use crate::{
+    fleet::Seen,
+    tables::{Apart, FalseAlarms, OfSpeed, Row},
+};
 
 /// Each figure that is wanted, in words, and whether it is met.
-pub(crate) fn wanted(alarms: &FalseAlarms, speeds: &[OfSpeed], apart: &Apart, matrix: &[Row]) -> Vec<(String, bool)> {
+pub(crate) fn wanted(
+    alarms: &FalseAlarms,
+    speeds: &[OfSpeed],
+    apart: &Apart,
+    matrix: &[Row],
+    told: &[Seen],
+) -> Vec<(String, bool)> {
     let mut wanted = vec![
         (
             format!("suspected: at most 2 false alarms in 10,000 mailbox-days ({:.2})", alarms.suspected),
@@ -36,7 +45,8 @@ pub(crate) fn wanted(alarms: &FalseAlarms, speeds: &[OfSpeed], apart: &Apart, ma
     }
     let episodes: usize = speeds.iter().map(|of| of.episodes).sum::<usize>() + apart.episodes;
     wanted.push((format!("at least 5,000 takeovers ({episodes})"), episodes >= 5_000));
-    let backscatter: usize = speeds.iter().map(|of| of.backscatter).sum::<usize>() + apart.backscatter;
+    let of_told = told.iter().filter(|seen| seen.ever_said(Verdict::Backscatter)).count();
+    let backscatter: usize = speeds.iter().map(|of| of.backscatter).sum::<usize>() + apart.backscatter + of_told;
     wanted.push((format!("backscatter never said of a takeover ({backscatter})"), backscatter == 0));
     for row in matrix.iter().filter(|row| row.truth != Verdict::AccountTakeover) {
         let words = format!("{}: at least 90 % right at 20 bounces ({:.1} %)", row.truth, row.right_percent);
