@@ -140,14 +140,31 @@ pub struct Summary {
     pub alert_at: Option<DateTime<Utc>>,
 }
 
+/// A mail as the pool finds it when it comes.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrived<'m> {
+    /// When it came.
+    pub at: DateTime<Utc>,
+    /// The message.
+    pub bytes: &'m [u8],
+    /// A rule has put it into the bin, as if it had been read.
+    pub is_binned: bool,
+}
+
+impl<'m> From<(DateTime<Utc>, &'m [u8])> for Arrived<'m> {
+    fn from((at, bytes): (DateTime<Utc>, &'m [u8])) -> Self {
+        Self { at, bytes, is_binned: false }
+    }
+}
+
 /// Replays a mailbox that is in memory: what moved, the answer, and what the engine knew at the height of it. Received mail
 /// with the time of its arrival, sent mail with that of its filing; no Sent folder is `None`.
 pub fn replay<'m>(
     context: Context,
-    received: impl IntoIterator<Item = (DateTime<Utc>, &'m [u8])>,
+    received: impl IntoIterator<Item = impl Into<Arrived<'m>>>,
     sent: Option<impl IntoIterator<Item = (DateTime<Utc>, &'m [u8])>>,
 ) -> (Vec<Moved>, Summary, Assessment) {
-    let folders = Folders::of(received, sent);
+    let folders = Folders::of(received.into_iter().map(Into::into), sent);
     let (context, _) = context::complete(Some(context), None, &folders);
     let replayed = replay::replay(&folders, &context);
     (replayed.moves, replayed.summary, replayed.assessment)

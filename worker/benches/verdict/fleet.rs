@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::verdict::{Tier, Verdict};
 use daimon_episode::{Episode, Fleet, Mail, Marks, Plan, Provider, Simulated, Truth};
-use daimon_worker::scan::{self, Context, Moved};
+use daimon_worker::scan::{self, Arrived, Context, Moved};
 use serde_json::json;
 
 const THREADS: usize = 2;
@@ -170,7 +170,9 @@ fn replay(mailbox: &Simulated, is_told: bool) -> Vec<Moved> {
     });
     let context: Context = serde_json::from_value(context).unwrap_or_default();
     let sent = (known.provider != Provider::PopOnly).then(|| mailbox.sent.iter().map(timed));
-    scan::replay(context, mailbox.received.iter().map(timed), sent).0
+    let received =
+        mailbox.received.iter().map(|mail| Arrived { at: mail.at, bytes: &mail.bytes, is_binned: mail.is_hidden });
+    scan::replay(context, received, sent).0
 }
 
 fn timed(mail: &Mail) -> (DateTime<Utc>, &[u8]) {

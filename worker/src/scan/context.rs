@@ -14,6 +14,7 @@ use daimon_verdict::{Known, Provider, arrival, hosts, shows_neighbours, submissi
 use mail_parser::{HeaderName, MessageParser};
 use serde::Deserialize;
 
+use super::Arrived;
 use crate::judge::{Learned, Place, answered};
 use crate::mail_files;
 use crate::poll::{language, role_by_name};
@@ -103,16 +104,27 @@ pub(super) struct Lying {
     pub(super) place: Place,
     /// Whether somebody has read it, where that is known.
     pub(super) is_read: Option<bool>,
+    /// Whether it was found right after it came, as the pool finds it; the disk does not say.
+    pub(super) is_found_at_once: bool,
 }
 
 impl Lying {
+    /// As the pool found it when it came.
+    fn found(is_binned: bool) -> Self {
+        if is_binned {
+            Self { place: Place::Trash, is_read: Some(true), is_found_at_once: true }
+        } else {
+            Self { is_found_at_once: true, ..Self::default() }
+        }
+    }
+
     /// By the folder in a Maildir++, which keeps each beside `cur` under a name that begins with a dot. What another folder
     /// of the disk is called says nothing of the mailbox.
     fn of(path: &str, is_read: Option<bool>) -> Self {
         let folder = Path::new(path).parent().filter(|within| within.ends_with("cur") || within.ends_with("new"));
         let name = folder.and_then(Path::parent).and_then(Path::file_name).and_then(|name| name.to_str());
         let name = name.filter(|name| name.starts_with('.') && name.len() > 1);
-        Self { place: name.map_or(Place::Inbox, |name| role_by_name(name).into()), is_read }
+        Self { place: name.map_or(Place::Inbox, |name| role_by_name(name).into()), is_read, is_found_at_once: false }
     }
 }
 
@@ -172,12 +184,13 @@ impl Folders {
 
     /// Takes what is in memory.
     pub(super) fn of<'m>(
-        received: impl IntoIterator<Item = (DateTime<Utc>, &'m [u8])>,
+        received: impl IntoIterator<Item = Arrived<'m>>,
         sent: Option<impl IntoIterator<Item = (DateTime<Utc>, &'m [u8])>>,
     ) -> Self {
         let mut folders = Self { has_sent: sent.is_some(), ..Self::default() };
         sent.into_iter().flatten().for_each(|(at, mail)| folders.take_sent(Some(at), mail));
-        received.into_iter().for_each(|(at, mail)| folders.take_received(Some(at), Lying::default(), mail));
+        let found = |mail: Arrived<'m>| folders.take_received(Some(mail.at), Lying::found(mail.is_binned), mail.bytes);
+        received.into_iter().for_each(found);
         folders.in_order()
     }
 

@@ -137,14 +137,14 @@ impl Replay<'_> {
     /// Learns where mail lies, and what that shows. When it was put there the disk does not say: what came last was put there
     /// at once, and a mailbox whose ordinary mail lies unread does not read its bounces either.
     fn find(&mut self, mail: &Received, bounces: &[Observation], at: DateTime<Utc>) {
-        let Lying { place, is_read } = mail.lies;
+        let Lying { place, is_read, is_found_at_once } = mail.lies;
         if bounces.is_empty() {
             if let Some(is_read) = is_read.filter(|_| place == Place::Inbox && mail.report.kind == Kind::NotBounce) {
                 self.learned.glanced(is_read, at);
             }
             return;
         }
-        let is_prompt = place == Place::Inbox || is_prompt(at, Some(at), self.newest_at);
+        let is_prompt = is_found_at_once || place == Place::Inbox || is_prompt(at, Some(at), self.newest_at);
         if let Some(signal) = self.learned.found(bounces.iter(), Sight { place, is_read, is_prompt }, at) {
             self.state.signal(signal, at);
             self.follow(at);
@@ -351,7 +351,7 @@ mod tests {
     fn bounces_that_lie_where_nobody_looks_are_a_sign_and_in_a_folder_of_the_owners_they_are_none() {
         let lying = |place| {
             let mut folders = ordinary_life();
-            let lies = Lying { place, is_read: Some(true) };
+            let lies = Lying { place, is_read: Some(true), ..Lying::default() };
             let hidden = |n: u32| Received { lies, at: Some(at(3 * i64::from(n))), report: bounce(n, at(0)) };
             folders.received.extend((0..20).map(hidden));
             let seen = scan(&folders, None).assessment.evidence;
