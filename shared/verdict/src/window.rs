@@ -15,6 +15,10 @@ pub const WINDOW: TimeDelta = TimeDelta::hours(24);
 /// Most things of one sort that are remembered; beyond it, counts read "at least".
 pub const KEPT: usize = 128;
 
+/// Mails that pose as reports belong together for so long: whoever sends them does it a few times a day, not all at once.
+const FAKES: TimeDelta = TimeDelta::days(3);
+const ENOUGH_FAKES: usize = 3;
+
 /// A few mails to somebody abroad are nothing new.
 const LEAST_FOREIGN: u32 = 5;
 
@@ -85,9 +89,9 @@ pub(crate) struct Window {
     hour: (i64, u32),
     /// Replies to mail nobody wrote: since when, and how many.
     phantoms: (i64, u32),
-    /// Mails that pose as reports: since when, and how many.
+    /// When the newest mails came that pose as reports.
     #[serde(default)]
-    fakes: (i64, u32),
+    fakes: Vec<i64>,
     /// When each clue last counted.
     counted: BTreeMap<Clue, DateTime<Utc>>,
 }
@@ -163,10 +167,11 @@ impl Window {
                 (Clue::PhantomReplies, 1.0, false)
             }
             Signal::FakeBounce => {
+                self.fakes.retain(|came| at.timestamp() - *came < FAKES.num_seconds());
+                self.fakes.push(at.timestamp());
                 // One is everybody's lot.
-                if count(&mut self.fakes, at) < 3 {
-                    return None;
-                }
+                let newest = self.fakes.len().checked_sub(ENOUGH_FAKES)?;
+                self.fakes.drain(..newest);
                 (Clue::FakeBounces, 1.0, false)
             }
             Signal::CredentialRefused => (Clue::CredentialRefused, 1.0, false),

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use daimon_domain::tenant::Language;
-use daimon_domain::verdict::{Tier, Verdict};
+use daimon_domain::verdict::{EvidenceLine, Tier, Verdict};
 use daimon_verdict::playbook;
 use daimon_wording::{cause, evidence, filing, handed_in, moment, strength};
 
@@ -63,11 +63,13 @@ pub(super) fn write(
             summary.continued,
         )?;
     }
-    let told = |line| handed_in::sentence(line, language).or_else(|| filing::sentence(line, language));
+    let told = |line: &EvidenceLine| handed_in::sentence(line, language).or_else(|| filing::sentence(line, language));
     for told in assessment.evidence.iter().filter_map(told) {
         writeln!(out, "  {told}")?;
     }
-    let told = assessment.evidence.iter().filter(|line| line.db.abs() >= WORTH_TELLING_DB).take(8);
+    let is_worth_it =
+        |line: &&EvidenceLine| line.db.abs() >= WORTH_TELLING_DB || (line.against.is_none() && told(line).is_none());
+    let told = assessment.evidence.iter().filter(is_worth_it).take(8);
     for line in told {
         writeln!(out, "  - {}", evidence::sentence(line, summary.verdict, language))?;
     }

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use daimon_domain::verdict::{Severity, Tier, Verdict};
+use daimon_worker::scan::{Format, Lang};
 
 use crate::mailbox::{DAY, Host, Mailbox, SATO, at};
 use crate::mails::{REFUSALS, Returned, SIGNED_IN, filled, stolen};
@@ -30,6 +31,21 @@ fn mails_that_pose_as_bounces_and_ask_to_click_are_told_as_phishing_and_counted_
     assert_eq!((judged.summary.bounces, judged.summary.unexpected_recipients), (0, 0));
     assert!(judged.saw("window", "fake_bounces") && !judged.alarms());
     assert_eq!(judged.opens(), Some(Severity::Medium));
+    let why = "Mails that only look like delivery failures ask to click.";
+    let told = mailbox.scanned(Format::Text, Lang::En);
+    assert!(told.contains(why), "{told}");
+}
+
+#[test]
+fn they_belong_together_for_three_days_and_not_for_ever() {
+    for (hours, is_said) in [(30, true), (40, false)] {
+        let mut mailbox = Mailbox::lived_in(Host::Postfix);
+        for number in 0..4 {
+            let when = at(DAY, 60 * hours * number);
+            mailbox.gets(when, fake(number, when));
+        }
+        assert_eq!(mailbox.judged().ever_said(Verdict::FakeBounce), is_said, "one in {hours} hours");
+    }
 }
 
 #[test]

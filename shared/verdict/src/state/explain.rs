@@ -5,6 +5,7 @@ use daimon_domain::verdict::{EvidenceLine, Verdict};
 
 use super::{EXCLUDED_DB, State};
 use crate::assessment::ClusterReport;
+use crate::clue::{Clue, class_of};
 use crate::cluster::{self, Cluster};
 use crate::filing;
 use crate::matrix::Matrix;
@@ -16,6 +17,18 @@ impl State {
         let mut seen = self.window_seen.clone();
         for (clue, count) in self.clusters.iter().flat_map(|cluster| &cluster.seen) {
             *seen.entry(*clue).or_default() += count;
+        }
+        // What is weighed against nothing has no rival either.
+        if class_of(verdict).is_none() {
+            let is_it = |(clue, _): &(Clue, u32)| *clue == Clue::FakeBounces;
+            let line = |(clue, count): (Clue, u32)| EvidenceLine {
+                item: clue.item().to_owned(),
+                value: clue.value().to_owned(),
+                db: 0.0,
+                count,
+                against: None,
+            };
+            return seen.into_iter().filter(is_it).map(line).collect();
         }
         // At the day's cap several are equally far behind; the closest is what the lines themselves leave closest.
         let lines = matrix.closest(verdict).into_iter().map(|rival| {
