@@ -117,11 +117,15 @@ fn is_mapi(hop: &Hop, known: &Known) -> bool {
 }
 
 /// Whether the client was outside. A host takes mail for third parties from such a one only if it signs in, and no script on
-/// the web server and no rule on the host is one.
+/// the web server and no rule on the host is one. Google's hosts that take mail for its customers take no sign-in: what
+/// came in there was sent on.
 pub(crate) fn is_client_outside(report: &Report, recipient: &Recipient, site: Clue, known: &Known) -> bool {
+    let takes_sign_ins = |hop: &Hop| {
+        known.provider != Some(Provider::Gmail) || hop.by.as_deref().is_some_and(cloud::is_googles_submission)
+    };
     site == Clue::SiteOwn
         && !is_at_own_provider(recipient, known)
-        && matches!(entry(report, site, known), Entry::Stranger(_))
+        && matches!(entry(report, site, known), Entry::Stranger(hop) if takes_sign_ins(hop))
 }
 
 /// Whether it was written in a program of the provider's own, which files a copy whoever signs in: web mail, which hands in on

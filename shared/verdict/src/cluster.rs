@@ -18,15 +18,16 @@ pub const DAY_CAP_DB: f64 = 60.0;
 /// Bounces of one flood resemble each other, so each counts less than if it stood alone.
 pub const TEMPERING: f64 = 0.6;
 
-/// Whether a letter is marked as a list is the same for each of its mails. Of the owner's own ones, that it is not counts so
-/// often a day, and not with each.
-const SAME_FOR_ALL: u32 = 3;
+/// Whether a letter has a copy in Sent, is marked as a list and was sent as ever is the same for each of its mails. So that
+/// nothing shows the owner counts for so many bounces of a letter in a day, and not for each.
+const SAME_FOR_ALL: u32 = 4;
 
 /// One letter to so many recipients in a day is a mailing.
 const MAILING: u32 = 12;
-/// Of eight refusals of an old list at most one is for what the letter says or where it comes from, and one by chance. Of a
-/// thief's letter it is one in three.
+/// Of eight refusals of an old list at most one is for what the letter says or where it comes from, and two more by chance. Of
+/// a thief's letter it is one in three.
 const NOT_REFUSED: u32 = 8;
+const BY_CHANCE: u32 = 2;
 
 /// Most letters that are kept apart.
 pub(crate) const KEPT: usize = 16;
@@ -47,6 +48,9 @@ pub(crate) struct Cluster {
     #[serde(default)]
     today: u32,
     pub(crate) seen: BTreeMap<Clue, u32>,
+    /// How often of those it did not count, because it is the same for each copy.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) repeated: BTreeMap<Clue, u32>,
 }
 
 impl Cluster {
@@ -61,6 +65,7 @@ impl Cluster {
             of_day: [0.0; CLASSES],
             today: 0,
             seen: BTreeMap::new(),
+            repeated: BTreeMap::new(),
         }
     }
 
@@ -85,9 +90,12 @@ impl Cluster {
         }
         self.today = self.today.saturating_add(1);
         let mut weights: Weights = [0.0; CLASSES];
-        for clue in
-            clues.iter().filter(|clue| is_unexpected || self.today <= SAME_FOR_ALL || **clue != Clue::CampaignNone)
-        {
+        for clue in clues {
+            if self.today > SAME_FOR_ALL && is_same_for_all(*clue) {
+                let count = self.repeated.entry(*clue).or_default();
+                *count = count.saturating_add(1);
+                continue;
+            }
             for (sum, weight) in weights.iter_mut().zip(scaled(*clue, sent_weight)) {
                 *sum += weight * TEMPERING * faded;
             }
@@ -115,7 +123,7 @@ impl Cluster {
     pub(crate) fn is_hardly_refused(&self) -> bool {
         let seen = |clue| self.seen.get(&clue).copied().unwrap_or_default();
         let refused = seen(Clue::ReasonContent) + seen(Clue::ReasonListed) + seen(Clue::ReasonThrottled);
-        refused <= self.bounces / NOT_REFUSED + 1
+        refused <= self.bounces / NOT_REFUSED + BY_CHANCE
     }
 
     /// How far a cause is ahead of the closest other in this letter, at most [`DAY_CAP_DB`].
@@ -157,9 +165,11 @@ pub(crate) fn gain(before: &Weights, after: &Weights, i: usize, j: usize) -> f64
     lead(after) - lead(before)
 }
 
-/// What speaks for `verdict` against `rival`, strongest first. Bounce by bounce evidence is tempered as in the score.
+/// What speaks for `verdict` against `rival`, strongest first. Bounce by bounce evidence is tempered as in the score, and what
+/// was `repeated` does not count.
 pub(crate) fn explain(
     seen: &BTreeMap<Clue, u32>,
+    repeated: &BTreeMap<Clue, u32>,
     verdict: Verdict,
     rival: Verdict,
     sent_weight: f64,
@@ -170,10 +180,11 @@ pub(crate) fn explain(
             let weights = scaled(*clue, sent_weight);
             let of = |verdict| class_of(verdict).and_then(|i| weights.get(i)).copied().unwrap_or(0.0);
             let tempering = if clue.is_of_window() { 1.0 } else { TEMPERING };
+            let counted = count.saturating_sub(repeated.get(clue).copied().unwrap_or_default());
             EvidenceLine {
                 item: clue.item().to_owned(),
                 value: clue.value().to_owned(),
-                db: ((of(verdict) - of(rival)) * tempering * f64::from(*count) * 10.0).round() / 10.0 + 0.0,
+                db: ((of(verdict) - of(rival)) * tempering * f64::from(counted) * 10.0).round() / 10.0 + 0.0,
                 count: *count,
                 against: Some(rival),
             }
@@ -181,6 +192,10 @@ pub(crate) fn explain(
         .collect();
     lines.sort_by(|a, b| b.db.abs().total_cmp(&a.db.abs()));
     lines
+}
+
+const fn is_same_for_all(clue: Clue) -> bool {
+    matches!(clue, Clue::SentMissing | Clue::SentFiled | Clue::FingerprintNew | Clue::CampaignNone)
 }
 
 /// A clue's weights; a copy missing from a thin Sent folder weighs less.

@@ -2,7 +2,8 @@
 //!
 //! The dead addresses of a list come back after each issue, and each is sent with the same tool from the same network. A
 //! thief writes to people who were never written to, from a place of his own. So what is older than any bounce of the
-//! same mail can be is known again; what came of a probable theft, or before the mailbox was secured, is not.
+//! same mail can be is known again; what came of a probable theft, or before the mailbox was secured, is not,
+//! and how a mail of a suspected one was sent is no habit.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -48,13 +49,13 @@ impl Past {
         clues
     }
 
-    /// Remembers a bounce.
-    pub(crate) fn note(&mut self, seen: &Observation, at: DateTime<Utc>) {
+    /// Remembers a bounce. `sender`: how it had been sent, unless that may be a thief's way.
+    pub(crate) fn note(&mut self, seen: &Observation, sender: Option<u64>, at: DateTime<Utc>) {
         if seen.is_delay {
             return;
         }
         note(&mut self.recipients, RECIPIENTS, seen.recipient, at);
-        if let Some(sender) = seen.sender {
+        if let Some(sender) = sender {
             note(&mut self.senders, SENDERS, sender, at);
         }
     }

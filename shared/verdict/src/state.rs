@@ -30,6 +30,10 @@ const EXCLUDED_DB: f64 = 20.0;
 const CLEAR_DB: f64 = 10.0;
 /// A stolen mailbox's first bounces may happen to be foreign hosts' too: backscatter needs so many recipients.
 const BACKSCATTER_RECIPIENTS: u32 = 8;
+/// One letter that is hardly refused for what it says comes back from the dead addresses of a list as well. Of a small
+/// company's mailing that is tens, seldom more; until then a takeover stays undetermined.
+const NO_SMALL_MAILING: u32 = 24;
+const PROBABLY_NO_MAILING: u32 = 64;
 /// A score below this, for [`CALM`], steps down.
 const CALM_DB: f64 = 10.0;
 const CALM: TimeDelta = TimeDelta::hours(48);
@@ -181,11 +185,13 @@ impl State {
             self.count(clue, 1.0);
         }
         self.judge(at);
-        // What is probably a thief's is nothing to know him by.
+        // What is probably a thief's is nothing to know him by, and what may be is no habit of the owner's. Yet the addresses
+        // that an old list has back each month are learnt, or its owner would be accused each month.
         if self.held.tier >= Tier::Probable {
             self.past.forget_young();
         } else {
-            self.past.note(seen, at);
+            let sender = seen.sender.filter(|_| self.held.tier < Tier::Suspected);
+            self.past.note(seen, sender, at);
         }
     }
 
@@ -340,9 +346,9 @@ impl State {
         let is_like_a_mailing = self.is_like_a_mailing(now);
         if self.is_proved || (score >= 60.0 && recipients >= 8 && letters.count() >= 2) {
             Tier::Confirmed
-        } else if score >= 50.0 && recipients >= if is_like_a_mailing { 64 } else { 8 } {
+        } else if score >= 50.0 && recipients >= if is_like_a_mailing { PROBABLY_NO_MAILING } else { 8 } {
             Tier::Probable
-        } else if score >= 30.0 && recipients >= if is_like_a_mailing { 10 } else { 5 } {
+        } else if score >= 30.0 && recipients >= if is_like_a_mailing { NO_SMALL_MAILING } else { 5 } {
             Tier::Suspected
         } else if score >= 20.0 && recipients >= 3 {
             Tier::Watch
@@ -376,6 +382,7 @@ impl State {
             .into_iter()
             .filter(|verdict| !matches!(verdict, Verdict::AccountTakeover | Verdict::Legit))
             .filter(|verdict| *verdict != Verdict::Backscatter || self.may_be_backscatter(now))
+            .filter(|verdict| *verdict != Verdict::BulkList || !self.may_be_a_thiefs_mailing(now))
             .filter(|verdict| self.matrix.lead(*verdict, Verdict::AccountTakeover) >= EXCLUDED_DB)
             .map(|verdict| (verdict, self.matrix.score(verdict)))
             .filter(|(_, score)| *score >= CLEAR_DB)
@@ -386,6 +393,12 @@ impl State {
     /// Whether backscatter can't be told from a takeover here.
     fn cannot_exclude(&self, now: DateTime<Utc>) -> bool {
         self.is_blind || self.last_unnamed_at.is_some_and(|last| last + WINDOW > now)
+    }
+
+    /// Whether nothing but why it comes back tells a mailing from a thief's. One that is declared or marked as a list has no
+    /// recipients that nobody expects.
+    fn may_be_a_thiefs_mailing(&self, now: DateTime<Utc>) -> bool {
+        self.is_blind && self.window.unexpected.count(now) >= 5
     }
 
     /// The costly error: never of a mailbox where owner and thief look the same, never of a few bounces, and only if what
@@ -409,6 +422,7 @@ impl State {
         let is_excused = VERDICTS.iter().any(|verdict| {
             *verdict != Verdict::AccountTakeover
                 && !(*verdict == Verdict::Backscatter && self.cannot_exclude(now))
+                && !(*verdict == Verdict::BulkList && self.may_be_a_thiefs_mailing(now))
                 && against(*verdict) >= EXCLUDED_DB
                 && self.matrix.score(*verdict) > 0.0
         });

@@ -1,5 +1,7 @@
 //! Why: for the mailbox, and for each letter by itself.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use daimon_domain::verdict::{EvidenceLine, Verdict};
 
@@ -15,8 +17,12 @@ impl State {
     /// forger's flood is well filed away.
     pub(super) fn explain(&self, verdict: Verdict, matrix: &Matrix) -> Vec<EvidenceLine> {
         let mut seen = self.window_seen.clone();
+        let mut repeated = BTreeMap::<Clue, u32>::new();
         for (clue, count) in self.clusters.iter().flat_map(|cluster| &cluster.seen) {
             *seen.entry(*clue).or_default() += count;
+        }
+        for (clue, count) in self.clusters.iter().flat_map(|cluster| &cluster.repeated) {
+            *repeated.entry(*clue).or_default() += count;
         }
         // What is weighed against nothing has no rival either.
         if class_of(verdict).is_none() {
@@ -32,7 +38,7 @@ impl State {
         }
         // At the day's cap several are equally far behind; the closest is what the lines themselves leave closest.
         let lines = matrix.closest(verdict).into_iter().map(|rival| {
-            let lines = cluster::explain(&seen, verdict, rival, self.sent_weight);
+            let lines = cluster::explain(&seen, &repeated, verdict, rival, self.sent_weight);
             (lines.iter().map(|line| line.db).sum::<f64>(), lines)
         });
         let lines = lines.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, lines)| lines).unwrap_or_default();
@@ -61,7 +67,13 @@ impl State {
             template: cluster.template.clone(),
             bounces: cluster.bounces,
             score_db: (cluster.score(explained, now) * 10.0).round() / 10.0,
-            evidence: cluster::explain(&cluster.seen, explained, cluster.rival(explained), self.sent_weight),
+            evidence: cluster::explain(
+                &cluster.seen,
+                &cluster.repeated,
+                explained,
+                cluster.rival(explained),
+                self.sent_weight,
+            ),
         }
     }
 }

@@ -86,7 +86,7 @@ fn a_flood_of_bounces_forged_in_the_providers_name_is_no_takeover() {
 #[test]
 fn a_stolen_mailbox_behind_lmtp_is_found() {
     let all = flood(&mut State::default(), &known(), STRANGE, 20, |number| {
-        let mut report = own_bounce(number, Reason::UserUnknown, ["Invoice", "Parcel"][number % 2]);
+        let mut report = stolen(number);
         report.envelope.received.insert(0, lmtp());
         report
     });

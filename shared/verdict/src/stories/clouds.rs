@@ -109,6 +109,8 @@ fn googles_bounces_are_googles_and_its_other_customers_mail_is_not() {
 /// What Exchange Online writes of mail that it will not deliver, read in the mailbox of its sender.
 fn exchange(number: usize, authenticated_as: &str, daemon: &str) -> String {
     let subject = ["Invoice", "Parcel"][number % 2];
+    let said = ["5.1.1 User unknown", "5.7.1 Message rejected as spam"][usize::from(number % 3 == 1)];
+    let (status, _) = said.split_once(' ').unwrap();
     format!(
         "Received: from OSZP286MB2012.JPNP286.PROD.OUTLOOK.COM (2603:1096:604:15d::10)
  by TYCP286MB3023.JPNP286.PROD.OUTLOOK.COM with HTTPS; Tue, 24 Nov 2026 12:05:30 +0000
@@ -147,8 +149,8 @@ Arrival-Date: Tue, 24 Nov 2026 12:05:27 +0000
 
 Final-Recipient: rfc822;victim{number}@shop{number}.example
 Action: failed
-Status: 5.1.1
-Diagnostic-Code: smtp;550 5.1.1 User unknown
+Status: {status}
+Diagnostic-Code: smtp;550 {said}
 Remote-MTA: dns;mx.shop{number}.example
 
 --m

@@ -68,7 +68,7 @@ fn like(verdict: Verdict, assessment: &Assessment) -> Incident {
 #[test]
 fn an_incident_is_updated_and_never_doubled() {
     let mailbox: MailboxId = "mbx_01985aa0000070008000000000000001".parse().unwrap();
-    let all = flood(&mut State::default(), &known(), STRANGE, 10, |n| own_bounce(n, Reason::UserUnknown, "Invoice"));
+    let all = flood(&mut State::default(), &known(), STRANGE, 10, stolen);
     let (calm, sure) = (&all[0], &all[9]);
     assert_eq!(sure.verdict, Verdict::AccountTakeover);
     assert!(sure.tier >= Tier::Suspected);

@@ -5,13 +5,6 @@ use daimon_domain::verdict::{Severity, Tier, Verdict};
 use super::*;
 use crate::Signal;
 
-const MIXED: [Reason; 5] =
-    [Reason::UserUnknown, Reason::SpamContent, Reason::UserUnknown, Reason::MailboxFull, Reason::Policy];
-
-fn stolen(number: usize) -> Report {
-    own_bounce(number, MIXED[number % MIXED.len()], ["Invoice 7", "Your parcel"][number % 2])
-}
-
 fn first(all: &[Assessment], tier: Tier) -> usize {
     all.iter().position(|a| a.tier >= tier).map_or(usize::MAX, |place| place + 1)
 }
@@ -104,7 +97,7 @@ fn who_signed_in_and_from_where_heads_the_explanation() {
 
 #[test]
 fn each_line_names_its_rival_and_one_letter_scores_less_than_its_lines_add_up_to() {
-    let one_letter = |n| own_bounce(n, Reason::UserUnknown, "Invoice");
+    let one_letter = |n| own_bounce(n, MIXED[n % 5], "Invoice");
     let last = flood(&mut State::default(), &known(), STRANGE, 100, one_letter).pop().unwrap();
     assert!(last.evidence.iter().skip(1).all(|line| line.against == Some(Verdict::BulkList)), "{:?}", last.evidence);
     let sum: f64 = last.evidence.iter().map(|line| line.db).sum();
@@ -152,7 +145,7 @@ fn a_takeover_is_seen_through_the_owners_newsletter() {
 
 #[test]
 fn one_letter_adds_no_more_than_sixty_decibans_a_day() {
-    let one_letter = |n| own_bounce(n, Reason::UserUnknown, "Invoice");
+    let one_letter = |n| own_bounce(n, MIXED[n % 5], "Invoice");
     let all = flood(&mut State::default(), &known(), STRANGE, 100, one_letter);
     let last = all.last().unwrap();
     assert!(last.score_db <= 60.0 && last.score_db > 30.0, "{}", last.score_db);
@@ -272,7 +265,7 @@ fn a_state_stays_small_however_long_the_flood() {
 #[test]
 fn suspicion_lasts_two_quiet_days_and_then_goes() {
     let mut state = State::default();
-    let last = flood(&mut state, &known(), STRANGE, 6, |n| own_bounce(n, MIXED[n % 5], "Invoice")).pop().unwrap();
+    let last = flood(&mut state, &known(), STRANGE, 7, stolen).pop().unwrap();
     assert_eq!(last.tier, Tier::Suspected);
     assert_eq!(state.assess(at(2 * 1440)).tier, Tier::Suspected);
     assert_eq!(state.assess(at(8 * 1440)).tier, Tier::None);

@@ -116,6 +116,15 @@ pub(crate) fn own_bounce(number: usize, reason: Reason, subject: &str) -> Report
     }
 }
 
+/// Why a thief's mail comes back: it is also refused for what it says. What is not could be a mailing to an old list.
+pub(crate) const MIXED: [Reason; 5] =
+    [Reason::UserUnknown, Reason::SpamContent, Reason::UserUnknown, Reason::MailboxFull, Reason::Policy];
+
+/// A bounce of a thief's mail.
+pub(crate) fn stolen(number: usize) -> Report {
+    own_bounce(number, MIXED[number % MIXED.len()], ["Invoice 7", "Your parcel"][number % 2])
+}
+
 /// A bounce that the recipient's server wrote about mail it was given by a stranger.
 pub(crate) fn foreign_bounce(number: usize) -> Report {
     let mx = format!("mx.shop{number}.example");
