@@ -48,6 +48,9 @@ static NOTHING_TOLD: LazyLock<String> = LazyLock::new(|| template(&Origin::defau
 #[serde(default)]
 pub struct State {
     updated_at: Option<DateTime<Utc>>,
+    /// Since when little speaks for what stands; `None` while much does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calm_since: Option<DateTime<Utc>>,
     matrix: Matrix,
     window: Window,
     clusters: Vec<Cluster>,
@@ -86,6 +89,7 @@ impl Default for State {
     fn default() -> Self {
         Self {
             updated_at: None,
+            calm_since: None,
             matrix: Matrix::default(),
             window: Window::default(),
             clusters: Vec::new(),
@@ -112,7 +116,7 @@ impl Default for State {
 
 impl State {
     /// The form in which it is stored; whoever stores it stores this with it.
-    pub const VERSION: u32 = 5;
+    pub const VERSION: u32 = 6;
     /// The oldest form that can be read: since then only clues and counts were added, which an older program would not know.
     pub const OLDEST: u32 = 1;
 
@@ -205,7 +209,7 @@ impl State {
             self.judge(at);
             // It is about no mail of this mailbox, so it is weighed against nothing, and whatever is found goes before it.
             if clue == Clue::FakeBounces && self.held == CALM_VERDICT {
-                self.held = Held { verdict: Verdict::FakeBounce, tier: Tier::None };
+                self.find(Held { verdict: Verdict::FakeBounce, tier: Tier::None });
             }
         }
     }
@@ -259,6 +263,7 @@ impl State {
         if self.has_calmed_down(at) {
             self.held = CALM_VERDICT;
         }
+        self.calm_since = Some(self.calms_at(updated_at)).filter(|calm| *calm <= at);
         self.matrix.fade(decay(at - updated_at));
         self.updated_at = Some(at);
         (at, 1.0)
@@ -324,17 +329,26 @@ impl State {
         let takeover = self.takeover_tier(at);
         let other = self.other_cause(at);
         let held = self.held;
-        if takeover >= Tier::Suspected {
-            self.held = Held { verdict: Verdict::AccountTakeover, tier: held.tier.max(takeover) };
+        let found = if takeover >= Tier::Suspected {
+            Held { verdict: Verdict::AccountTakeover, tier: held.tier.max(takeover) }
         } else if held.verdict == Verdict::AccountTakeover && held.tier >= Tier::Suspected {
             // An accusation that stands is withdrawn slowly, whatever else comes in.
+            return;
         } else if let Some(other) = other {
-            self.held = Held { verdict: other, tier: Tier::None };
+            Held { verdict: other, tier: Tier::None }
         } else if takeover == Tier::Watch && held.verdict != Verdict::Undetermined {
-            self.held = Held { verdict: Verdict::AccountTakeover, tier: Tier::Watch };
+            Held { verdict: Verdict::AccountTakeover, tier: Tier::Watch }
         } else if self.cannot_be_told(at) {
-            self.held = Held { verdict: Verdict::Undetermined, tier: held.tier.max(Tier::Watch) };
-        }
+            Held { verdict: Verdict::Undetermined, tier: held.tier.max(Tier::Watch) }
+        } else {
+            return;
+        };
+        self.find(found);
+    }
+
+    fn find(&mut self, found: Held) {
+        self.held = found;
+        self.calm_since = None;
     }
 
     fn takeover_tier(&self, now: DateTime<Utc>) -> Tier {
@@ -437,14 +451,23 @@ impl State {
             return false;
         }
         let Some(updated_at) = self.updated_at else { return true };
+        let is_quiet = self.last_own_unexpected_at.is_none_or(|last| now - last >= TimeDelta::hours(24));
+        is_quiet && now - self.calms_at(updated_at) >= CALM
+    }
+
+    /// Since when little speaks for the standing verdict, or from when on it will if nothing else comes in. What is known
+    /// now is of `updated_at`.
+    fn calms_at(&self, updated_at: DateTime<Utc>) -> DateTime<Utc> {
         let score = if matches!(self.held.verdict, Verdict::AccountTakeover | Verdict::Undetermined) {
             self.takeover_score(&self.matrix, updated_at)
         } else {
             self.matrix.score(self.held.verdict)
         };
+        if score < CALM_DB {
+            return self.calm_since.unwrap_or(updated_at);
+        }
         #[expect(clippy::cast_possible_truncation, reason = "hours of a few days")]
-        let until_calm = TimeDelta::seconds((HALF_LIFE_H * 3600.0 * (score / CALM_DB).max(1.0).log2()) as i64);
-        let is_quiet = self.last_own_unexpected_at.is_none_or(|last| now - last >= TimeDelta::hours(24));
-        is_quiet && now - updated_at >= until_calm + CALM
+        let until_calm = TimeDelta::seconds((HALF_LIFE_H * 3600.0 * (score / CALM_DB).log2()) as i64);
+        updated_at + until_calm
     }
 }

@@ -274,6 +274,32 @@ fn suspicion_lasts_two_quiet_days_and_then_goes() {
 }
 
 #[test]
+fn suspicion_goes_also_where_a_bounce_of_the_owners_comes_every_day() {
+    let mut state = State::default();
+    flood(&mut state, &known(), STRANGE, 7, stolen);
+    assert_eq!(state.standing(at(20)), (Verdict::AccountTakeover, Tier::Suspected));
+    let tiers: Vec<_> = (1..10)
+        .map(|day| {
+            let typo = own_bounce(100 + usize::try_from(day).unwrap(), Reason::UserUnknown, "Meeting");
+            weigh(&mut state, &typo, &known(), OWN, day * 1440).tier
+        })
+        .collect();
+    assert_eq!((tiers[0], tiers[8]), (Tier::Suspected, Tier::None), "{tiers:?}");
+}
+
+#[test]
+fn suspicion_stays_while_something_speaks_for_it_every_day() {
+    let mut state = State::default();
+    for day in 0..10 {
+        for number in 0..7 {
+            let report = stolen(usize::try_from(7 * day + number).unwrap());
+            weigh(&mut state, &report, &known(), STRANGE, 1440 * day + 3 * number);
+        }
+        assert!(state.standing(at(1440 * day + 600)).1 >= Tier::Suspected, "day {day}");
+    }
+}
+
+#[test]
 fn a_language_that_the_mailbox_never_uses_counts_once_from_the_fifth_recipient_on() {
     let mut state = State::default();
     let facts = Facts { new_language: true, ..STRANGE };
