@@ -423,7 +423,10 @@ impl State {
             lead(Verdict::Backscatter, Verdict::AccountTakeover),
             lead(Verdict::AccountTakeover, Verdict::Backscatter),
         );
+        // What the own provider returns it had taken from somebody; a forger's mail never passed it.
+        let seen = |clue| self.clusters.iter().filter_map(|cluster| cluster.seen.get(&clue)).sum::<u32>();
         !self.cannot_exclude(now)
+            && seen(Clue::OriginForeign) > seen(Clue::SiteOwn)
             && self.window.unexpected.count(now) >= BACKSCATTER_RECIPIENTS
             && for_it - against >= EXCLUDED_DB
     }
