@@ -151,10 +151,10 @@ fn shortest(tries: usize, mail: &[u8], reads: Reads) -> Duration {
 
 /// How many times longer twice the size takes; 0 where both are too short to tell.
 fn doubling(shape: &Shape, small: usize, large: usize) -> f64 {
-    let (small, large) = (shape.mail(small), shape.mail(large));
     let (mut factor, mut times) = (f64::INFINITY, [Duration::MAX; 2]);
-    // More often where it looks bad: something else may have run.
+    // More often where it looks bad, and from other places in memory: something else may have run, or lie there.
     for tries in [3, 5, 9, 17, 33, 65, 129] {
+        let (small, large) = (shape.mail(small), shape.mail(large));
         for (time, mail) in times.iter_mut().zip([&small, &large]) {
             *time = shortest(tries, mail, reads_ours).min(*time);
         }
