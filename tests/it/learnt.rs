@@ -27,7 +27,7 @@ fn relayed(owner: &str, number: u32, at: DateTime<Utc>) -> String {
         "Received: from pc (unknown [203.0.113.66])\r\n\t(Authenticated sender: {owner})\r\n\tby {relay} (Postfix) with ESMTPSA id A{number};\r\n\t{date}\r\n"
     );
     let mut report = returned(&format!("{handed_in}{spam}"), owner, &to, relay, at);
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         // One letter that is refused for nothing but who is not there may be a mailing to an old list.
         for (unknown, spam) in [
             ("550 5.1.1", "554 5.7.1"),
