@@ -18,6 +18,12 @@ pub struct Due<I> {
     pub id: I,
 }
 
+impl<I> Due<I> {
+    fn of(msp: Uuid, tenant: Option<Uuid>, id: I) -> Self {
+        Self { msp: MspId::from_uuid(msp), tenant: tenant.map(TenantId::from_uuid), id }
+    }
+}
+
 /// How much is left to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Busy {
@@ -97,12 +103,10 @@ impl Fleet {
         )
         .fetch_all(&self.pool)
         .await?;
-        let due = |msp: Uuid, tenant: Uuid, id: Uuid| Due {
-            msp: MspId::from_uuid(msp),
-            tenant: Some(TenantId::from_uuid(tenant)),
-            id: MailboxId::from_uuid(id),
-        };
-        Ok(rows.into_iter().map(|row| due(row.msp_id, row.tenant_id, row.mailbox_id)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| Due::of(row.msp_id, Some(row.tenant_id), MailboxId::from_uuid(row.mailbox_id)))
+            .collect())
     }
 
     /// Deliveries to send, each tenant's most overdue first.
@@ -118,12 +122,10 @@ impl Fleet {
         )
         .fetch_all(&self.pool)
         .await?;
-        let due = |msp: Uuid, tenant: Option<Uuid>, id: Uuid| Due {
-            msp: MspId::from_uuid(msp),
-            tenant: tenant.map(TenantId::from_uuid),
-            id: DeliveryId::from_uuid(id),
-        };
-        Ok(rows.into_iter().map(|row| due(row.msp_id, row.tenant_id, row.delivery_id)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| Due::of(row.msp_id, row.tenant_id, DeliveryId::from_uuid(row.delivery_id)))
+            .collect())
     }
 
     /// Incidents that time moves, or of which something is to be looked at.
@@ -142,12 +144,10 @@ impl Fleet {
         )
         .fetch_all(&self.pool)
         .await?;
-        let due = |msp: Uuid, tenant: Uuid, id: Uuid| Due {
-            msp: MspId::from_uuid(msp),
-            tenant: Some(TenantId::from_uuid(tenant)),
-            id: IncidentId::from_uuid(id),
-        };
-        Ok(rows.into_iter().map(|row| due(row.msp_id, row.tenant_id, row.incident_id)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| Due::of(row.msp_id, Some(row.tenant_id), IncidentId::from_uuid(row.incident_id)))
+            .collect())
     }
 
     /// Drills whose next step is due and in nobody's hands.
@@ -161,12 +161,10 @@ impl Fleet {
         )
         .fetch_all(&self.pool)
         .await?;
-        let due = |msp: Uuid, tenant: Uuid, id: Uuid| Due {
-            msp: MspId::from_uuid(msp),
-            tenant: Some(TenantId::from_uuid(tenant)),
-            id: DrillId::from_uuid(id),
-        };
-        Ok(rows.into_iter().map(|row| due(row.msp_id, row.tenant_id, row.drill_id)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| Due::of(row.msp_id, Some(row.tenant_id), DrillId::from_uuid(row.drill_id)))
+            .collect())
     }
 
     /// How much is due or in flight at `now`.
