@@ -16,10 +16,7 @@ use super::job::Reader;
 impl Reader {
     /// Takes a seat at a server. `false`: it has no room now.
     pub(super) async fn enter_host(&self, host: &HostName, seat: Uuid, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let budget = Budget::of_host(host.as_str(), self.usual);
-        // What counts for each mailbox needs no seat: a mailbox has one session.
-        let Some(connections) = budget.connections else { return Ok(true) };
-        let bears = Bears { connections, logins_a_minute: budget.logins_a_minute };
+        let Some(bears) = self.bears(host) else { return Ok(true) };
         let is_free = self.fleet.take_seat(host.as_str(), bears, seat, now, now + self.lease).await?;
         if !is_free {
             metrics::counter!("daimon_host_waits_total").increment(1);
@@ -27,16 +24,27 @@ impl Reader {
         Ok(is_free)
     }
 
+    /// What the server bears; `None`: it counts for each mailbox, and a mailbox has one session, so nobody needs a seat.
+    fn bears(&self, host: &HostName) -> Option<Bears> {
+        let budget = Budget::of_host(host.as_str(), self.usual);
+        let logins_a_minute = budget.logins_a_minute;
+        budget.connections.map(|connections| Bears { connections, logins_a_minute })
+    }
+
     /// Keeps the seat. One that is lost is noticed by nobody else: the server gets one session too many.
-    pub(super) async fn stay_at_host(&self, seat: Uuid, until: DateTime<Utc>) {
-        if let Err(error) = self.fleet.keep_seat(seat, until).await {
+    pub(super) async fn stay_at_host(&self, host: &HostName, seat: Uuid, until: DateTime<Utc>) {
+        if self.bears(host).is_some()
+            && let Err(error) = self.fleet.keep_seat(seat, until).await
+        {
             tracing::debug!(error = %error, "a seat at a server was not kept");
         }
     }
 
     /// Gives the seat up; what can't be given up now is free when its lease is over.
-    pub(super) async fn leave_host(&self, seat: Uuid) {
-        if let Err(error) = self.fleet.leave_seat(seat).await {
+    pub(super) async fn leave_host(&self, host: &HostName, seat: Uuid) {
+        if self.bears(host).is_some()
+            && let Err(error) = self.fleet.leave_seat(seat).await
+        {
             tracing::debug!(error = %error, "a seat at a server is given up later");
         }
     }

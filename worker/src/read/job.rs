@@ -8,7 +8,7 @@ use daimon_boot::time::Time;
 use daimon_domain::clock::Clock;
 use daimon_domain::id::{DeliveryId, MailboxId, MspId, TenantId};
 use daimon_domain::job::{JobEnd, Lease};
-use daimon_domain::mailbox::{ConnectionFault, Mailbox};
+use daimon_domain::mailbox::{ConnectionFault, HostName, Mailbox};
 use daimon_domain::scope::Wall;
 use daimon_egress::{DialError, Egress};
 use daimon_posture::Blocklists;
@@ -138,14 +138,14 @@ pub async fn poll(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<JobE
     let lateness_ms = (ctx.time.now() - work.mailbox.next_poll_at).num_milliseconds().max(0);
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of lateness")]
     metrics::histogram!("daimon_poll_lateness_seconds").record(lateness_ms as f64 / 1_000.0);
-    let (wall, lease) = (work.wall.clone(), work.lease);
+    let (wall, lease, host) = (work.wall.clone(), work.lease, work.mailbox.server.host.clone());
     let mark = work.seat.mark();
     let ended = match work.access(&ctx.master) {
         _ if work.hands.is_mailbox_culprit() => Err(PollError::SetAside),
         None => Err(PollError::Sealed),
         Some(access) => tokio::select! {
             ended = Box::pin(ctx.room.run(mark, session::read(ctx, &mut work, &access))) => ended,
-            lost = keep(ctx, &wall, id, &lease) => Err(lost),
+            lost = keep(ctx, &wall, id, &host, &lease) => Err(lost),
             () = ctx.hurry.cancelled() => Err(PollError::Stopped),
         },
     };
@@ -170,7 +170,7 @@ pub async fn poll(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<JobE
     metrics::histogram!("daimon_poll_seconds").record(began.elapsed().as_secs_f64());
     let (tenant, domain) = (work.tenant.id, work.mailbox.address.domain().to_owned());
     let end = Box::pin(outcome::record(ctx, work, ended)).await;
-    ctx.leave_host(lease.token).await;
+    ctx.leave_host(&host, lease.token).await;
     let end = end?;
     // The mailbox is nobody's again by now.
     posture::refresh(ctx, &wall, tenant, &domain).await;
@@ -189,12 +189,13 @@ async fn take(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<Work>, S
         mailbox::give_back(tx, id, &lease, next).await?;
         return Ok(None);
     }
-    if !ctx.enter_host(&mailbox.server.host, lease.token, now).await? {
+    let host = mailbox.server.host.clone();
+    if !ctx.enter_host(&host, lease.token, now).await? {
         return Ok(None); // And nothing is written: it stays due.
     }
     let taken = take_leased(ctx, tx, mailbox, lease, now).await;
     if !matches!(taken, Ok(Some(_))) {
-        ctx.leave_host(lease.token).await;
+        ctx.leave_host(&host, lease.token).await;
     }
     taken
 }
@@ -230,7 +231,7 @@ async fn take_leased(
 }
 
 /// Renews the lease for as long as the work goes on; ends when it is lost.
-async fn keep(ctx: &Reader, wall: &Wall, id: MailboxId, lease: &Lease) -> PollError {
+async fn keep(ctx: &Reader, wall: &Wall, id: MailboxId, host: &HostName, lease: &Lease) -> PollError {
     loop {
         ctx.time.sleep(ctx.lease / 3).await;
         let until = ctx.time.now() + ctx.lease;
@@ -240,7 +241,7 @@ async fn keep(ctx: &Reader, wall: &Wall, id: MailboxId, lease: &Lease) -> PollEr
             tx.commit().await?;
             Ok::<bool, StoreError>(is_ours)
         };
-        ctx.stay_at_host(lease.token, until).await;
+        ctx.stay_at_host(host, lease.token, until).await;
         match renewed.await {
             Ok(true) => {}
             Ok(false) => return PollError::FencedOff,

@@ -171,7 +171,7 @@ async fn ask(ctx: &Reader, mailbox: &Mailbox, credentials: &Credentials) -> Answ
         return Answer::Nothing;
     }
     let answer = ask_now(ctx, mailbox, credentials).await;
-    ctx.leave_host(seat).await;
+    ctx.leave_host(&mailbox.server.host, seat).await;
     answer
 }
 
