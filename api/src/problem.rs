@@ -235,6 +235,7 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::State(state) => Self::WrongState(state),
+            Refusal::Cause => Self::Conflict("Only a takeover can be confirmed, or what is undetermined."),
             Refusal::Steps(steps) => Self::StepsMissing(steps),
         }
     }

@@ -2,8 +2,7 @@
 
 use actix_web::post;
 use actix_web::web::Json;
-use daimon_domain::verdict::{Tier, Verdict};
-use daimon_verdict::life::Change;
+use daimon_verdict::life::{Change, is_confirmed};
 
 use super::asked::MoveNote;
 use super::moving::{answer, held, moved};
@@ -27,11 +26,8 @@ pub(super) async fn confirm_incident(
 ) -> Result<Json<IncidentWithEvidenceView>, Problem> {
     let Permitted(mut caller, (path, body)) = asked;
     let before = held(&mut caller, path.id()?).await?;
-    if before.state.is_open() && (before.verdict, before.tier) == (Verdict::AccountTakeover, Tier::Confirmed) {
+    if is_confirmed(&before) {
         return answer(caller, &before, &[]).await;
-    }
-    if !matches!(before.verdict, Verdict::AccountTakeover | Verdict::Undetermined) {
-        return Err(Problem::Conflict("Only a takeover can be confirmed, or what is undetermined."));
     }
     let told = moved(&mut caller, &before, Change::Confirm, body.value.note).await?;
     answer(caller, &before, &told).await

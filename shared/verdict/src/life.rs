@@ -45,6 +45,8 @@ pub enum Change {
 pub enum Refusal {
     /// There is no way from where it stands.
     State(IncidentState),
+    /// Nobody can confirm that it is a takeover: it has another cause.
+    Cause,
     /// These steps are neither done nor skipped.
     Steps(Vec<&'static str>),
 }
@@ -119,8 +121,11 @@ pub fn change(before: &Incident, change: Change, settled: &Settled, now: DateTim
             moved
         }
         Change::Confirm => {
-            if !before.state.is_open() || !matches!(verdict, Verdict::AccountTakeover | Verdict::Undetermined) {
+            if !before.state.is_open() {
                 return no_way;
+            }
+            if !matches!(verdict, Verdict::AccountTakeover | Verdict::Undetermined) {
+                return Err(Refusal::Cause);
             }
             let mut moved = moved(before.state, "confirmed", EventType::IncidentUpdated);
             let incident = &mut moved.incident;
@@ -137,6 +142,11 @@ pub fn change(before: &Incident, change: Change, settled: &Settled, now: DateTim
             moved
         }
     })
+}
+
+/// Whether it is as sure as it gets that the mailbox is in other hands.
+pub fn is_confirmed(incident: &Incident) -> bool {
+    incident.state.is_open() && (incident.verdict, incident.tier) == (Verdict::AccountTakeover, Tier::Confirmed)
 }
 
 /// The old credential has been refused since then, and that is proved.
@@ -253,7 +263,7 @@ mod tests {
             assert_eq!(refused, Err(Refusal::State(state)));
         }
         let forged = in_state(Verdict::Backscatter, IncidentState::Open);
-        assert!(change(&forged, Change::Confirm, &Settled::new(), at(1)).is_err());
+        assert_eq!(change(&forged, Change::Confirm, &Settled::new(), at(1)), Err(Refusal::Cause));
     }
 
     #[test]

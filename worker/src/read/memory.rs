@@ -144,10 +144,7 @@ impl Memory {
             self.state.reset();
         }
         self.live = now_live;
-        let is_confirmed = |incident: &Incident| {
-            incident.state.is_open() && (incident.verdict, incident.tier) == (Verdict::AccountTakeover, Tier::Confirmed)
-        };
-        if live.iter().any(is_confirmed) {
+        if live.iter().any(life::is_confirmed) {
             self.state.confirm();
         }
         let contained =
