@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
@@ -28,6 +28,7 @@ pub struct DovecotAt {
     pub auth: PathBuf,
     /// The log, for what a server saw: sign-ins, and how they ended.
     pub log: PathBuf,
+    config: PathBuf,
     users: PathBuf,
     mail: PathBuf,
     owner: String,
@@ -72,6 +73,7 @@ impl Dovecot {
             lmtp: dir.join("lmtp"),
             auth: dir.join("sasl"),
             log: dir.join("log"),
+            config: dir.join("dovecot.conf"),
             users: dir.join("users"),
             mail: mail.clone(),
             owner: owner.clone(),
@@ -188,10 +190,9 @@ protocol lmtp {{
             lmtp = at.lmtp.display(),
             auth = at.auth.display(),
         );
-        let file = dir.join("dovecot.conf");
-        std::fs::write(&file, config)?;
+        std::fs::write(&at.config, config)?;
         let mut command = Command::new(program(&["/usr/sbin/dovecot", "dovecot"], "dovecot-imapd")?);
-        command.arg("-F").arg("-c").arg(&file);
+        command.arg("-F").arg("-c").arg(&at.config);
         let mut kept = Kept::start("dovecot", command, "TERM", place.to_remove())?;
         let port = at.imaps;
         kept.wait_until(Duration::from_secs(20), "listening", || {
@@ -215,7 +216,7 @@ impl DovecotAt {
         if is_root() {
             run(Command::new("chown").arg(&self.owner).arg(&home))?;
         }
-        self.change_password(user, password)
+        self.write_password(user, password)
     }
 
     /// Where the mail of `user` lies: a Maildir, whose folders begin with a dot.
@@ -223,9 +224,24 @@ impl DovecotAt {
         self.mail.join(user).join("Maildir")
     }
 
-    /// Gives `user` another password, as a technician does after a theft. Each user has a file: of one that it has read
-    /// within the same second, Dovecot does not notice a change.
+    /// Gives `user` another password, as a technician does after a theft, and returns once it holds: Dovecot looks at
+    /// the user's file at most once a second, and until then lets in who knows the old one.
     pub fn change_password(&self, user: &str, password: &str) -> anyhow::Result<()> {
+        self.write_password(user, password)?;
+        let doveadm = program(&["/usr/bin/doveadm", "doveadm"], "dovecot-core")?;
+        let begun = Instant::now();
+        loop {
+            let mut ask = Command::new(&doveadm);
+            ask.arg("-c").arg(&self.config).args(["auth", "test", "-a"]).arg(&self.auth).args([user, password]);
+            match run(&mut ask) {
+                Ok(_) => return Ok(()),
+                Err(error) if begun.elapsed() > Duration::from_secs(10) => return Err(error),
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn write_password(&self, user: &str, password: &str) -> anyhow::Result<()> {
         Ok(std::fs::write(self.users.join(user), format!("{user}:{password}\n"))?)
     }
 
