@@ -90,7 +90,7 @@ async fn a_mailbox_is_read_in_batches_and_stays_unseen() {
     let (mut next, mut read) = (inbox.first_new_uid(None), Vec::new());
     let mut through = 0;
     while let Some(first) = next {
-        let ahead = session.ahead(inbox, first, usize::MAX).await.unwrap();
+        let ahead = session.ahead(inbox, first, session.batch()).await.unwrap();
         let batch = session.reports(&ahead).await.unwrap();
         assert!(batch.fault.is_none() && batch.put_aside.is_empty());
         read.extend(batch.items);
@@ -107,7 +107,7 @@ async fn a_mailbox_is_read_in_batches_and_stays_unseen() {
     assert!((350..400).contains(&first), "{first}");
 
     let opened = session.examine(&folders[2], None).await.unwrap();
-    let ahead = session.ahead(opened, 1, usize::MAX).await.unwrap();
+    let ahead = session.ahead(opened, 1, session.batch()).await.unwrap();
     let batch = session.sent(&ahead).await.unwrap();
     assert_eq!(batch.items[0].message_id.as_deref(), Some("s1@sakura.example"));
     assert_eq!(batch.items[0].recipients.len(), 51);

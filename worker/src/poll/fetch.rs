@@ -27,6 +27,18 @@ pub(super) struct Fetched {
     pub(super) bytes: Option<Vec<u8>>,
 }
 
+impl Fetched {
+    /// Whether at most so much of it is all, as far as the server says.
+    pub(super) fn is_within(&self, most: u32) -> bool {
+        self.size.is_some_and(|size| size <= most)
+    }
+
+    /// How much comes of it when at most so much is asked for.
+    pub(super) fn octets(&self, most: u32) -> u64 {
+        u64::from(self.size.unwrap_or(most).min(most))
+    }
+}
+
 /// Fetches `items` of `uids`, and adds to `put_aside` what can't be read. A UID that is in neither has vanished.
 pub(super) async fn fetch(
     wire: &mut Wire,
@@ -73,7 +85,7 @@ fn keep(messages: &mut BTreeMap<u32, Fetched>, asked: &[u32], response: &Respons
         AttributeValue::Uid(uid) => Some(*uid),
         _ => None,
     });
-    let Some(uid) = uid.filter(|uid| asked.contains(uid)) else { return };
+    let Some(uid) = uid.filter(|uid| asked.binary_search(uid).is_ok()) else { return };
     // A response with a UID and flags only is news about flags, not an answer.
     let is_answer = attributes.iter().any(|attribute| {
         matches!(

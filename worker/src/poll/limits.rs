@@ -29,6 +29,8 @@ pub struct Limits {
     pub message: u32,
     /// Messages looked at before a batch is handed over.
     pub batch: usize,
+    /// Octets of whole messages in a batch: what a session holds of what a stranger wrote.
+    pub held: u64,
 }
 
 impl Default for Limits {
@@ -45,7 +47,8 @@ impl Default for Limits {
             answer: 64 << 20,
             depth: 32,
             message: 262_144,
-            batch: 200,
+            batch: 500,
+            held: 8 << 20,
         }
     }
 }

@@ -126,6 +126,20 @@ pub struct Ahead {
     pub next_uid: Option<u32>,
 }
 
+impl Ahead {
+    /// The beginning of it, with at most so many messages.
+    #[must_use]
+    pub fn beginning(&self, most: usize) -> Self {
+        let mut beginning = self.clone();
+        if let Some(next) = self.uids.get(most) {
+            beginning.uids.truncate(most);
+            beginning.through_uid = beginning.uids.last().copied().unwrap_or(next.saturating_sub(1));
+            beginning.next_uid = Some(beginning.through_uid.saturating_add(1));
+        }
+        beginning
+    }
+}
+
 /// A part of a folder, read. Store it and the checkpoint together, then go on from `next_uid`.
 #[derive(Debug)]
 pub struct Batch<T> {
@@ -145,4 +159,43 @@ pub struct Batch<T> {
     pub next_uid: Option<u32>,
     /// What ended the session after these were read. They are good nevertheless.
     pub fault: Option<SessionError>,
+}
+
+impl<T> Batch<T> {
+    /// One in which nothing has been read yet.
+    pub(super) fn of(ahead: &Ahead) -> Self {
+        Self {
+            items: Vec::with_capacity(ahead.uids.len()),
+            quoted: Vec::new(),
+            glanced: Vec::new(),
+            put_aside: Vec::new(),
+            looked_at: ahead.uids.len(),
+            through_uid: ahead.through_uid,
+            next_uid: ahead.next_uid,
+            fault: None,
+        }
+    }
+}
+
+/// Everything up to the first empty line.
+pub(crate) fn header_block(bytes: &[u8]) -> &[u8] {
+    let end = bytes
+        .windows(2)
+        .position(|pair| pair == b"\n\n")
+        .into_iter()
+        .chain(bytes.windows(4).position(|four| four == b"\r\n\r\n"))
+        .min();
+    end.and_then(|end| bytes.get(..end)).unwrap_or(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_block_ends_at_the_first_empty_line() {
+        assert_eq!(header_block(b"A: b\r\n\r\nbody\n\n"), b"A: b");
+        assert_eq!(header_block(b"A: b\n\nbody\r\n\r\n"), b"A: b");
+        assert_eq!(header_block(b"A: b"), b"A: b");
+    }
 }

@@ -12,6 +12,7 @@ mod guard;
 mod limits;
 mod mail;
 mod mutf7;
+mod reports;
 #[cfg(test)]
 mod scripted;
 mod sent_mail;
@@ -25,6 +26,7 @@ pub use error::SessionError;
 pub(crate) use folders::role_by_name;
 pub use folders::{Folder, Role};
 pub use limits::Limits;
+pub(crate) use mail::header_block;
 pub use mail::{Ahead, Answer, Batch, Glance, Mail, PutAside, SentMail, Unreadable};
 pub(crate) use sent_mail::{language, sent_mail};
 pub use session::{Credentials, Secret, Session, Stream};

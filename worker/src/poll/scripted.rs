@@ -138,7 +138,7 @@ pub(super) async fn reports(
     selected: Selected,
     first: u32,
 ) -> Result<Batch<Mail>, SessionError> {
-    let ahead = session.ahead(selected, first, usize::MAX).await?;
+    let ahead = session.ahead(selected, first, session.batch()).await?;
     session.reports(&ahead).await
 }
 
@@ -148,6 +148,6 @@ pub(super) async fn sent(
     selected: Selected,
     first: u32,
 ) -> Result<Batch<SentMail>, SessionError> {
-    let ahead = session.ahead(selected, first, usize::MAX).await?;
+    let ahead = session.ahead(selected, first, session.batch()).await?;
     session.sent(&ahead).await
 }

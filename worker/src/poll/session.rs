@@ -12,11 +12,11 @@ use tokio::time::Instant;
 
 use super::checked::{Outcome, Wire};
 use super::checkpoint::{Checkpoint, Selected};
-use super::fetch::{Fetched, fetch, search};
+use super::fetch::{fetch, search};
 use super::folders::{self, Folder};
-use super::mail::{Ahead, Batch, Glance, Mail, PutAside, SentMail, Unreadable};
+use super::mail::{Ahead, Batch, SentMail};
 use super::sign_in::{Capabilities, quoted, sign_in};
-use super::{Limits, SessionError, candidate, sent_mail};
+use super::{Limits, SessionError, sent_mail};
 
 /// What a session runs over: a TLS stream, or one end of a pipe in tests.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -50,19 +50,21 @@ const WINDOW: u32 = 5_000;
 /// How many searches one batch may take to get across a gap.
 const WINDOWS_A_BATCH: usize = 200;
 /// Octets of the chosen header fields.
-const HEADER: u32 = 16_384;
-/// Whole messages fetched by one command.
-const BODIES_A_COMMAND: usize = 16;
+pub(super) const HEADER: u32 = 16_384;
 
 /// A signed-in session.
 ///
 /// Dropping the future of any of its methods drops the connection: an answer that nobody read would be taken for the answer to the
 /// next command. Everything after that is [`SessionError::Unreachable`].
 pub struct Session {
-    wire: Wire,
-    limits: Limits,
+    pub(super) wire: Wire,
+    pub(super) limits: Limits,
     capabilities: Capabilities,
     ends: Instant,
+    /// What the last search in the open folder has found.
+    found: Option<Ahead>,
+    /// Nearly everything that was last looked at in the open folder was a report.
+    pub(super) is_flood: bool,
 }
 
 impl Session {
@@ -107,7 +109,7 @@ impl Session {
         let before = Capabilities::ask(&mut wire).await?;
         sign_in(&mut wire, &before, credentials).await?;
         let capabilities = Capabilities::ask(&mut wire).await?;
-        Ok(Self { wire, limits, capabilities, ends })
+        Ok(Self { wire, limits, capabilities, ends, found: None, is_flood: false })
     }
 
     /// The folders that can be opened, with what each is for: INBOX first, then Junk, Trash, Sent and the rest.
@@ -134,6 +136,7 @@ impl Session {
 
     /// Opens a folder for reading only. `known` is where reading it stopped last time.
     pub async fn examine(&mut self, folder: &Folder, known: Option<Checkpoint>) -> Result<Selected, SessionError> {
+        (self.found, self.is_flood) = (None, false);
         let (mut uid_validity, mut uid_next, mut exists) = (None, None, 0);
         let command = format!("EXAMINE {}", *quoted(&folder.name));
         let answer = self.wire.command(&command, |response| match response {
@@ -200,117 +203,33 @@ impl Session {
         Ok(found)
     }
 
-    /// What comes next in a folder: at most `most` messages, and no more than [`Limits::batch`], from UID `first` on.
+    /// What comes next in the open folder: at most `most` messages from UID `first` on.
     pub async fn ahead(&mut self, selected: Selected, first: u32, most: usize) -> Result<Ahead, SessionError> {
-        let most = most.min(self.limits.batch);
+        let mut found =
+            Ahead { first_uid: first, uids: Vec::new(), through_uid: first.saturating_sub(1), next_uid: None };
+        if let Some(known) = self.found.take().filter(|known| known.first_uid <= first && known.through_uid >= first) {
+            found.uids.extend(known.uids.iter().filter(|uid| **uid >= first));
+            found.through_uid = known.through_uid;
+        }
         let last = selected.uid_next.saturating_sub(1);
-        let mut found = Vec::new();
-        let mut through = first.saturating_sub(1);
         for _ in 0..WINDOWS_A_BATCH {
-            if through >= last || found.len() >= most {
+            if found.through_uid >= last || found.uids.len() >= most {
                 break;
             }
-            let start = through + 1;
-            let end = if selected.exists <= WINDOW { last } else { last.min(through.saturating_add(WINDOW)) };
-            found.extend(self.uids(&(start..=end), "").await?);
-            through = end;
+            let (start, end) = (found.through_uid + 1, found.through_uid.saturating_add(WINDOW));
+            let end = if selected.exists <= WINDOW { last } else { last.min(end) };
+            found.uids.extend(self.uids(&(start..=end), "").await?);
+            found.through_uid = end;
         }
-        if found.len() > most {
-            found.truncate(most);
-            through = found.last().copied().unwrap_or(through);
-        }
-        let next_uid = through.checked_add(1).filter(|next| *next < selected.uid_next);
-        Ok(Ahead { first_uid: first, uids: found, through_uid: through, next_uid })
+        found.next_uid = found.through_uid.checked_add(1).filter(|next| *next < selected.uid_next);
+        let ahead = found.beginning(most);
+        self.found = Some(found);
+        Ok(ahead)
     }
 
-    /// Reads what may be reports among what comes next.
-    pub async fn reports(&mut self, ahead: &Ahead) -> Result<Batch<Mail>, SessionError> {
-        let uids = &ahead.uids;
-        let fields = candidate::FIELDS;
-        let items = format!("UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({fields})]<0.{HEADER}>");
-        let mut put_aside = Vec::new();
-        let messages = fetch(&mut self.wire, uids, &items, &mut put_aside).await?;
-        let (wanted, others): (Vec<_>, Vec<_>) =
-            messages.into_iter().partition(|(_, told)| told.bytes.as_deref().is_none_or(candidate::may_be_report));
-
-        let mut batch = Batch {
-            items: Vec::with_capacity(wanted.len()),
-            quoted: Vec::new(),
-            glanced: Vec::new(),
-            put_aside: Vec::new(),
-            looked_at: uids.len(),
-            through_uid: ahead.through_uid,
-            next_uid: ahead.next_uid,
-            fault: None,
-        };
-        for chunk in wanted.chunk_by({
-            let mut run = 0;
-            let most = self.limits.message;
-            move |one, next| {
-                run = (run + 1) % BODIES_A_COMMAND;
-                let is_small = |told: &Fetched| told.size.is_some_and(|size| size <= most);
-                run != 0 && is_small(&one.1) && is_small(&next.1)
-            }
-        }) {
-            match self.bodies(chunk, &mut put_aside).await {
-                Ok(items) => batch.items.extend(items),
-                Err(fault) => {
-                    let from = chunk.first().map_or(ahead.first_uid, |(uid, _)| *uid);
-                    let mut read = from.saturating_sub(1);
-                    if let ([(uid, _)], SessionError::TooMuch(_)) = (chunk, &fault) {
-                        put_aside.push(PutAside { uid: *uid, because: Unreadable::TooLarge });
-                        read = *uid;
-                    }
-                    if read < ahead.first_uid {
-                        return Err(fault);
-                    }
-                    batch.through_uid = read;
-                    batch.next_uid = None;
-                    batch.fault = Some(fault);
-                    break;
-                }
-            }
-        }
-        if batch.items.is_empty() && put_aside.iter().filter(|aside| aside.because == Unreadable::Withheld).count() > 1
-        {
-            // Not bad messages, but a bad hour of the server.
-            return Err(batch.fault.unwrap_or(SessionError::Busy("nothing can be read")));
-        }
-        put_aside.retain(|aside| aside.uid <= batch.through_uid);
-        for (_, told) in others.iter().filter(|(uid, _)| *uid <= batch.through_uid) {
-            batch.quoted.extend(told.bytes.as_deref().and_then(|header| candidate::answer(header, told.internal_date)));
-            let found = told.internal_date.zip(told.is_seen);
-            batch.glanced.extend(found.map(|(at, is_seen)| Glance { at, is_seen }));
-        }
-        batch.put_aside = put_aside;
-        Ok(batch)
-    }
-
-    /// Fetches the messages themselves, up to [`Limits::message`] octets each.
-    async fn bodies(
-        &mut self,
-        wanted: &[(u32, Fetched)],
-        put_aside: &mut Vec<PutAside>,
-    ) -> Result<Vec<Mail>, SessionError> {
-        let most = self.limits.message;
-        let uids: Vec<_> = wanted.iter().map(|(uid, _)| *uid).collect();
-        let mut messages = fetch(&mut self.wire, &uids, &format!("UID BODY.PEEK[]<0.{most}>"), put_aside).await?;
-        let items = wanted.iter().filter_map(|(uid, told)| {
-            // NIL: it vanished in between.
-            let mut bytes = messages.remove(uid)?.bytes?;
-            let most = usize::try_from(most).unwrap_or(usize::MAX);
-            let is_cut = bytes.len() >= most && told.size.is_none_or(|size| size > self.limits.message);
-            bytes.truncate(most);
-            Some(Mail {
-                uid: *uid,
-                internal_date: told.internal_date,
-                is_seen: told.is_seen,
-                size: told.size,
-                bytes,
-                is_cut,
-            })
-        });
-        Ok(items.collect())
+    /// How many messages are read at a time.
+    pub const fn batch(&self) -> usize {
+        self.limits.batch
     }
 
     /// Reads Message-ID, Date and recipients of the sent mail that comes next.
@@ -320,22 +239,14 @@ impl Session {
         let items = format!("UID INTERNALDATE BODY.PEEK[HEADER.FIELDS ({fields})]<0.{HEADER}>");
         let mut put_aside = Vec::new();
         let messages = fetch(&mut self.wire, uids, &items, &mut put_aside).await?;
-        Ok(Batch {
-            items: messages.iter().map(|(uid, told)| sent_mail::read(*uid, told)).collect(),
-            quoted: Vec::new(),
-            glanced: Vec::new(),
-            put_aside,
-            looked_at: uids.len(),
-            through_uid: ahead.through_uid,
-            next_uid: ahead.next_uid,
-            fault: None,
-        })
+        let items = messages.iter().map(|(uid, told)| sent_mail::read(*uid, told)).collect();
+        Ok(Batch { items, put_aside, ..Batch::of(ahead) })
     }
 
-    /// How long the session may go on. Whoever reads a backlog stops between two batches when little is left: a session
+    /// Until when the session may go on. Whoever reads a backlog stops between two batches when little is left: a session
     /// that is cut off counts as a failure.
-    pub fn time_left(&self) -> Duration {
-        self.ends.saturating_duration_since(Instant::now())
+    pub const fn ends(&self) -> Instant {
+        self.ends
     }
 
     /// Says goodbye, for politeness only: the answer doesn't matter, and is not waited for long.

@@ -38,8 +38,8 @@ pub(super) struct Found {
     pub(super) put_aside: Vec<(u32, &'static str)>,
     /// The message that had been put aside and was read after all.
     pub(super) again: Option<Quarantined>,
-    /// Whether it is all, or the rest, of what was in hand.
-    pub(super) is_rest: bool,
+    /// What is in hand once it is stored; `None`: the same as before.
+    pub(super) then: Option<InHand>,
 }
 
 /// Records what was found. [`PollError::FencedOff`]: the mailbox is ours no more, and nothing was recorded.
@@ -93,7 +93,7 @@ pub(super) async fn commit(ctx: &Reader, work: &mut Work, mut found: Found) -> R
     for (uid, reason) in &found.put_aside {
         put_aside(&mut tx, work, &found.folder, found.checkpoint, *uid, reason, now).await?;
     }
-    remember_folder(&mut tx, work, &found.folder, found.checkpoint, found.is_rest, now).await?;
+    remember_folder(&mut tx, work, &found.folder, found.checkpoint, found.then.as_ref(), now).await?;
     if !mailbox::progress(&mut tx, work.id(), &work.lease, now + ctx.lease, &memory.write()).await? {
         return Err(PollError::FencedOff);
     }
@@ -145,7 +145,7 @@ pub(super) async fn commit_sent(
     if !recipients.is_empty() {
         correspondent::insert_many(&mut tx, work.tenant.id, work.id(), &recipients).await?;
     }
-    remember_folder(&mut tx, work, &name, checkpoint, true, now).await?;
+    remember_folder(&mut tx, work, &name, checkpoint, Some(&nothing()), now).await?;
     if !mailbox::progress(&mut tx, work.id(), &work.lease, now + ctx.lease, &memory.write()).await? {
         return Err(PollError::FencedOff);
     }
@@ -175,7 +175,7 @@ pub(super) async fn commit_put_aside(
     let now = ctx.time.now();
     let mut tx = begin(ctx, work).await?;
     put_aside(&mut tx, work, &name, checkpoint, uid, quarantine::CRASHED, now).await?;
-    remember_folder(&mut tx, work, &name, checkpoint, true, now).await?;
+    remember_folder(&mut tx, work, &name, checkpoint, Some(&nothing()), now).await?;
     if !mailbox::renew(&mut tx, work.id(), &work.lease, now + ctx.lease).await? {
         return Err(PollError::FencedOff);
     }
@@ -213,19 +213,22 @@ pub(super) async fn commit_numbering(
     Ok(renumbered)
 }
 
+/// No message is in hand any more, and the session still lives.
+pub(super) fn nothing() -> InHand {
+    InHand::nothing_of("", false)
+}
+
 async fn remember_folder(
     tx: &mut MspTx,
     work: &Work,
     name: &str,
     checkpoint: Checkpoint,
-    is_rest: bool,
+    then: Option<&InHand>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     folder::upsert(tx, work.tenant.id, work.id(), name, checkpoint, now).await?;
-    if is_rest {
-        // No message is in hand any more, and the session still lives.
-        let nothing = InHand::nothing_of("", false);
-        in_hand::take(tx, work.tenant.id, work.id(), &work.lease, &nothing, now).await?;
+    if let Some(then) = then {
+        in_hand::take(tx, work.tenant.id, work.id(), &work.lease, then, now).await?;
     }
     in_hand::passed(tx, work.id(), name, checkpoint).await
 }

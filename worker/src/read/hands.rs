@@ -29,6 +29,11 @@ const A_FEW: usize = 20;
 pub(super) struct Hands(pub(super) Vec<InHand>);
 
 impl Hands {
+    /// Whether no process has died of the mailbox.
+    pub(super) const fn are_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn of<'a>(&'a self, folder: &'a str, selected: Selected) -> impl Iterator<Item = &'a InHand> {
         self.0
             .iter()
@@ -82,6 +87,13 @@ impl Hands {
     }
 }
 
+/// What is in hand while these are fetched and read; `None`: nothing.
+pub(super) fn of(folder: &Folder, selected: Selected, ahead: &Ahead) -> Option<InHand> {
+    let (first_uid, last_uid) = (*ahead.uids.first()?, *ahead.uids.last()?);
+    let (folder, uid_validity) = (folder.name.clone(), selected.uid_validity);
+    Some(InHand { folder, uid_validity, first_uid, last_uid, alone: false })
+}
+
 /// Writes down what is about to be read, and sees to it that nothing else is if a process has died of it.
 pub(super) async fn take(
     ctx: &Reader,
@@ -90,15 +102,12 @@ pub(super) async fn take(
     selected: Selected,
     ahead: &Ahead,
 ) -> Result<(), PollError> {
-    let (Some(first_uid), Some(last_uid)) = (ahead.uids.first().copied(), ahead.uids.last().copied()) else {
-        return among_others(ctx, work).await;
-    };
+    let Some(in_hand) = of(folder, selected, ahead) else { return among_others(ctx, work).await };
     let alone = work.hands.are_suspect(&folder.name, selected, ahead);
     if alone {
         work.seat.alone(&ctx.room).await;
     }
-    let (name, uid_validity) = (folder.name.clone(), selected.uid_validity);
-    write(ctx, work, &InHand { folder: name, uid_validity, first_uid, last_uid, alone }, None).await?;
+    write(ctx, work, &InHand { alone, ..in_hand }, None).await?;
     if !alone {
         work.seat.among_others();
     }

@@ -13,7 +13,7 @@ use daimon_domain::bounce::{Kind, Recipient, Report};
 use daimon_domain::id::{BounceId, MailboxId, uuid_v7};
 use daimon_seal::KeyedHash;
 
-use crate::poll::Mail;
+use crate::poll::{Mail, header_block};
 
 /// So many recipients of one message are stored, as many as mail servers take for one message; the rest is counted.
 pub(crate) const MOST_RECIPIENTS: usize = 1_000;
@@ -87,17 +87,6 @@ fn read(mail: &Mail, hash: &KeyedHash) -> ReadMail {
 
 const fn is_bounce(report: &Report) -> bool {
     matches!(report.kind, Kind::Bounce | Kind::Delay)
-}
-
-/// Everything up to the first empty line.
-fn header_block(bytes: &[u8]) -> &[u8] {
-    let end = bytes
-        .windows(2)
-        .position(|pair| pair == b"\n\n")
-        .into_iter()
-        .chain(bytes.windows(4).position(|four| four == b"\r\n\r\n"))
-        .min();
-    end.and_then(|end| bytes.get(..end)).unwrap_or(bytes)
 }
 
 impl ReadMail {
@@ -189,12 +178,5 @@ mod tests {
         let mails: Vec<_> = (1..=100).map(|uid| maximal(uid, 700)).collect();
         let mut unread = mails.into_iter();
         assert_eq!(read_part(&mut unread, &hash()).through_uid, 100);
-    }
-
-    #[test]
-    fn the_header_block_ends_at_the_first_empty_line() {
-        assert_eq!(header_block(b"A: b\r\n\r\nbody\n\n"), b"A: b");
-        assert_eq!(header_block(b"A: b\n\nbody\r\n\r\n"), b"A: b");
-        assert_eq!(header_block(b"A: b"), b"A: b");
     }
 }

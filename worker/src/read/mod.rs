@@ -15,6 +15,7 @@ mod mail;
 mod memory;
 mod outcome;
 mod posture;
+mod reports;
 mod session;
 mod siblings;
 mod surroundings;

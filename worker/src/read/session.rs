@@ -7,11 +7,12 @@ use daimon_domain::clock::Clock;
 use daimon_domain::mailbox::{Checkpoint, ImapServer, TlsMode};
 use daimon_egress::Egress;
 use daimon_store::quarantine::Quarantined;
+use tokio::time::Instant;
 
-use super::commit::{Found, commit, commit_numbering, commit_put_aside, commit_sent};
+use super::commit::{commit_numbering, commit_put_aside, commit_sent};
 use super::hands;
 use super::job::{PollError, Reader};
-use super::mail::read_part;
+use super::reports::{self, Open};
 use super::work::Work;
 use crate::poll::{Ahead, Credentials, Folder, Limits, Role, Selected, Session, SessionError};
 use crate::token::Access;
@@ -130,9 +131,14 @@ async fn read_folder(ctx: &Reader, work: &mut Work, session: &mut Session, folde
         read_again(ctx, work, session, folder, selected, known).await?;
     }
     while let Some(first) = next {
-        may_go_on(ctx.stop.is_cancelled(), session.time_left())?;
+        may_go_on(ctx.stop.is_cancelled(), session.ends())?;
+        let open = Open { folder, selected };
+        if folder.role != Role::Sent && work.hands.are_empty() {
+            next = reports::read_on(ctx, work, session, open, first).await?;
+            continue;
+        }
         hands::apart(ctx, work, &folder.name).await?;
-        let most = work.hands.most(&folder.name, selected, first, &work.mailbox.connection);
+        let most = work.hands.most(&folder.name, selected, first, &work.mailbox.connection).min(session.batch());
         let ahead = hands::within(work, session.ahead(selected, first, most)).await?;
         next = if let Some(uid) = work.hands.culprit(&folder.name, selected, &ahead) {
             let checkpoint = selected.checkpoint(ahead.through_uid);
@@ -143,7 +149,7 @@ async fn read_folder(ctx: &Reader, work: &mut Work, session: &mut Session, folde
             if folder.role == Role::Sent {
                 read_sent(ctx, work, session, folder, selected, &ahead).await?
             } else {
-                read_reports(ctx, work, session, folder, selected, &ahead, None).await?
+                reports::read(ctx, work, session, open, &ahead, None).await?
             }
         };
         work.seat.among_others();
@@ -166,7 +172,7 @@ async fn read_again(
         let uid = message.uid;
         let ahead = Ahead { first_uid: uid, uids: vec![uid], through_uid: uid, next_uid: None };
         hands::take_again(ctx, work, &message).await?;
-        read_reports(ctx, work, session, folder, selected, &ahead, Some((message, known))).await?;
+        reports::read(ctx, work, session, Open { folder, selected }, &ahead, Some((message, known))).await?;
         work.seat.among_others();
     }
     Ok(())
@@ -174,11 +180,11 @@ async fn read_again(
 
 /// Whether there is time for another batch. A session that is cut off would count as a failure of the mailbox, and a
 /// backlog of more than one session as a mailbox that can't be read.
-fn may_go_on(is_stopping: bool, left: Duration) -> Result<(), PollError> {
+pub(super) fn may_go_on(is_stopping: bool, ends: Instant) -> Result<(), PollError> {
     if is_stopping {
         return Err(PollError::Stopped);
     }
-    if left < A_BATCH { Err(PollError::Unfinished) } else { Ok(()) }
+    if ends < Instant::now() + A_BATCH { Err(PollError::Unfinished) } else { Ok(()) }
 }
 
 /// Nothing of interest is there: remember where new mail begins.
@@ -201,52 +207,6 @@ async fn read_sent(
     batch.fault.map_or(Ok(batch.next_uid), |fault| Err(fault.into()))
 }
 
-async fn read_reports(
-    ctx: &Reader,
-    work: &mut Work,
-    session: &mut Session,
-    folder: &Folder,
-    selected: Selected,
-    ahead: &Ahead,
-    again: Option<(Quarantined, Checkpoint)>,
-) -> Result<Option<u32>, PollError> {
-    let mut batch = hands::within(work, session.reports(ahead)).await?;
-    let mut put_aside: Vec<_> = batch.put_aside.iter().map(|aside| (aside.uid, aside.because.as_str())).collect();
-    let mut quoted = std::mem::take(&mut batch.quoted);
-    let mut glanced = std::mem::take(&mut batch.glanced);
-    let mut unread = std::mem::take(&mut batch.items).into_iter();
-    let (again, stays) = again.unzip();
-    loop {
-        let hash = work.hash.clone();
-        let reading = move || {
-            let part = read_part(&mut unread, &hash);
-            (part, unread)
-        };
-        let (part, rest) = ctx.room.blocking(work.seat.is_alone(), reading).await?;
-        unread = rest;
-        let is_rest = unread.len() == 0;
-        let through = if is_rest { batch.through_uid } else { part.through_uid };
-        put_aside.extend(part.crashed.iter().map(|uid| (*uid, "unreadable")));
-        let found = Found {
-            folder: folder.name.clone(),
-            place: folder.role.into(),
-            checkpoint: stays.unwrap_or(selected.checkpoint(through)),
-            mails: part.mails,
-            quoted: std::mem::take(&mut quoted),
-            glanced: std::mem::take(&mut glanced),
-            put_aside: put_aside.extract_if(.., |(uid, _)| *uid <= through).collect(),
-            again: again.clone(),
-            is_rest,
-        };
-        commit(ctx, work, found).await?;
-        if is_rest {
-            break;
-        }
-        may_go_on(ctx.stop.is_cancelled(), session.time_left())?;
-    }
-    batch.fault.map_or(Ok(batch.next_uid), |fault| Err(fault.into()))
-}
-
 #[cfg(test)]
 mod tests {
     use daimon_domain::mailbox::ConnectionFault;
@@ -263,9 +223,9 @@ mod tests {
 
     #[test]
     fn a_backlog_goes_on_in_another_session_before_this_one_is_cut_off() {
-        let whole = Limits::default().session;
+        let whole = Instant::now() + Limits::default().session;
         assert!(may_go_on(false, whole).is_ok());
-        assert!(matches!(may_go_on(false, A_BATCH / 2), Err(PollError::Unfinished)));
+        assert!(matches!(may_go_on(false, Instant::now() + A_BATCH / 2), Err(PollError::Unfinished)));
         assert!(matches!(may_go_on(true, whole), Err(PollError::Stopped)));
         let fault = PollError::Unfinished.fault();
         assert_eq!(fault, None, "the mailbox is not to blame");

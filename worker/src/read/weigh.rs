@@ -340,7 +340,7 @@ mod tests {
             glanced: Vec::new(),
             put_aside: Vec::new(),
             again: None,
-            is_rest: true,
+            then: None,
         };
         assert_eq!(answers_to(&known, &found).map(|(id, _)| id).collect::<Vec<_>>(), ["ours@sakura.example"]);
     }

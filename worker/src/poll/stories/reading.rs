@@ -73,7 +73,7 @@ async fn a_session_can_be_held_by_any_thread() {
     let (mut session, _) = reading(3, |_| None).await;
     let read = tokio::spawn(async move {
         let folders = session.folders().await?;
-        assert!(folders.is_empty() && session.time_left() <= Limits::default().session);
+        assert!(folders.is_empty() && session.ends() <= tokio::time::Instant::now() + Limits::default().session);
         let batch = reports(&mut session, selected(4), 1).await?;
         session.close().await;
         Ok::<_, SessionError>(batch.items.len())
@@ -269,4 +269,72 @@ async fn of_sent_mail_only_the_envelope_is_fetched() {
     assert_eq!(batch.items[0].message_id.as_deref(), Some("a1@b.example"));
     assert_eq!(batch.items[0].recipients, ["c@d.example"]);
     assert_eq!(heard.count("UID FETCH"), 1);
+}
+
+/// A message of either kind, whole.
+fn whole(uid: u32, is_report: bool) -> String {
+    let from = if is_report { "MAILER-DAEMON@mx.example" } else { "a@b.example" };
+    let text = format!("From: {from}\r\nSubject: x\r\n\r\nmail {uid}");
+    let (size, date) = (text.len(), "07-Sep-2026 01:02:03 +0900");
+    format!(
+        "* {uid} FETCH (UID {uid} FLAGS () INTERNALDATE \"{date}\" RFC822.SIZE {size} BODY[]<0> {{{size}}}\r\n{text})\r\n"
+    )
+}
+
+#[tokio::test]
+async fn in_a_flood_header_and_message_come_at_once_and_what_is_no_report_is_left_alone() {
+    let at_once = |command: &str| command.contains("RFC822.SIZE") && command.contains("BODY.PEEK[]");
+    let (mut session, heard) = reading(1_100, move |command| {
+        at_once(command).then(|| ok(&named(command).into_iter().map(|uid| whole(uid, uid != 700)).collect::<String>()))
+    })
+    .await;
+    let first = reports(&mut session, selected(1_101), 1).await.unwrap();
+    assert_eq!((first.items.len(), first.next_uid), (500, Some(501)));
+    assert!(!heard.commands().iter().any(|command| at_once(command)), "nobody knows yet that it is one");
+
+    let second = reports(&mut session, selected(1_101), 501).await.unwrap();
+    let uids: Vec<_> = second.items.iter().map(|mail| mail.uid).collect();
+    assert_eq!(uids, (501..=1_000).filter(|uid| *uid != 700).collect::<Vec<_>>());
+    assert!(second.items[0].bytes.ends_with(b"mail 501") && !second.items[0].is_cut);
+    assert_eq!((second.through_uid, second.next_uid, second.glanced.len()), (1_000, Some(1_001), 1));
+    let asked: Vec<_> = heard.commands().into_iter().filter(|command| at_once(command)).collect();
+    assert_eq!(asked.iter().flat_map(|command| named(command)).collect::<Vec<_>>(), (501..=1_000).collect::<Vec<_>>());
+    assert_eq!(heard.count("UID SEARCH"), 1, "what one search has found is enough for all batches");
+}
+
+#[tokio::test]
+async fn where_most_is_ordinary_mail_only_headers_come_of_it() {
+    let ordinary = "From: a@b.example\r\nSubject: x\r\n\r\n";
+    let (mut session, heard) = reading(1_000, move |command| {
+        let headers = |uid: u32| {
+            if uid.is_multiple_of(2) {
+                return header(uid);
+            }
+            let length = ordinary.len();
+            format!(
+                "* {uid} FETCH (UID {uid} RFC822.SIZE 900 BODY[HEADER.FIELDS (FROM)]<0> {{{length}}}\r\n{ordinary})\r\n"
+            )
+        };
+        command.contains("HEADER").then(|| ok(&named(command).into_iter().map(headers).collect::<String>()))
+    })
+    .await;
+    for first in [1, 501] {
+        assert_eq!(reports(&mut session, selected(1_001), first).await.unwrap().items.len(), 250);
+    }
+    let whole = heard.commands().into_iter().filter(|command| is_body(command)).flat_map(|command| named(&command));
+    assert_eq!(whole.collect::<Vec<_>>(), (1..=1_000_u32).filter(|uid| uid.is_multiple_of(2)).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_batch_ends_before_it_is_too_much_to_hold() {
+    let large = Limits::default().message;
+    let (mut session, _) = reading(100, move |command| {
+        let told = |uid: u32| header(uid).replace("RFC822.SIZE 900", &format!("RFC822.SIZE {large}"));
+        command.contains("HEADER").then(|| ok(&named(command).into_iter().map(told).collect::<String>()))
+    })
+    .await;
+    let fits = u32::try_from(Limits::default().held / u64::from(large)).unwrap();
+    let batch = reports(&mut session, selected(101), 1).await.unwrap();
+    assert_eq!(batch.items.last().unwrap().uid, fits);
+    assert_eq!((batch.through_uid, batch.next_uid), (fits, Some(fits + 1)));
 }

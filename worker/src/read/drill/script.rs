@@ -195,7 +195,7 @@ impl Script {
                 glanced: Vec::new(),
                 put_aside: Vec::new(),
                 again: None,
-                is_rest: true,
+                then: None,
             };
             let weighed = weigh(&self.ground, &found, &history, memory, until);
             memory = weighed.memory;
