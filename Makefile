@@ -1,5 +1,5 @@
 # Every target is one line that calls a program of the workspace. `make` alone says what there is.
-.PHONY: help deps demo up test bench bench-bounce bench-verdict fuzz sqlx openapi
+.PHONY: help deps demo up test bench bench-bounce bench-verdict bench-mail fuzz sqlx openapi
 
 CARGO = SQLX_OFFLINE=true cargo
 
@@ -18,13 +18,18 @@ up: deps ## API and worker with private servers under .daimon/, and your first A
 test: ## Everything: format, lints, arrows, every test with its private servers
 	@.ci/run
 
-bench: bench-bounce bench-verdict ## Every bench, one after the other
+bench: bench-bounce bench-verdict bench-mail ## Every bench, one after the other
 
 bench-bounce: ## How fast reports are read, next to mail-parser alone, and how hostile ones
 	@$(CARGO) bench --locked -p daimon-bounce --bench bounce
 
 bench-verdict: ## How soon a takeover is found on simulated fleets, and how often an innocent one is accused
 	@$(CARGO) bench --locked -p daimon-worker --bench verdict
+
+bench-mail: ## How fast a flood in a real Dovecot is read into a durable Postgres; MAILS=20000 for a quick look
+	@tests/deps.sh isync
+	@$(CARGO) build --release --locked -p daimon-api -p daimon-worker --bins
+	@$(CARGO) bench --locked -p daimon-tests --bench mail -- --mails $(or $(MAILS),100000)
 
 fuzz: ## Try inputs that nobody thought of; MINUTES=5 for each target
 	@shared/bounce/fuzz/run $(or $(MINUTES),5)

@@ -19,6 +19,8 @@ command -v redis-server >/dev/null 2>&1 || command -v valkey-server >/dev/null 2
 [ -x /usr/sbin/dovecot ] && [ -x /usr/lib/dovecot/imap ] || need dovecot-imapd
 [ -x /usr/lib/dovecot/lmtp ] || need dovecot-lmtpd
 [ -x /usr/lib/postfix/sbin/master ] || [ -x "$private/usr/lib/postfix/sbin/master" ] || need postfix
+# Only for those who ask for it: what the bench of reading mail is compared with.
+[ "${1:-}" != isync ] || command -v mbsync >/dev/null 2>&1 || need isync
 
 if [ -n "$missing" ]; then
     by_hand="please install by hand:$missing (Debian's names)"

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use daimon_tests::client::Answer;
-use daimon_tests::dovecot::{Dovecot, Introspection};
+use daimon_tests::dovecot::{Dovecot, Introspection, Setup};
 use daimon_tests::identity::{CLIENT_SECRET, Identity, REFRESH_TOKEN, Scripted};
 use daimon_tests::place::Place;
 use daimon_tests::world::World;
@@ -34,8 +34,8 @@ impl Story {
         let identity = Identity::start(authority, &format!("application@{domain}")).await.unwrap();
         let place = Place::temporary().unwrap();
         let url = identity.introspection_url();
-        let introspection = Introspection { url: &url, in_common };
-        let dovecot = Dovecot::start_with(&place, authority, Some(introspection)).unwrap();
+        let introspection = Some(Introspection { url: &url, in_common });
+        let dovecot = Dovecot::start_with(&place, authority, Setup { introspection, ..Setup::default() }).unwrap();
         let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
         Self { world, identity, dovecot, tenant, domain, _place: place }
     }

@@ -44,18 +44,24 @@ pub struct Introspection<'a> {
     pub in_common: &'a str,
 }
 
+/// How one is set up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setup<'a> {
+    /// It takes access tokens besides passwords.
+    pub introspection: Option<Introspection<'a>>,
+    /// Many messages share a file (mdbox): what large providers do, and what hands a hundred thousand out fastest. Else each
+    /// message is a file of a Maildir, which others can read and write too.
+    pub is_dense: bool,
+}
+
 impl Dovecot {
     /// Starts it in `place`.
     pub fn start(place: &Place, authority: &Authority) -> anyhow::Result<Self> {
-        Self::start_with(place, authority, None)
+        Self::start_with(place, authority, Setup::default())
     }
 
-    /// Starts it in `place`, where it takes access tokens besides passwords.
-    pub fn start_with(
-        place: &Place,
-        authority: &Authority,
-        introspection: Option<Introspection<'_>>,
-    ) -> anyhow::Result<Self> {
+    /// Starts it in `place`, set up as asked.
+    pub fn start_with(place: &Place, authority: &Authority, setup: Setup<'_>) -> anyhow::Result<Self> {
         let dir = place.folder("dovecot")?;
         let mail = place.folder("mail")?;
         let (me, my_group) = own_names()?;
@@ -90,7 +96,7 @@ impl Dovecot {
         } else {
             run(Command::new("sh").args(["-c", "echo uid=$(id -u) gid=$(id -g)"]))?.trim().to_owned()
         };
-        let (mechanisms, tokens) = match introspection {
+        let (mechanisms, tokens) = match setup.introspection {
             None => ("plain login", String::new()),
             Some(Introspection { url, in_common }) => {
                 let file = dir.join("oauth2.conf.ext");
@@ -131,7 +137,7 @@ disable_plaintext_auth = no
 first_valid_uid = 1
 mail_fsync = never
 mailbox_idle_check_interval = 1 s
-mail_location = maildir:~/Maildir
+mail_location = {storage}
 mail_max_userip_connections = 1000
 lda_mailbox_autocreate = yes
 {tokens}
@@ -181,6 +187,7 @@ protocol lmtp {{
 }}
 ",
             base = base.display(),
+            storage = if setup.is_dense { "mdbox:~/mdbox" } else { "maildir:~/Maildir" },
             log = at.log.display(),
             internal_group = group,
             certificate = authority.certificate.display(),
@@ -243,6 +250,17 @@ impl DovecotAt {
 
     fn write_password(&self, user: &str, password: &str) -> anyhow::Result<()> {
         Ok(std::fs::write(self.users.join(user), format!("{user}:{password}\n"))?)
+    }
+
+    /// Takes everything that lies in a Maildir into INBOX of `user`, without asking for each of a hundred thousand.
+    pub fn import(&self, user: &str, maildir: &Path) -> anyhow::Result<()> {
+        let doveadm = program(&["/usr/bin/doveadm", "doveadm"], "dovecot-core")?;
+        if is_root() {
+            run(Command::new("chown").arg("-R").arg(&self.owner).arg(maildir))?;
+        }
+        let source = format!("maildir:{}", maildir.display());
+        run(Command::new(doveadm).arg("-c").arg(&self.config).args(["import", "-u", user, &source, "", "all"]))?;
+        Ok(())
     }
 
     /// How often somebody tried to sign in as `user` over IMAP.

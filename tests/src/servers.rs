@@ -9,7 +9,7 @@ use anyhow::Context;
 use tokio::sync::OnceCell;
 
 use crate::authority::Authority;
-use crate::dovecot::{Dovecot, DovecotAt};
+use crate::dovecot::{Dovecot, DovecotAt, Setup};
 use crate::place::Place;
 use crate::postfix::{Postfix, PostfixAt};
 use crate::postgres::{Postgres, PostgresAt};
@@ -18,6 +18,15 @@ use crate::remote::Remote;
 
 /// The variable that names the file with a [`ServersAt`].
 pub const HANDED_DOWN: &str = "DAIMON_TEST_SERVERS";
+
+/// What servers are started for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Stories: all servers, in a hurry.
+    Stories,
+    /// Figures: Postgres keeps what it has confirmed, Dovecot stores mail as densely as large providers do, nobody sends.
+    Measuring,
+}
 
 /// Running servers; they end with this value.
 #[derive(Debug)]
@@ -56,15 +65,25 @@ impl Servers {
 
     /// Starts all of them in `place`.
     pub async fn start_in(place: Place) -> anyhow::Result<Self> {
+        Self::start_for(place, Purpose::Stories).await
+    }
+
+    /// Starts those that `purpose` needs, and as it needs them.
+    pub async fn start_for(place: Place, purpose: Purpose) -> anyhow::Result<Self> {
+        let is_measured = purpose == Purpose::Measuring;
         let remote = Remote::start(None).await?;
         let port = remote.port();
         let started = tokio::task::spawn_blocking(move || {
             let authority = Authority::in_place(&place)?;
-            let postgres = Postgres::start(&place, false)?;
+            let postgres = Postgres::start(&place, is_measured)?;
             let redis = Redis::start(&place)?;
-            let dovecot = Dovecot::start(&place, &authority)?;
+            let dovecot = Dovecot::start_with(&place, &authority, Setup { is_dense: is_measured, ..Setup::default() })?;
             // Only Postfix wants root. Without it the stories that need no real bounces can still be told.
-            let postfix = Postfix::start(&place, dovecot.at(), port);
+            let postfix = if is_measured {
+                Err(anyhow::anyhow!("it is not measured"))
+            } else {
+                Postfix::start(&place, dovecot.at(), port)
+            };
             anyhow::Ok((place, authority, postgres, redis, dovecot, postfix))
         });
         let (place, authority, postgres, redis, dovecot, postfix) = started.await??;
