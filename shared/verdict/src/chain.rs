@@ -27,7 +27,7 @@ pub fn origin(report: &Report, recipient: &Recipient, site: Clue, known: &Known)
     {
         return if returned.auto_submitted.is_some() { Clue::OriginAuto } else { Clue::OriginAuthenticated };
     }
-    let is_local = is_at_own_provider(recipient, known);
+    let is_local = is_at_own_provider(recipient, site, known);
     match entry(report, site, known) {
         Entry::SignedIn(hop) if known.provider == Some(Provider::Gmail) && cloud::is_googles_sign_in(hop) => {
             Clue::OriginAuthenticated
@@ -89,12 +89,19 @@ pub(crate) fn is_neighbours(hop: &Hop, known: &Known) -> bool {
     hop.authenticated_as.as_deref().is_some_and(|name| !name.is_empty() && !known.is_tenants_login(name))
 }
 
-/// Whether the own provider is the recipient's too, so that it takes mail for the recipient from anybody.
-fn is_at_own_provider(recipient: &Recipient, known: &Known) -> bool {
+/// Whether the own provider is the recipient's too, so that it takes mail for the recipient from anybody. A foreign server that
+/// delivers by itself is not ours; and the hosts with which Microsoft takes mail for other organisations are no more ours than
+/// those are.
+fn is_at_own_provider(recipient: &Recipient, site: Clue, known: &Known) -> bool {
     let domain = recipient.address.rsplit('@').next().unwrap_or_default();
     let delivers_itself = match recipient.remote_mta.as_deref() {
+        Some(host) if known.provider == Some(Provider::M365) && cloud::is_exchanges_door(host) => false,
         Some(host) => known.owns_host(host),
-        None => recipient.reason.fault() == Fault::Recipient && recipient.reason != Reason::Suppressed,
+        None => {
+            site == Clue::SiteOwn
+                && recipient.reason.fault() == Fault::Recipient
+                && recipient.reason != Reason::Suppressed
+        }
     };
     known.owns_domain(domain) || delivers_itself
 }
@@ -124,18 +131,18 @@ pub(crate) fn is_client_outside(report: &Report, recipient: &Recipient, site: Cl
         known.provider != Some(Provider::Gmail) || hop.by.as_deref().is_some_and(cloud::is_googles_submission)
     };
     site == Clue::SiteOwn
-        && !is_at_own_provider(recipient, known)
+        && !is_at_own_provider(recipient, site, known)
         && matches!(entry(report, site, known), Entry::Stranger(hop) if takes_sign_ins(hop))
 }
 
 /// Whether it was written in a program of the provider's own, which files a copy whoever signs in: web mail, which hands in on
-/// the host itself, or Outlook at Exchange.
-pub(crate) fn is_of_own_program(report: &Report, site: Clue, known: &Known) -> bool {
+/// the host itself, or Outlook at Exchange. Where no line says how it was handed in, it may have been.
+pub(crate) fn may_be_of_own_program(report: &Report, site: Clue, known: &Known) -> bool {
     match entry(report, site, known) {
-        Entry::Exchange => true,
+        Entry::Exchange | Entry::Untold => true,
         Entry::SignedIn(hop) => hop.from_ip.is_some_and(is_internal),
         Entry::Inside => report.origin.received.iter().any(|hop| hop.from_ip.is_some_and(|ip| ip.is_loopback())),
-        Entry::HandedIn | Entry::Stranger(_) | Entry::Doubtful(_) | Entry::Elsewhere | Entry::Untold => false,
+        Entry::HandedIn | Entry::Stranger(_) | Entry::Doubtful(_) | Entry::Elsewhere => false,
     }
 }
 

@@ -25,6 +25,9 @@ const EXCHANGE_HOSTS: &str = "prod.outlook.com";
 /// Where those of its hosts that take mail from outside have theirs.
 const EXCHANGE_FRONTENDS: &str = "prod.protection.outlook.com";
 
+/// Where Microsoft takes mail for whoever has it there.
+const EXCHANGE_DOORS: &str = "protection.outlook.com";
+
 /// Where Google hands on what its own customers submit, and so what it says of them itself.
 const GOOGLE_SUBMISSION: [&str; 2] = ["smtp-relay.gmail.com", "smtp.gmail.com"];
 
@@ -94,6 +97,11 @@ pub(crate) fn is_from_frontend(hop: &Hop) -> bool {
     let is_frontend = hop.helo.as_deref().is_some_and(|helo| is_at_or_below(helo, EXCHANGE_FRONTENDS));
     let is_exchange = hop.by.as_deref().is_some_and(|by| is_at_or_below(by, EXCHANGE_HOSTS));
     is_frontend && is_exchange && hop.from_ip.is_some_and(is_exchange_address) && !hop.authenticated
+}
+
+/// Whether Exchange Online takes mail there from outside, for any organisation.
+pub(crate) fn is_exchanges_door(host: &str) -> bool {
+    is_at_or_below(host, EXCHANGE_DOORS)
 }
 
 /// Whether a mailbox handed it in, by Outlook or on the web.

@@ -100,10 +100,10 @@ pub fn observe(
     let site = if written_at == Clue::SiteOwn && is_of_others { Clue::SiteUnknown } else { written_at };
     let is_campaign = facts.campaign || report.origin.list.is_some();
     // A thief's mail is there too, unless he deletes it: everywhere at some providers, and elsewhere where he writes in the web
-    // mail. So a copy of what was not sent as ever clears nobody.
+    // mail. So a copy of what was not sent as ever clears nobody, and neither does one of what nobody says how it was handed in.
     let files_all = known.provider.is_some_and(Provider::files_all)
         || facts.fingerprint_seen == Some(false)
-        || chain::is_of_own_program(report, written_at, known);
+        || chain::may_be_of_own_program(report, written_at, known);
     let is_own = facts.sent_copy == Some(true) && !files_all;
 
     let mut clues = vec![site, origin];

@@ -103,6 +103,32 @@ fn a_foreign_server_that_got_the_mail_from_our_host_returns_our_sign_in() {
 }
 
 #[test]
+fn who_delivers_by_itself_far_away_is_not_our_host_that_takes_mail_for_its_own_users_from_anybody() {
+    let mut report = foreign_bounce(1);
+    report.recipients[0].remote_mta = None;
+    report.origin.received =
+        vec![foreign_hop("mx.shop1.example", "mail.host.example", "203.0.113.5"), submission("198.51.100.66", None, 0)];
+    assert_eq!(clues(&report, &known()), (Clue::SiteForeign, Clue::OriginOwn));
+    // Of our own host's users it does.
+    let mut own = own_bounce(1, Reason::UserUnknown, "Your parcel");
+    own.recipients[0].remote_mta = None;
+    own.origin.received = vec![submission("198.51.100.66", None, 0)];
+    assert_eq!(clues(&own, &known()).1, Clue::OriginForeign);
+}
+
+#[test]
+fn a_copy_of_what_nobody_says_how_it_was_handed_in_clears_nobody() {
+    let mut report = own_bounce(1, Reason::UserUnknown, "Your parcel");
+    let copied = Facts { recipient_key: "x", sent_copy: Some(true), recipient_known: Some(false), ..Facts::default() };
+    let look = |report: &Report| observe(report, &report.recipients[0], &known(), &copied, at(0)).unwrap();
+    let seen = look(&report);
+    assert!(seen.clues.contains(&Clue::SentFound) && !seen.is_unexpected, "a mail program outside filed it: {seen:?}");
+    report.origin.received.clear();
+    let seen = look(&report);
+    assert!(seen.clues.contains(&Clue::SentFiled) && seen.is_unexpected, "it may have been web mail: {seen:?}");
+}
+
+#[test]
 fn what_the_host_hands_in_itself_is_a_scripts_unless_it_answers_or_forwards() {
     let mut report = own_bounce(1, Reason::UserUnknown, "Contact");
     let hop = &mut report.origin.received[0];
