@@ -38,6 +38,12 @@ pub(crate) struct Cluster {
     pub(crate) template: String,
     pub(crate) bounces: u32,
     pub(crate) unexpected: u32,
+    /// Of those, the ones that left through the own provider.
+    #[serde(default)]
+    pub(crate) own: u32,
+    /// And those that were not sent as the mailbox sends, or of which nobody says how.
+    #[serde(default)]
+    pub(crate) strange: u32,
     pub(crate) last_at: DateTime<Utc>,
     /// Tempered evidence that fades, per cause.
     sum: Weights,
@@ -59,6 +65,8 @@ impl Cluster {
             template: template.to_owned(),
             bounces: 0,
             unexpected: 0,
+            own: 0,
+            strange: 0,
             last_at: at,
             sum: [0.0; CLASSES],
             day: 0,
@@ -82,6 +90,7 @@ impl Cluster {
         self.last_at = at;
         self.bounces = self.bounces.saturating_add(1);
         self.unexpected = self.unexpected.saturating_add(u32::from(is_unexpected));
+        self.strange = self.strange.saturating_add(u32::from(is_unexpected && is_strange(clues)));
         let day = at.timestamp().div_euclid(86_400);
         if day != self.day {
             self.day = day;
@@ -192,6 +201,11 @@ pub(crate) fn explain(
         .collect();
     lines.sort_by(|a, b| b.db.abs().total_cmp(&a.db.abs()));
     lines
+}
+
+fn is_strange(clues: &[Clue]) -> bool {
+    let has = |clue| clues.contains(&clue);
+    has(Clue::FingerprintNew) || (has(Clue::OriginUntold) && !has(Clue::FingerprintSeen))
 }
 
 const fn is_same_for_all(clue: Clue) -> bool {

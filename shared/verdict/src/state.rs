@@ -30,6 +30,10 @@ const EXCLUDED_DB: f64 = 20.0;
 const CLEAR_DB: f64 = 10.0;
 /// A stolen mailbox's first bounces may happen to be foreign hosts' too: backscatter needs so many recipients.
 const BACKSCATTER_RECIPIENTS: u32 = 8;
+/// Of so many mails that were forged elsewhere one may be the owner's own.
+const STRAYS: u32 = 5;
+/// Of so many readers who are gone the mailbox had written to one.
+const OWN_READERS: u32 = 20;
 /// One letter that is hardly refused for what it says comes back from the dead addresses of a list as well. Of a small
 /// company's mailing that is tens, seldom more; until then a takeover stays undetermined.
 const NO_SMALL_MAILING: u32 = 24;
@@ -116,7 +120,7 @@ impl Default for State {
 
 impl State {
     /// The form in which it is stored; whoever stores it stores this with it.
-    pub const VERSION: u32 = 6;
+    pub const VERSION: u32 = 7;
     /// The oldest form that can be read: since then only clues and counts were added, which an older program would not know.
     pub const OLDEST: u32 = 1;
 
@@ -180,6 +184,7 @@ impl State {
         let is_told = seen.template != *NOTHING_TOLD;
         let cluster = self.cluster(&seen.template, at);
         let (before, after) = cluster.add(&clues, seen.sent_weight, faded, is_unexpected, at);
+        cluster.own = cluster.own.saturating_add(u32::from(is_unexpected && seen.is_own_origin));
         let is_mailing = cluster.is_mailing() && is_told && !seen.is_delay;
         self.matrix.add(|i, j| cluster::gain(&before, &after, i, j));
         if is_mailing && self.window.is_first(Clue::OneLetter, at) {
@@ -329,6 +334,8 @@ impl State {
         let takeover = self.takeover_tier(at);
         let other = self.other_cause(at);
         let held = self.held;
+        // A mailing waits longer to be suspected, and until then somebody is called.
+        let is_doubtful = self.is_like_a_mailing(at) && self.cannot_be_told(at);
         let found = if takeover >= Tier::Suspected {
             Held { verdict: Verdict::AccountTakeover, tier: held.tier.max(takeover) }
         } else if held.verdict == Verdict::AccountTakeover && held.tier >= Tier::Suspected {
@@ -336,7 +343,7 @@ impl State {
             return;
         } else if let Some(other) = other {
             Held { verdict: other, tier: Tier::None }
-        } else if takeover == Tier::Watch && held.verdict != Verdict::Undetermined {
+        } else if takeover == Tier::Watch && held.verdict != Verdict::Undetermined && !is_doubtful {
             Held { verdict: Verdict::AccountTakeover, tier: Tier::Watch }
         } else if self.cannot_be_told(at) {
             Held { verdict: Verdict::Undetermined, tier: held.tier.max(Tier::Watch) }
@@ -409,10 +416,20 @@ impl State {
         self.is_blind || self.last_unnamed_at.is_some_and(|last| last + WINDOW > now)
     }
 
-    /// Whether nothing but why it comes back tells a mailing from a thief's. One that is declared or marked as a list has no
-    /// recipients that nobody expects.
+    /// Whether nothing but why it comes back tells a mailing from a thief's: how old a list is, and not whose. One that is
+    /// declared or marked as a list has no recipients that nobody expects.
     fn may_be_a_thiefs_mailing(&self, now: DateTime<Utc>) -> bool {
-        self.is_blind && self.window.unexpected.count(now) >= 5
+        (self.is_blind || self.is_sent_strangely(now)) && self.window.unexpected.count(now) >= 5
+    }
+
+    /// Whether most of what nobody expected was not sent as the mailbox sends, or nothing says how, and hardly anybody to whom
+    /// it went is known: on a list of the mailbox's own stand some to whom it writes.
+    fn is_sent_strangely(&self, now: DateTime<Utc>) -> bool {
+        let letters = || self.clusters.iter().filter(|cluster| cluster.last_at + CALM > now && cluster.unexpected > 0);
+        let strange: u32 = letters().map(|cluster| cluster.strange).sum();
+        let unexpected: u32 = letters().map(|cluster| cluster.unexpected).sum();
+        let known: u32 = letters().filter_map(|cluster| cluster.seen.get(&Clue::RecipientKnown)).sum();
+        strange.saturating_mul(2) > unexpected && known.saturating_mul(OWN_READERS) < unexpected
     }
 
     /// The costly error: never of a mailbox where owner and thief look the same, never of a few bounces, and only if what
@@ -425,8 +442,10 @@ impl State {
         );
         // What the own provider returns it had taken from somebody; a forger's mail never passed it.
         let seen = |clue| self.clusters.iter().filter_map(|cluster| cluster.seen.get(&clue)).sum::<u32>();
+        let own: u32 = self.clusters.iter().map(|cluster| cluster.own).sum();
         !self.cannot_exclude(now)
             && seen(Clue::OriginForeign) > seen(Clue::SiteOwn)
+            && seen(Clue::OriginForeign) >= own.saturating_mul(STRAYS)
             && self.window.unexpected.count(now) >= BACKSCATTER_RECIPIENTS
             && for_it - against >= EXCLUDED_DB
     }

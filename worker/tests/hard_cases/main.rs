@@ -19,6 +19,7 @@ mod mailbox;
 mod mails;
 mod neighbour_on_a_shared_host;
 mod newsletter_from_an_outside_tool;
+mod one_letter_to_an_old_list;
 mod outage;
 mod provider_notice_quoted_by_others;
 mod refused_credential;

@@ -51,6 +51,33 @@ fn an_address_forged_elsewhere_is_backscatter_and_never_a_takeover() {
 }
 
 #[test]
+fn what_left_here_in_part_is_no_backscatter_however_much_came_back_from_elsewhere() {
+    let one_in = |share: usize| move |number| if number % share == 0 { stolen(number) } else { foreign_bounce(number) };
+    for share in [2, 3, 4, 5] {
+        let all = flood(&mut State::default(), &known(), STRANGE, 60, one_in(share));
+        assert!(all.iter().all(|a| a.verdict != Verdict::Backscatter), "one in {share}");
+    }
+    let last = flood(&mut State::default(), &known(), STRANGE, 20, one_in(20)).pop().unwrap();
+    assert_eq!(last.verdict, Verdict::Backscatter, "one may be the owner's own: {last:?}");
+}
+
+#[test]
+fn a_letter_that_only_meets_unknown_users_is_a_mailing_of_the_owners_only_if_it_was_sent_as_ever() {
+    let gone = |number| own_bounce(number, Reason::UserUnknown, "Summer prices");
+    let written_anew = Facts { fingerprint_seen: Some(false), ..STRANGE };
+    let strange = flood(&mut State::default(), &known(), written_anew, 60, gone);
+    assert!(strange.iter().all(|a| a.verdict != Verdict::BulkList), "{:?}", strange.last());
+    assert!(strange.iter().skip(5).all(|a| a.wants_incident && a.severity >= Severity::High), "{:?}", strange.last());
+    let last = flood(&mut State::default(), &known(), STRANGE, 60, gone).pop().unwrap();
+    assert_eq!(last.verdict, Verdict::BulkList, "{last:?}");
+    // Some of those to whom it went are known.
+    let mut state = State::default();
+    let known_readers = |number: i64| Facts { recipient_known: Some(number % 10 == 3), ..written_anew };
+    let all = (0..60).map(|n| weigh(&mut state, &gone(usize::try_from(n).unwrap()), &known(), known_readers(n), 3 * n));
+    assert_eq!(all.last().unwrap().verdict, Verdict::BulkList);
+}
+
+#[test]
 fn a_pop_mailbox_in_a_flood_is_undetermined_by_thirty_and_never_backscatter() {
     for report in [stolen as fn(usize) -> Report, foreign_bounce] {
         let all = flood(&mut State::default(), &pop_only(), NO_HISTORY, 30, report);
