@@ -22,7 +22,7 @@ use fleet::{Seen, observe};
 use serde_json::json;
 
 /// The seeds of the figures that count; those of `--tuning` begin elsewhere.
-const FINAL: u64 = 20_260_900;
+const FINAL: u64 = 20_261_200;
 const TUNING: u64 = 7_000;
 /// Days of one mailbox of the background.
 const DAYS: u32 = 120;
