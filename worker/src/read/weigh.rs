@@ -227,7 +227,9 @@ pub(super) fn weigh(
                 bounces.push(bounce);
             }
         }
-        if new.iter().any(|seen| seen.clues.contains(&Clue::SentFound)) && selectors.len() < MOST_SELECTORS {
+        let in_sent =
+            |seen: &Observation| seen.clues.iter().any(|clue| matches!(clue, Clue::SentFound | Clue::SentFiled));
+        if new.iter().any(in_sent) && selectors.len() < MOST_SELECTORS {
             selectors.extend(signed_with(&mail.report.origin, work.mailbox.address.domain()));
         }
         for (campaign, made) in work.made_anew(&mail.report.origin, &new).filter(|_| !memory.is_suspected(at)) {
