@@ -81,11 +81,7 @@ pub(super) async fn fetch(
 /// Puts what a response tells where it belongs, if it belongs to anything we asked for.
 fn keep(messages: &mut BTreeMap<u32, Fetched>, asked: &[u32], response: &Response<'_>) {
     let Response::Fetch(_, attributes) = response else { return };
-    let uid = attributes.iter().find_map(|attribute| match attribute {
-        AttributeValue::Uid(uid) => Some(*uid),
-        _ => None,
-    });
-    let Some(uid) = uid.filter(|uid| asked.binary_search(uid).is_ok()) else { return };
+    let Some(uid) = attributes.iter().find_map(uid).filter(|uid| asked.binary_search(uid).is_ok()) else { return };
     // A response with a UID and flags only is news about flags, not an answer.
     let is_answer = attributes.iter().any(|attribute| {
         matches!(
@@ -134,6 +130,29 @@ pub(super) async fn search(wire: &mut Wire, criteria: &str) -> Result<Vec<u32>, 
     found.sort_unstable();
     found.dedup();
     Ok(found)
+}
+
+/// The highest UID of the open folder. There is one wherever there are messages: a server that finds none is not believed.
+pub(super) async fn highest(wire: &mut Wire) -> Result<u32, SessionError> {
+    if let Some(uid) = search(wire, "UID *").await?.last() {
+        return Ok(*uid);
+    }
+    // Courier tells no UIDNEXT, and knows `*` in a FETCH only.
+    let mut found = None;
+    let answer = wire.command("UID FETCH * (UID)", |response| {
+        if let Response::Fetch(_, attributes) = response {
+            found = attributes.iter().find_map(uid).max(found);
+        }
+    });
+    answer.await?.ok()?;
+    found.ok_or(SessionError::Busy("the last message can't be found"))
+}
+
+const fn uid(attribute: &AttributeValue<'_>) -> Option<u32> {
+    match attribute {
+        AttributeValue::Uid(uid) => Some(*uid),
+        _ => None,
+    }
 }
 
 /// `1:3,7` for 1, 2, 3 and 7.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::checked::{Outcome, Wire};
 use super::checkpoint::{Checkpoint, Selected};
-use super::fetch::{fetch, search};
+use super::fetch::{fetch, highest, search};
 use super::folders::{self, Folder};
 use super::mail::{Ahead, Batch, SentMail};
 use super::sign_in::{Capabilities, quoted, sign_in};
@@ -162,10 +162,7 @@ impl Session {
             Some(value) if value >= at_least => value,
             // Missing, or lower than a UID that was seen already: the highest UID tells what comes next.
             Some(_) | None if exists == 0 => at_least,
-            Some(_) | None => {
-                let highest = search(&mut self.wire, "UID *").await?.last().copied();
-                highest.map_or(at_least, |uid| uid.saturating_add(1)).max(at_least)
-            }
+            Some(_) | None => highest(&mut self.wire).await?.saturating_add(1).max(at_least),
         };
         Ok(Selected { uid_validity, uid_next, exists })
     }

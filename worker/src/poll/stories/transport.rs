@@ -109,22 +109,41 @@ async fn a_folder_without_uid_validity_is_not_read() {
     }
 }
 
+/// Opens a folder of three messages, of which the checkpoint names UID 40, on a server that says `uid_next` and answers these.
+async fn without_uid_next(
+    uid_next: &'static str,
+    to_search: &'static str,
+    to_fetch: &'static str,
+) -> Result<Option<u32>, SessionError> {
+    let (mut session, heard) = session(move |command| match command {
+        _ if command.starts_with("EXAMINE") => {
+            Some(ok(&format!("* 3 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n{uid_next}")))
+        }
+        "UID SEARCH UID *" => Some(ok(to_search)),
+        "UID FETCH * (UID)" => Some(ok(to_fetch)),
+        _ => None,
+    })
+    .await;
+    let known = Some(Checkpoint { uid_validity: 7, last_uid: 40 });
+    let selected = session.examine(&folder("INBOX"), known).await?;
+    assert_eq!(heard.count("UID SEARCH"), 1);
+    Ok(selected.first_new_uid(known))
+}
+
 #[tokio::test]
-async fn a_missing_or_lower_uid_next_is_found_by_search() {
+async fn a_missing_or_lower_uid_next_is_found_by_asking_for_the_last_message() {
     for uid_next in ["", "* OK [UIDNEXT 5] ok\r\n"] {
-        let (mut session, heard) = session(move |command| match command {
-            _ if command.starts_with("EXAMINE") => {
-                Some(ok(&format!("* 3 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n{uid_next}")))
-            }
-            "UID SEARCH UID *" => Some(ok("* SEARCH 41\r\n")),
-            _ => None,
-        })
-        .await;
-        let known = Some(Checkpoint { uid_validity: 7, last_uid: 40 });
-        let selected = session.examine(&folder("INBOX"), known).await.unwrap();
-        assert_eq!(selected.first_new_uid(known), Some(41));
-        assert_eq!(heard.count("UID SEARCH"), 1);
+        assert_eq!(without_uid_next(uid_next, "* SEARCH 41\r\n", "").await.unwrap(), Some(41));
+        // Courier finds no `*`.
+        assert_eq!(without_uid_next(uid_next, "* SEARCH\r\n", "* 3 FETCH (UID 41)\r\n").await.unwrap(), Some(41));
+        assert_eq!(without_uid_next(uid_next, "* SEARCH\r\n", "* 3 FETCH (UID 40)\r\n").await.unwrap(), None);
     }
+}
+
+#[tokio::test]
+async fn a_folder_with_mail_whose_last_message_is_not_found_is_not_empty() {
+    let error = without_uid_next("", "* SEARCH\r\n", "").await.unwrap_err();
+    assert!(matches!(error, SessionError::Busy(_)), "{error:?}");
 }
 
 #[tokio::test]
