@@ -52,3 +52,21 @@ impl Default for Limits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_may_do_is_what_is_promised() {
+        let limits = Limits::default();
+        let seconds = [limits.greeting, limits.idle, limits.patience, limits.session].map(|limit| limit.as_secs());
+        assert_eq!(seconds, [10, 30, 60, 300]);
+        assert_eq!(
+            (limits.literal, limits.line, limits.responses, limits.slowest),
+            (25 << 20, 64 << 10, 10_000, 1_024)
+        );
+        // A byte every ten seconds is never silent for thirty, and left after the minute that slow servers have.
+        assert!(limits.patience.as_secs() / 10 < limits.slowest && limits.idle.as_secs() > 10);
+    }
+}

@@ -147,6 +147,27 @@ async fn mail_that_vanishes_while_it_is_read_is_no_failure() {
 }
 
 #[tokio::test]
+async fn mail_that_comes_while_mail_is_read_is_for_the_next_session() {
+    let (mut session, heard) = reading(3, |command| {
+        command.starts_with("UID FETCH").then(|| {
+            let one = if command.contains("HEADER") { header } else { body };
+            let asked: String = named(command).into_iter().map(one).collect();
+            ok(&format!("* 4 EXISTS\r\n* 1 RECENT\r\n{}* 4 FETCH (UID 4 FLAGS (\\Recent))\r\n{asked}", one(4)))
+        })
+    })
+    .await;
+    let opened = selected(4);
+    let batch = reports(&mut session, opened, 1).await.unwrap();
+    assert_eq!(batch.items.iter().map(|mail| mail.uid).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!((batch.through_uid, batch.next_uid), (3, None));
+    let next = selected(5).first_new_uid(Some(opened.checkpoint(batch.through_uid)));
+    assert_eq!(next, Some(4), "and there it is new");
+    assert!(
+        heard.commands().iter().filter(|command| command.starts_with("UID FETCH")).all(|one| !named(one).contains(&4))
+    );
+}
+
+#[tokio::test]
 async fn one_unreadable_message_among_eighty_costs_only_itself() {
     for refusal in ["{tag} NO [SERVERBUG] cannot read\r\n", "* 41 FETCH (UID 41 BODY[]<0> \"\0\")\r\n{tag} OK done\r\n"]
     {

@@ -120,28 +120,34 @@ async fn a_server_that_accepts_and_closes_is_unreachable() {
     assert_eq!(outcome.err().unwrap().code(), ConnectionFault::ServerBusy);
 }
 
-/// Signs in by STARTTLS, where the other side of TLS is a second scripted server.
-async fn starttls<F>(clear: F, after: &'static str) -> (Result<Session, SessionError>, Heard, Heard)
+/// Signs in by STARTTLS, where the other side of TLS is a second scripted server, or nobody.
+async fn starttls<F>(
+    greeting: &'static str,
+    clear: F,
+    after: Option<&'static str>,
+) -> (Result<Session, SessionError>, Heard, Heard)
 where
     F: FnMut(&str) -> Reply + Send + 'static,
 {
-    let (stream, in_clear) = server("* OK hello\r\n", clear);
+    let (stream, in_clear) = server(greeting, clear);
     let (inner, in_tls) = server("", move |command| match command {
-        "CAPABILITY" => ok(after),
+        "CAPABILITY" => ok(after.unwrap_or_default()),
         _ => ok(""),
     });
-    let upgrade = |_clear| std::future::ready(Ok::<_, std::io::Error>(inner));
+    let shaken = if after.is_some() { Ok(inner) } else { Err(std::io::Error::other("no handshake")) };
+    let upgrade = |_clear| std::future::ready(shaken);
     (Session::open_starttls(stream, upgrade, &credentials(), Limits::default()).await, in_clear, in_tls)
 }
 
 #[tokio::test]
 async fn after_starttls_only_what_is_said_under_tls_counts() {
     let (outcome, in_clear, in_tls) = starttls(
+        "* OK hello\r\n",
         |command| match command {
-            "CAPABILITY" => ok("* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED\r\n"),
-            _ => ok(""),
+            "CAPABILITY" => ok("* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED AUTH=PLAIN SASL-IR\r\n"),
+            _ => ok("* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR\r\n"),
         },
-        "* CAPABILITY IMAP4rev1\r\n",
+        Some("* CAPABILITY IMAP4rev1\r\n"),
     )
     .await;
     outcome.unwrap();
@@ -151,24 +157,35 @@ async fn after_starttls_only_what_is_said_under_tls_counts() {
 }
 
 #[tokio::test]
-async fn a_stripped_refused_or_injected_starttls_ends_before_the_password() {
-    for (capabilities, answer) in [
-        ("* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n", "{tag} OK go\r\n"),
-        ("* CAPABILITY IMAP4rev1 STARTTLS\r\n", "{tag} NO later\r\n"),
-        ("* CAPABILITY IMAP4rev1 STARTTLS\r\n", "{tag} BAD what\r\n"),
-        ("* CAPABILITY IMAP4rev1 STARTTLS\r\n", "{tag} OK go\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n"),
-        ("* CAPABILITY IMAP4rev1 STARTTLS\r\n", "{tag} OK go\r\nd1"),
+async fn whatever_is_done_to_starttls_the_password_is_never_said_in_clear() {
+    const HELLO: &str = "* OK hello\r\n";
+    const OFFERED: &str = "* CAPABILITY IMAP4rev1 STARTTLS AUTH=PLAIN SASL-IR\r\n";
+    const IN_TLS: Option<&str> = Some("* CAPABILITY IMAP4rev1\r\n");
+    let (tls, protocol, busy) =
+        (ConnectionFault::TlsFailed, ConnectionFault::ProtocolError, ConnectionFault::ServerBusy);
+    for (what, greeting, capabilities, answer, after, fault) in [
+        ("stripped", HELLO, "* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR\r\n", "{tag} OK go\r\n", IN_TLS, tls),
+        ("no capabilities", HELLO, "", "{tag} OK go\r\n", IN_TLS, protocol),
+        ("refused", HELLO, OFFERED, "{tag} NO later\r\n", IN_TLS, tls),
+        ("unknown", HELLO, OFFERED, "{tag} BAD what\r\n", IN_TLS, tls),
+        ("a line injected", HELLO, OFFERED, "{tag} OK go\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n", IN_TLS, tls),
+        ("a beginning injected", HELLO, OFFERED, "{tag} OK go\r\nd1", IN_TLS, tls),
+        ("signed in already", "* PREAUTH you are root\r\n", OFFERED, "{tag} OK go\r\n", IN_TLS, protocol),
+        ("no handshake", HELLO, OFFERED, "{tag} OK go\r\n", None, tls),
+        ("goodbye", HELLO, OFFERED, "* BYE\r\n", IN_TLS, busy),
     ] {
         let (outcome, in_clear, in_tls) = starttls(
+            greeting,
             move |command| match command {
                 "CAPABILITY" => ok(capabilities),
                 _ => say(answer),
             },
-            "* CAPABILITY IMAP4rev1\r\n",
+            after,
         )
         .await;
-        assert_eq!(outcome.err().unwrap().code(), ConnectionFault::TlsFailed, "{answer}");
-        assert!(in_clear.commands().iter().all(|command| !command.contains("LOGIN") && !command.contains("AUTH")));
-        assert!(in_tls.commands().is_empty());
+        assert_eq!(outcome.err().unwrap().code(), fault, "{what}");
+        let said = in_clear.commands();
+        assert!(said.iter().all(|command| command == "CAPABILITY" || command == "STARTTLS"), "{what}: {said:?}");
+        assert!(in_tls.commands().is_empty(), "{what}");
     }
 }

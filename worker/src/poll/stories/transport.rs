@@ -1,10 +1,14 @@
 //! Where async-imap alone goes wrong: a failure taken for an empty answer, an answer taken for another's.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use daimon_domain::mailbox::ConnectionFault;
 use futures_util::FutureExt;
+use proptest::prelude::*;
+use secrecy::SecretString;
 
-use crate::poll::scripted::{Reply, ok, reports, say, session};
-use crate::poll::{Checkpoint, Folder, Role, Selected, SessionError};
+use crate::poll::scripted::{Reply, ok, ordinary, reports, say, server, session};
+use crate::poll::{Checkpoint, Credentials, Folder, Limits, Role, Secret, Selected, Session, SessionError};
 
 const SELECTED: Selected = Selected { uid_validity: 7, uid_next: 4, exists: 3 };
 
@@ -85,6 +89,94 @@ async fn quotes_in_a_folder_name_stay_in_the_name() {
     let (mut session, heard) = session(|_| None).await;
     session.examine(&folder("a\" {5}\\"), None).await.unwrap();
     assert_eq!(heard.commands().last().unwrap(), "EXAMINE \"a\\\" {5}\\\\\"");
+}
+
+/// What a quoted string at the end of a command stands for (RFC 9051, 4.3), and what is before it.
+fn unquoted(command: &str) -> Option<(&str, String)> {
+    let inside = command.strip_suffix('"')?;
+    // The quote that begins it is the last one that no backslash stands before, or an even number of them.
+    let begins = |at: &(usize, &str)| {
+        let before = inside.get(..at.0).unwrap_or_default();
+        (before.len() - before.trim_end_matches('\\').len()) % 2 == 0
+    };
+    let (open, _) = inside.rmatch_indices('"').find(begins)?;
+    let (before, quoted) = inside.split_at_checked(open)?;
+    let mut text = String::new();
+    let mut characters = quoted.chars().skip(1);
+    while let Some(character) = characters.next() {
+        text.push(if character == '\\' { characters.next()? } else { character });
+    }
+    Some((before.trim_end(), text))
+}
+
+/// What is heard of a session that signs in and opens one folder, and whether each of the two was said at all.
+async fn told(name: &str, password: &str, folder_name: &str, in_base64: bool) -> (Vec<String>, bool, bool) {
+    let mut of_literals = 0;
+    let (stream, heard) = server("* OK hello\r\n", move |command| match command {
+        "CAPABILITY" if !in_base64 => ok("* CAPABILITY IMAP4rev1\r\n"),
+        _ if of_literals == 0 && command.starts_with("LOGIN {") || of_literals == 1 => {
+            of_literals += 1;
+            say("+ go on\r\n")
+        }
+        // The last line of a sign-in with literals has no tag of its own.
+        _ if of_literals == 2 => {
+            of_literals += 1;
+            say("d2 OK in\r\n")
+        }
+        _ => ordinary(command),
+    });
+    let secret = Secret::Password(SecretString::from(password));
+    let credentials = Credentials { username: name.to_owned(), secret };
+    match Session::open(stream, &credentials, Limits::default()).await {
+        Ok(mut session) => {
+            let opened = session.examine(&folder(folder_name), None).await;
+            assert!(matches!(opened, Ok(_) | Err(SessionError::Unsendable)), "{opened:?}");
+            let was_sendable = opened.is_ok();
+            // And it is in step: the next command has its own answer.
+            assert_eq!(session.examine(&folder("INBOX"), None).await.unwrap(), SELECTED);
+            (heard.lines(), true, was_sendable)
+        }
+        Err(SessionError::Unsendable) => (heard.lines(), false, false),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+const AWKWARD: &str =
+    "(?s).{0,12}|[a-z\"\\\\{}()*%+ \r\n\0]{0,16}|[a-z]{1,6}\r\nd9 DELETE INBOX|[a-z]{1,5} \\{[0-9]{1,3}\\+?\\}";
+
+proptest! {
+    #[test]
+    fn whatever_a_name_is_made_of_each_call_is_one_command(
+        name in AWKWARD, password in AWKWARD, folder_name in AWKWARD, in_base64 in any::<bool>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (lines, signed_in, opened) = runtime.block_on(told(&name, &password, &folder_name, in_base64));
+        let is_sendable = |text: &str| !text.contains(['\r', '\n', '\0']);
+        prop_assert_eq!(signed_in, is_sendable(&name) && is_sendable(&password));
+        if !signed_in {
+            prop_assert_eq!(lines, ["d1 CAPABILITY"]);
+            return Ok(());
+        }
+        prop_assert_eq!(opened, is_sendable(&folder_name));
+        let has_literals = !(in_base64 || name.is_ascii() && password.is_ascii());
+        prop_assert_eq!(lines.len(), 4 + usize::from(opened) + if has_literals { 2 } else { 0 }, "{:?}", lines);
+        if in_base64 {
+            let response = lines[1].strip_prefix("d2 AUTHENTICATE PLAIN ").unwrap();
+            prop_assert_eq!(STANDARD.decode(response).unwrap(), format!("\0{name}\0{password}").into_bytes());
+        } else if has_literals {
+            let second = format!("{name} {{{}}}", password.len());
+            prop_assert_eq!(&lines[1], &format!("d2 LOGIN {{{}}}", name.len()));
+            prop_assert_eq!([&*lines[2], &*lines[3]], [&*second, password.trim_end()]);
+        } else {
+            let (rest, told_password) = unquoted(&lines[1]).unwrap();
+            let (word, told_name) = unquoted(rest).unwrap();
+            prop_assert_eq!((word, told_name, told_password), ("d2 LOGIN", name, password));
+        }
+        if opened {
+            let (word, told) = unquoted(&lines[lines.len() - 2]).unwrap();
+            prop_assert_eq!((word, told), ("d4 EXAMINE", folder_name));
+        }
+    }
 }
 
 #[tokio::test]
