@@ -208,6 +208,54 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_imap_server_whose_certificate_does_not_hold_hears_nothing() {
+        let (authority, stranger) = (Authority::new(), Authority::new());
+        for (what, proof) in [
+            ("expired", Proof::Expired(&authority, "imap.example")),
+            ("another name", Proof::Name(&authority, "other.example")),
+            ("another authority", Proof::Name(&stranger, "imap.example")),
+            ("self-signed", Proof::SelfSigned("imap.example")),
+        ] {
+            let stub = Stub::start(proof, Some(b"hello".to_vec())).await;
+            let egress = authority.egress("127.0.0.1/32:*", [&["127.0.0.1"], &["127.0.0.1"]]);
+            let refused = egress.tls_connect(&host("imap.example"), stub.address.port()).await;
+            assert!(matches!(refused, Err(DialError::TlsFailed(_))), "{what}: {refused:?}");
+            let plain = egress.connect(&host("imap.example"), stub.address.port()).await.unwrap();
+            let refused = egress.start_tls(&host("imap.example"), plain).await;
+            assert!(matches!(refused, Err(DialError::TlsFailed(_))), "{what}, by STARTTLS: {refused:?}");
+            assert_eq!(stub.request(), "", "{what}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_speaks_tls_1_1_is_left() {
+        let authority = Authority::new();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut offered = vec![0; 4_096];
+            let read = stream.read(&mut offered).await.unwrap();
+            offered.truncate(read);
+            // ServerHello (RFC 4346, 7.4.1.3): version 3.2, no session, TLS_RSA_WITH_AES_128_CBC_SHA, no compression.
+            let mut hello = vec![22, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2];
+            hello.extend([7; 32]);
+            hello.extend([0, 0, 0x2f, 0]);
+            stream.write_all(&hello).await.unwrap();
+            let mut said = Vec::new();
+            stream.read_to_end(&mut said).await.unwrap();
+            (offered, said)
+        });
+        let egress = authority.egress("127.0.0.1/32:*", [&["127.0.0.1"]]);
+        let refused = egress.tls_connect(&host("imap.example"), port).await;
+        assert!(matches!(refused, Err(DialError::TlsFailed(_))), "{refused:?}");
+        let (offered, said) = server.await.unwrap();
+        // supported_versions (RFC 8446, 4.2.1): 1.3 and 1.2, and nothing below.
+        assert!(offered.windows(9).any(|bytes| bytes == [0, 43, 0, 5, 4, 3, 4, 3, 3]), "{offered:?}");
+        assert_eq!(said.get(5..), Some(&[2, 70][..]), "a fatal alert: protocol_version");
+    }
+
+    #[tokio::test]
     async fn one_forbidden_answer_refuses_them_all() {
         let authority = Authority::new();
         let stub = Stub::start(Proof::None, None).await;

@@ -39,14 +39,7 @@ impl Authority {
         if expired {
             params.not_after = rcgen::date_time_ymd(2020, 1, 1);
         }
-        let certificate = params.signed_by(&key, &self.issuer).unwrap().der().clone();
-        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
-            .unwrap();
-        TlsAcceptor::from(Arc::new(config))
+        acceptor(params.signed_by(&key, &self.issuer).unwrap().der().clone(), &key)
     }
 
     /// A way out whose DNS answers are written down, through a guard with these lines.
@@ -55,6 +48,16 @@ impl Authority {
         let roots = vec![self.certificate.clone()];
         Egress::with(guard, Resolver::scripted(answers), roots, Duration::from_millis(300)).unwrap()
     }
+}
+
+fn acceptor(certificate: CertificateDer<'static>, key: &KeyPair) -> TlsAcceptor {
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
 }
 
 /// A server that counts connections and answers each in the same way.
@@ -73,6 +76,8 @@ pub(crate) enum Proof<'a> {
     Name(&'a Authority, &'a str),
     /// A certificate that was valid for this name.
     Expired(&'a Authority, &'a str),
+    /// A certificate for this name that only its own key has signed.
+    SelfSigned(&'a str),
 }
 
 impl Stub {
@@ -82,6 +87,11 @@ impl Stub {
             Proof::None => None,
             Proof::Name(authority, name) => Some(authority.server(name, false)),
             Proof::Expired(authority, name) => Some(authority.server(name, true)),
+            Proof::SelfSigned(name) => {
+                let key = KeyPair::generate().unwrap();
+                let params = CertificateParams::new([name.to_owned()]).unwrap();
+                Some(acceptor(params.self_signed(&key).unwrap().der().clone(), &key))
+            }
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
