@@ -72,21 +72,25 @@ impl Time {
         Ok((time, Drains(drains)))
     }
 
-    /// Waits until it is `at`, or later.
+    /// Waits until it is `at`, or later, or until the clock was set back: `at` was reckoned from a time that was wrong then, and
+    /// may be a day away.
     pub async fn sleep_until(&self, at: DateTime<Utc>) {
         match &*self.0 {
             Source::System => {
+                let mut shown = self.now();
                 // The machine's clock may be set while we wait: look again until it is true.
                 while let Ok(rest) = (at - self.now()).to_std() {
-                    if rest.is_zero() {
+                    if rest.is_zero() || self.now() < shown {
                         break;
                     }
+                    shown = self.now();
                     tokio::time::sleep(rest.min(std::time::Duration::from_mins(1))).await;
                 }
             }
             Source::Followed(receiver) => {
                 let mut receiver = receiver.clone();
-                if receiver.wait_for(|now| *now >= at).await.is_err() {
+                let shown = *receiver.borrow_and_update();
+                if receiver.wait_for(|now| *now >= at || *now < shown).await.is_err() {
                     // Nobody moves it any more: it never gets there.
                     std::future::pending::<()>().await;
                 }
@@ -112,6 +116,18 @@ impl Clock for Time {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_sleeper_does_not_wait_for_a_time_that_a_wrong_clock_promised() {
+        let start = DateTime::UNIX_EPOCH + TimeDelta::days(1);
+        let (clock, shown) = watch::channel(start);
+        let time = Time::followed(shown);
+        let sleeper = tokio::spawn(async move { time.sleep(TimeDelta::seconds(1)).await });
+        tokio::task::yield_now().await;
+        assert!(!sleeper.is_finished());
+        clock.send_replace(start - TimeDelta::days(1));
+        sleeper.await.unwrap();
+    }
 
     #[tokio::test]
     async fn a_sleeper_wakes_when_the_followed_clock_gets_there() {

@@ -80,20 +80,24 @@ impl Fleet {
     }
 
     /// Mailboxes to read, each tenant's most overdue first, so that a tenant with 10,000 doesn't fill the answer. Of a server no
-    /// more than it has seats for: the others wait, and keep nobody else from being read.
+    /// more than it has seats for: the others wait, and keep nobody else from being read. A time too far ahead for what it is was
+    /// written by a clock that has been set back since, and does not count.
     #[tracing::instrument(name = "store.fleet.due_mailboxes", skip_all)]
     pub async fn due_mailboxes(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Due<MailboxId>>, StoreError> {
         let rows = sqlx::query!(
             r#"with room as (
-                select host, case when opens_at > $1 then 0 else connections end
-                    - (select count(*) from host_seat where host_seat.host = host.host and taken_until > $1) as seats
+                select host, case when opens_at > $1 and opens_at <= $1 + interval '1 hour' then 0 else connections end
+                    - (select count(*) from host_seat where host_seat.host = host.host
+                        and taken_until > $1 and taken_until <= $1 + interval '1 hour') as seats
                 from host
             ), due as (
                 select msp_id, tenant_id, mailbox_id, next_poll_at, seats,
                     row_number() over (partition by host order by next_poll_at, mailbox_id) as place
                 from mailbox left join room using (host)
-                where polling = 'active' and connection <> 'credential_refused' and next_poll_at <= $1
-                    and (lease_until is null or lease_until <= $1)
+                where polling = 'active' and connection <> 'credential_refused'
+                    and (next_poll_at <= $1
+                        or (next_poll_at > $1 + interval '2 hours' and connection_fault is distinct from 'set_aside'))
+                    and (lease_until is null or lease_until <= $1 or lease_until > $1 + interval '1 hour')
             )
             select msp_id, tenant_id, mailbox_id from due where seats is null or place <= seats
             order by row_number() over (partition by msp_id, tenant_id order by next_poll_at, mailbox_id), next_poll_at
@@ -172,9 +176,13 @@ impl Fleet {
         let counts = sqlx::query!(
             r#"select
                 (select count(*) from mailbox where polling = 'active' and connection <> 'credential_refused'
-                    and next_poll_at <= $1 and (lease_until is null or lease_until <= $1)
-                    and host not in (select host from host where opens_at > $1)) as "due_mailboxes!",
-                (select count(*) from mailbox where lease_until > $1) as "leased_mailboxes!",
+                    and (next_poll_at <= $1
+                        or (next_poll_at > $1 + interval '2 hours' and connection_fault is distinct from 'set_aside'))
+                    and (lease_until is null or lease_until <= $1 or lease_until > $1 + interval '1 hour')
+                    and host not in (select host from host where opens_at > $1 and opens_at <= $1 + interval '1 hour')
+                ) as "due_mailboxes!",
+                (select count(*) from mailbox
+                    where lease_until > $1 and lease_until <= $1 + interval '1 hour') as "leased_mailboxes!",
                 (select count(*) from delivery where state = 'pending'
                     and next_attempt_at <= $1 and (lease_until is null or lease_until <= $1)) as "due_deliveries!",
                 (select count(*) from delivery where state = 'pending' and lease_until > $1) as "leased_deliveries!",

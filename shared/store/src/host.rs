@@ -19,6 +19,8 @@ pub struct Bears {
 
 /// How long a server is remembered where nobody signs in.
 const KEPT: TimeDelta = TimeDelta::days(1);
+/// No seat is taken for so long, and no server asks for a pause of it.
+const FURTHEST: TimeDelta = TimeDelta::hours(1);
 
 impl Fleet {
     /// Takes a seat at a server until `until`, and counts a sign-in. `false`: it is full, or it is too soon.
@@ -43,9 +45,16 @@ impl Fleet {
         )
         .fetch_one(&mut *tx)
         .await?;
-        sqlx::query!("delete from host_seat where host = $1 and taken_until <= $2", host, now)
-            .execute(&mut *tx)
-            .await?;
+        // What lies so far ahead was reckoned by a clock that has been set back since.
+        let opens_at = if opens_at > now + FURTHEST { now } else { opens_at };
+        sqlx::query!(
+            "delete from host_seat where host = $1 and (taken_until <= $2 or taken_until > $3)",
+            host,
+            now,
+            now + FURTHEST
+        )
+        .execute(&mut *tx)
+        .await?;
         let taken = sqlx::query_scalar!(r#"select count(*) as "taken!" from host_seat where host = $1"#, host)
             .fetch_one(&mut *tx)
             .await?;

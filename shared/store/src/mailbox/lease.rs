@@ -36,6 +36,9 @@ pub struct MailboxEnd {
 
 /// Takes a mailbox that is due and in nobody's hands. `None`: the hint was stale.
 ///
+/// What is planned for hours ahead, or held for an hour, was reckoned by a clock that has been set back since: no mailbox waits
+/// that long, but for one that was set aside.
+///
 /// Commit before the work begins. `Lease::attempt` counts sessions that began since one ended, this one included.
 #[tracing::instrument(name = "store.mailbox.lease", skip_all, fields(mailbox.id = %id))]
 pub async fn lease(
@@ -47,8 +50,10 @@ pub async fn lease(
     let taken = sqlx::query!(
         r#"update mailbox set lease_token = gen_random_uuid(), lease_until = $3, attempt = attempt + 1,
             poll_requested_at = null
-        where mailbox_id = $1 and polling = 'active' and connection <> 'credential_refused' and next_poll_at <= $2
-            and (lease_until is null or lease_until <= $2)
+        where mailbox_id = $1 and polling = 'active' and connection <> 'credential_refused'
+            and (next_poll_at <= $2
+                or (next_poll_at > $2 + interval '2 hours' and connection_fault is distinct from 'set_aside'))
+            and (lease_until is null or lease_until <= $2 or lease_until > $2 + interval '1 hour')
         returning lease_token as "lease_token!", attempt"#,
         id.as_uuid(),
         now,
