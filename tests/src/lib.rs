@@ -19,6 +19,7 @@ pub mod postgres;
 pub mod program;
 pub mod redis_server;
 pub mod remote;
+pub mod scripted_imap;
 pub mod servers;
 pub mod smtp;
 #[cfg(feature = "world")]
