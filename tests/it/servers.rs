@@ -3,9 +3,12 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use daimon_tests::imap::Imap;
+use daimon_tests::life::Person;
 use daimon_tests::servers::{ServersAt, shared};
 use daimon_tests::smtp::Smtp;
+use daimon_tests::world::World;
 
 /// Reads INBOX until `wanted` messages are there. Postfix and Dovecot follow no clock of ours.
 async fn inbox(servers: &ServersAt, user: &str, password: &str, wanted: u32) -> Vec<String> {
@@ -56,4 +59,27 @@ async fn mail_of_strangers_reaches_the_mailbox() {
     smtp.send("friend@stranger.test", &[&user], "Subject: lunch\r\n\r\nToday?\r\n").await.unwrap();
     let came = inbox(servers, &user, "secret", 1).await;
     assert!(came.first().unwrap().contains("Subject: lunch"));
+}
+
+#[tokio::test]
+async fn a_story_in_which_a_stranger_marks_mail_as_seen_fails_and_an_owner_may() {
+    let world = World::without_worker().await.unwrap();
+    let servers = world.servers;
+    let owner = Person::with_account(servers, &format!("looks@{}.example", world.tag), "secret").unwrap();
+    owner.mistyped(servers, 2, world.clock.now().await - TimeDelta::hours(1)).await.unwrap();
+    owner.looks_at(servers, "INBOX", "1").await.unwrap();
+    let strange = || servers.dovecot.seen_by_strangers(|user| user == owner.address).unwrap();
+    assert_eq!(strange(), Vec::<String>::new());
+
+    let mut stranger = owner.open(servers).await.unwrap();
+    for folder in ["INBOX", "Sent"] {
+        stranger.command(&format!("SELECT {folder}")).await.unwrap();
+        stranger.command("FETCH 2 (BODY[])").await.unwrap();
+    }
+    stranger.command("LOGOUT").await.unwrap();
+    assert_eq!(strange().len(), 2, "{:?}", strange());
+    let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(world)));
+    assert!(dropped.is_err());
+    // So that the end of the run does not find it too.
+    servers.dovecot.owner_looked(&owner.address).unwrap();
 }

@@ -14,6 +14,7 @@ use crate::place::{Place, free_port, is_root, own_names, program, run, user_of};
 #[derive(Debug)]
 pub struct Dovecot {
     at: DovecotAt,
+    is_for_tests: bool,
     _kept: Kept,
 }
 
@@ -206,12 +207,22 @@ protocol lmtp {{
             std::net::TcpStream::connect(("127.0.0.1", port)).ok()
         })
         .with_context(|| std::fs::read_to_string(&at.log).unwrap_or_default())?;
-        Ok(Self { at, _kept: kept })
+        Ok(Self { at, is_for_tests: place.to_remove().is_some(), _kept: kept })
     }
 
     /// How to reach it.
     pub fn at(&self) -> &DovecotAt {
         &self.at
+    }
+}
+
+impl Drop for Dovecot {
+    /// Whoever started it for tests, the product among others has read its mailboxes, and nothing of that may show.
+    fn drop(&mut self) {
+        if self.is_for_tests && !std::thread::panicking() {
+            let seen = self.at.seen_by_strangers(|_anybody| true);
+            assert!(seen.as_ref().is_ok_and(Vec::is_empty), "marked as seen, and not by the owner: {seen:#?}");
+        }
     }
 }
 
@@ -246,6 +257,45 @@ impl DovecotAt {
                 Err(_) => {}
             }
         }
+    }
+
+    /// Messages of these users that are marked as seen although their owners did not look at them: user and file.
+    pub fn seen_by_strangers(&self, whose: impl Fn(&str) -> bool) -> anyhow::Result<Vec<String>> {
+        let mut found = Vec::new();
+        for user in std::fs::read_dir(&self.mail)? {
+            let user = user?.file_name().to_string_lossy().into_owned();
+            if whose(&user) {
+                let looked_at = std::fs::read_to_string(self.looked_at(&user)).unwrap_or_default();
+                let strange = self.seen(&user).into_iter().filter(|one| !looked_at.lines().any(|known| known == one));
+                found.extend(strange.map(|one| format!("{user}: {one}")));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What is marked as seen now was marked by its owner.
+    pub fn owner_looked(&self, user: &str) -> anyhow::Result<()> {
+        let lines: String = self.seen(user).iter().map(|one| format!("{one}\n")).collect();
+        Ok(std::fs::write(self.looked_at(user), lines)?)
+    }
+
+    fn looked_at(&self, user: &str) -> PathBuf {
+        self.mail.join(user).join("looked-at")
+    }
+
+    /// The messages that are marked as seen, by the names of their files without the flags. Any server that serves the
+    /// Maildir writes the flags there.
+    fn seen(&self, user: &str) -> Vec<String> {
+        let inbox = self.maildir(user);
+        let others = std::fs::read_dir(&inbox).into_iter().flatten().flatten().map(|entry| entry.path());
+        let folders = std::iter::once(inbox.clone()).chain(others.filter(|path| path.is_dir()));
+        let files = folders.flat_map(|folder| std::fs::read_dir(folder.join("cur")).into_iter().flatten().flatten());
+        let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+        let seen = names.filter_map(|name| {
+            let (message, flags) = name.split_once(":2,")?;
+            flags.contains('S').then(|| message.to_owned())
+        });
+        seen.collect()
     }
 
     fn write_password(&self, user: &str, password: &str) -> anyhow::Result<()> {

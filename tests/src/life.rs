@@ -54,6 +54,15 @@ impl Person {
         Imap::sign_in(&servers.authority, servers.dovecot.imaps, &self.address, &self.password).await
     }
 
+    /// The person looks at messages of a folder, and their own mail program marks them as seen.
+    pub async fn looks_at(&self, servers: &ServersAt, folder: &str, messages: &str) -> anyhow::Result<()> {
+        let mut imap = self.open(servers).await?;
+        imap.command(&format!("SELECT {folder}")).await?;
+        imap.command(&format!("STORE {messages} +FLAGS.SILENT (\\Seen)")).await?;
+        imap.command("LOGOUT").await?;
+        servers.dovecot.owner_looked(&self.address)
+    }
+
     /// The MSP registers "Sakura Dental Clinic" with this mailbox; the mailbox's id.
     pub async fn onboarded(&self, client: &Client, servers: &ServersAt) -> anyhow::Result<String> {
         let tenant = client.create_tenant("Sakura Dental Clinic").await?;

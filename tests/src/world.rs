@@ -294,6 +294,16 @@ impl World {
     }
 }
 
+impl Drop for World {
+    /// Whatever a story is about: nothing was marked as seen but by the mailbox's owner.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let seen = self.servers.dovecot.seen_by_strangers(|user| user.contains(&self.tag));
+            assert!(seen.as_ref().is_ok_and(Vec::is_empty), "marked as seen, and not by the owner: {seen:#?}");
+        }
+    }
+}
+
 async fn clone(servers: &ServersAt, database: &str) -> anyhow::Result<()> {
     let mut alone = alone(servers).await?;
     let sql = format!("create database {database} template {TEMPLATE} owner daimon_owner");
