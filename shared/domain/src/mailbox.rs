@@ -280,7 +280,7 @@ impl ConnectionFault {
                 "Reading this mailbox ended our program three times, so it is not read any more. Tell the operator. After an update, or when the mail host has changed something, read it now: it gets one more chance."
             }
             Self::UnstableUids => {
-                "Ask the mail host to repair the index of the mailbox: its folders get another UIDVALIDITY each time they are opened. Reading resumes by itself when they keep it."
+                "Open each folder of the mailbox once in a mail program: its folders get another UIDVALIDITY each time, and some servers (Courier) keep one only then. If it stays so, ask the mail host to repair the index of the mailbox. Reading resumes by itself when they keep it."
             }
         }
     }
