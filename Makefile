@@ -1,10 +1,10 @@
 # Every target is one line that calls a program of the workspace. `make` alone says what there is.
-.PHONY: help deps demo up test bench bench-bounce bench-verdict bench-mail fuzz sqlx openapi
+.PHONY: help deps demo up test test-second bench bench-bounce bench-verdict bench-mail fuzz sqlx openapi
 
 CARGO = SQLX_OFFLINE=true cargo
 
 help: ## Say what there is
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 deps: ## Install what the private servers are made of (Postgres, Redis, Dovecot, Postfix)
 	@tests/deps.sh
@@ -17,6 +17,11 @@ up: deps ## API and worker with private servers under .daimon/, and your first A
 
 test: ## Everything: format, lints, arrows, every test with its private servers
 	@.ci/run
+
+test-second: ## The stories again, with mailboxes on Courier instead of Dovecot
+	@tests/deps.sh courier && $(CARGO) build --locked --workspace --bins && DAIMON_TEST_IMAP=courier SQLX_OFFLINE=true \
+		target/debug/with-servers run cargo nextest run --locked --workspace --test it \
+		-E 'package(daimon-tests) and not test(/^oauth::/)'
 
 bench: bench-bounce bench-verdict bench-mail ## Every bench, one after the other
 

@@ -2,6 +2,8 @@
 # Installs what the private servers of the demo and the tests are made of. It says what it does, does nothing
 # that is done already, and starts no system service: everything Daimon runs, it starts itself, privately.
 #
+# `deps.sh courier` also unpacks Courier aside, which the stories may read from instead of Dovecot (`make test-second`).
+#
 # Debian's packages are wanted because the point is to meet the real programs: Postgres, Redis, Dovecot and Postfix.
 set -eu
 
@@ -75,6 +77,22 @@ if [ -n "$missing" ]; then
         (cd "$private" && apt-get -q download postfix && dpkg -x postfix_*.deb . && rm -f postfix_*.deb) ||
             fail "Postfix could not be fetched; the stories and the demo need it"
     fi
+fi
+
+# Courier's package excludes Dovecot's, so it is never installed: what the machine may lack is unpacked with it.
+courier=$root/.daimon/courier
+if [ "${1-}" = courier ] && [ ! -e "$courier/usr/bin/imapd" ]; then
+    command -v apt-get >/dev/null 2>&1 && command -v dpkg >/dev/null 2>&1 || fail "this is not Debian: no Courier"
+    say "Courier is unpacked into .daimon/courier, for tests only"
+    rm -rf "$courier" "$courier.new"
+    mkdir -p "$courier.new/packages"
+    (cd "$courier.new/packages" && apt-get -q download courier-imap courier-base courier-authlib courier-authlib-pipe \
+        libcourier-unicode4 libgdbm6 libltdl7 libidn12 libpcre3 libgamin0 gamin) || fail "Courier's packages could not be fetched"
+    for package in "$courier.new"/packages/*.deb; do dpkg -x "$package" "$courier.new"; done
+    # Laid over a /usr into which /lib was merged.
+    if [ -d "$courier.new/lib" ]; then cp -a "$courier.new/lib/." "$courier.new/usr/lib/"; fi
+    rm -rf "$courier.new/packages" "$courier.new/lib"
+    mv "$courier.new" "$courier"
 fi
 
 command -v cargo >/dev/null 2>&1 || fail "Rust is missing: see https://rustup.rs (version 1.95 or newer)"

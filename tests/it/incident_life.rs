@@ -92,6 +92,10 @@ async fn pass(world: &World, minutes: &[i64]) {
 #[tokio::test]
 async fn a_takeover_is_led_to_its_end_and_ends_only_when_that_is_proved() {
     let world = World::start().await.unwrap();
+    let why = "it says of an old password only that the sign-in failed, which proves nothing";
+    if !world.servers.is_of_dovecot("a takeover is led to its end", why).unwrap() {
+        return;
+    }
     let catcher = world.catcher().await.unwrap();
     let began = world.clock.now().await;
     let (mut sato, mailbox, case) = stolen(&world, &catcher, "sato").await;
@@ -110,7 +114,7 @@ async fn a_takeover_is_led_to_its_end_and_ends_only_when_that_is_proved() {
     sato.password = "battery staple".to_owned();
     client.replace_password(&mailbox, &sato.password).await.unwrap();
     world.drain().await.unwrap();
-    let before = servers.dovecot.sign_ins(&sato.address).unwrap();
+    let before = servers.sign_ins(&sato.address).unwrap();
     assert_eq!(world.number("select count(*) from old_credential").await.unwrap(), 1);
     for step in ["C01", "C03"] {
         assert_eq!(client.set_step(&id, step, "done", None).await.unwrap().status, 200);
@@ -125,7 +129,7 @@ async fn a_takeover_is_led_to_its_end_and_ends_only_when_that_is_proved() {
     assert_ne!(case.shows("old_credential_refused_since").await, Value::Null, "{:?}", case.story().await);
     assert_eq!(world.number("select tries::bigint from old_credential").await.unwrap(), 2);
     assert_eq!((case.step("V01").await, case.shows("state").await), (json!("done"), json!("open")));
-    assert!(servers.dovecot.sign_ins(&sato.address).unwrap() > before);
+    assert!(servers.sign_ins(&sato.address).unwrap() > before);
 
     // The last step of the gate contains it.
     assert_eq!(client.set_step(&id, "C04", "skipped", None).await.unwrap().status, 422, "say why");

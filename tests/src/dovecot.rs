@@ -230,9 +230,12 @@ impl DovecotAt {
     /// Gives `user` a mailbox.
     pub fn add_user(&self, user: &str, password: &str) -> anyhow::Result<()> {
         let home = self.mail.join(user);
-        std::fs::create_dir_all(&home)?;
+        // Dovecot would make the Maildir at the first sign-in; not every server does.
+        for folder in ["cur", "new", "tmp"] {
+            std::fs::create_dir_all(home.join("Maildir").join(folder))?;
+        }
         if is_root() {
-            run(Command::new("chown").arg(&self.owner).arg(&home))?;
+            run(Command::new("chown").arg("-R").arg(&self.owner).arg(&home))?;
         }
         self.write_password(user, password)
     }
@@ -257,6 +260,16 @@ impl DovecotAt {
                 Err(_) => {}
             }
         }
+    }
+
+    /// The folder with a file for each user: its name and password.
+    pub(crate) fn users(&self) -> &Path {
+        &self.users
+    }
+
+    /// The folder with a home for each user.
+    pub(crate) fn mail(&self) -> &Path {
+        &self.mail
     }
 
     /// Messages of these users that are marked as seen although their owners did not look at them: user and file.

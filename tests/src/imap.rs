@@ -94,6 +94,18 @@ impl Imap {
         }
     }
 
+    /// Opens every folder, one after the other, as a mail program does.
+    pub async fn select_all(&mut self) -> anyhow::Result<()> {
+        let listed = self.command("LIST \"\" \"*\"").await?;
+        for line in listed.lines().map(str::trim_end) {
+            // Dovecot quotes a name only where it must.
+            let quoted = line.strip_suffix('"').and_then(|line| line.rsplit('"').next());
+            let name = quoted.or(line.rsplit(' ').next()).unwrap_or_default();
+            self.command(&format!("SELECT \"{name}\"")).await?;
+        }
+        Ok(())
+    }
+
     /// Any command; what the server said, untagged lines included.
     pub async fn command(&mut self, text: &str) -> anyhow::Result<String> {
         self.tag += 1;

@@ -7,6 +7,7 @@ pub mod client;
 pub mod clock;
 pub mod corpus;
 pub mod counting_imap;
+pub mod courier;
 pub mod dovecot;
 pub mod identity;
 pub mod imap;

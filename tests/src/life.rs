@@ -65,8 +65,15 @@ impl Person {
 
     /// The MSP registers "Sakura Dental Clinic" with this mailbox; the mailbox's id.
     pub async fn onboarded(&self, client: &Client, servers: &ServersAt) -> anyhow::Result<String> {
+        if let Some(courier) = &servers.courier {
+            // Courier numbers mail for good only in folders that somebody has opened to write: the owner's mail program has,
+            // and before that Dovecot has made the folders that everybody has.
+            self.open(servers).await?.select_all().await?;
+            let mut imap = Imap::sign_in(&servers.authority, courier.imaps, &self.address, &self.password).await?;
+            imap.select_all().await?;
+        }
         let tenant = client.create_tenant("Sakura Dental Clinic").await?;
-        let port = servers.dovecot.imaps;
+        let port = servers.imaps();
         client.create_mailbox(&tenant, &self.address, &self.password, crate::postfix::NAME, port).await
     }
 

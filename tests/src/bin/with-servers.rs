@@ -36,6 +36,12 @@ async fn run(command: &[String]) -> anyhow::Result<ExitCode> {
     let (program, arguments) = command.split_first().context("no command")?;
     let servers = Servers::start().await?;
     eprintln!("Postgres, Redis, Dovecot and Postfix run in {}", servers.at().folder.display());
+    if servers.at().courier.is_some() {
+        eprintln!("Courier runs too, and the product signs in there.");
+        eprintln!(
+            "Courier takes no access tokens: `oauth` starts Dovecots of its own and is left out by `make test-second`."
+        );
+    }
     if let Err(why) = servers.at().postfix() {
         eprintln!("{why:#}\nStories that need it will fail; all others run.");
     }
@@ -56,6 +62,9 @@ async fn run(command: &[String]) -> anyhow::Result<ExitCode> {
             _ = tokio::signal::ctrl_c() => {}
         }
     };
+    if let Ok(skipped) = std::fs::read_to_string(servers.at().skipped()) {
+        eprint!("{skipped}");
+    }
     drop(servers);
     Ok(ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)))
 }
