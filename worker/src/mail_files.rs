@@ -246,7 +246,7 @@ fn is_from_line(line: &[u8]) -> bool {
 
 /// The earlier of the epoch seconds that a Maildir name begins with and of the file's own time: where mail was moved from
 /// another server the name tells of the move, and the file keeps IMAP's internal date. What was copied without its times is
-/// later than its name.
+/// later than its name. Of a flood tens come within a second, and most names tell the microsecond too (`….M…P…`).
 fn maildir_time(path: &Path) -> io::Result<Option<DateTime<Utc>>> {
     let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split_once('.'));
     let of_name = name.and_then(|(seconds, _rest)| seconds.parse().ok());
@@ -255,7 +255,15 @@ fn maildir_time(path: &Path) -> io::Result<Option<DateTime<Utc>>> {
     // Names that begin with a small number are counters of other programs, and no mail is from 1970.
     let known = [of_name, of_file].map(|seconds| seconds.filter(|seconds| *seconds > 100_000_000));
     let [Some(of_name), of_file] = known else { return Ok(None) };
-    Ok(DateTime::from_timestamp(of_file.map_or(of_name, |of_file| of_name.min(of_file)), 0))
+    let at = of_file.map_or(of_name, |of_file| of_name.min(of_file));
+    let within = name.filter(|_| at == of_name).and_then(|(_seconds, rest)| microseconds(rest)).unwrap_or_default();
+    Ok(DateTime::from_timestamp_micros(at.saturating_mul(1_000_000).saturating_add(within)))
+}
+
+/// The number after the `M` of `M20046P2137.host`; none is as long as a second.
+fn microseconds(rest: &str) -> Option<i64> {
+    let (digits, _) = rest.strip_prefix('M')?.split_once(|letter: char| !letter.is_ascii_digit())?;
+    digits.parse().ok().filter(|micros| *micros < 1_000_000)
 }
 
 /// Whether the flags in a Maildir name hold "seen": `….host:2,RS`. What lies in `new` has none.
@@ -366,6 +374,21 @@ mod tests {
         assert_eq!(maildir_time(&path).unwrap().unwrap().timestamp(), 1_700_000_000);
         File::options().write(true).open(&path).unwrap().set_modified(UNIX_EPOCH).unwrap();
         assert_eq!(maildir_time(&path).unwrap().unwrap().timestamp(), 1_767_402_334, "a time that was lost");
+    }
+
+    #[test]
+    fn of_mails_within_a_second_the_name_tells_which_came_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, "Subject: x\n\n").unwrap();
+            maildir_time(&path).unwrap().unwrap()
+        };
+        let first = at("1767402334.M9P2.host:2,S");
+        assert!(first < at("1767402334.M100000P1.host:2,S"), "by number, and not by letters");
+        for unclear in ["1767402334.1_2.host", "1767402334.M.host", "1767402334.M5000000P1.host"] {
+            assert_eq!(at(unclear).timestamp_subsec_micros(), 0, "{unclear}");
+        }
     }
 
     #[test]
