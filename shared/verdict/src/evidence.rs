@@ -78,6 +78,13 @@ pub struct Observation {
     pub submission: Option<Submission>,
 }
 
+impl Observation {
+    /// Whether a copy of the mail lies in Sent, whoever has filed it.
+    pub fn is_in_sent(&self) -> bool {
+        self.clues.iter().any(|clue| matches!(clue, Clue::SentFound | Clue::SentFiled))
+    }
+}
+
 /// What can be seen on one bounce. `None` when the report tells of no failure.
 pub fn observe(
     report: &Report,

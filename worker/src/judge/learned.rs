@@ -9,9 +9,7 @@ use chrono::{DateTime, Utc};
 use daimon_domain::bounce::Report;
 use daimon_domain::origin::Origin;
 use daimon_verdict::language::Written;
-use daimon_verdict::{
-    Clue, Habits, Known, Observation, Provider, Signal, arrival, hosts, shows_neighbours, submission,
-};
+use daimon_verdict::{Habits, Known, Observation, Provider, Signal, arrival, hosts, shows_neighbours, submission};
 use serde::{Deserialize, Serialize};
 
 use super::coverage::{Answered, Coverage};
@@ -94,8 +92,7 @@ impl Learned {
 
     /// Learns from a bounce of the owner's own mail how the mailbox sends.
     pub(crate) fn bounced(&mut self, seen: &Observation) {
-        let is_in_sent = seen.clues.iter().any(|clue| matches!(clue, Clue::SentFound | Clue::SentFiled));
-        if let Some(submission) = seen.submission.as_ref().filter(|_| is_in_sent) {
+        if let Some(submission) = seen.submission.as_ref().filter(|_| seen.is_in_sent()) {
             self.habits.submitted(submission, seen.bounced_at);
         }
     }

@@ -16,7 +16,7 @@ use daimon_seal::KeyedHash;
 use daimon_store::bounce::Bounce;
 use daimon_verdict::campaign::belongs;
 use daimon_verdict::fleet::trouble;
-use daimon_verdict::{Clue, Known, Observation};
+use daimon_verdict::{Known, Observation};
 
 use super::commit::Found;
 use super::diagnostic;
@@ -227,9 +227,7 @@ pub(super) fn weigh(
                 bounces.push(bounce);
             }
         }
-        let in_sent =
-            |seen: &Observation| seen.clues.iter().any(|clue| matches!(clue, Clue::SentFound | Clue::SentFiled));
-        if new.iter().any(in_sent) && selectors.len() < MOST_SELECTORS {
+        if new.iter().any(Observation::is_in_sent) && selectors.len() < MOST_SELECTORS {
             selectors.extend(signed_with(&mail.report.origin, work.mailbox.address.domain()));
         }
         for (campaign, made) in work.made_anew(&mail.report.origin, &new).filter(|_| !memory.is_suspected(at)) {
