@@ -20,30 +20,41 @@ const USUAL_FIELD_BYTES: usize = 40;
 /// Header fields in the order they stand.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fields<'a> {
-    all: Vec<Field<'a>>,
+    bytes: &'a [u8],
+    all: Vec<Field>,
     /// How many lines were looked at to find them.
     pub(crate) lines: usize,
 }
 
+/// Where a field stands. There can be forty thousand, each asked a dozen times for its name: so it is small, and tells
+/// of most names that they are not its own without a look at the message.
 #[derive(Clone, Copy, Debug)]
-struct Field<'a> {
-    name: &'a [u8],
-    /// What follows the colon, up to the next field.
-    lines: &'a [u8],
+struct Field {
+    start: u32,
+    /// Where the next field begins.
+    end: u32,
+    /// How far from the start the colon is.
+    colon: u8,
+    name_length: u8,
+    /// The first letter of the name, in lower case.
+    initial: u8,
+}
+
+const fn lowercase(byte: u8) -> u8 {
+    byte | 0x20
 }
 
 impl<'a> Fields<'a> {
     /// Reads fields up to the first empty line; answers them and where the body begins.
     pub(crate) fn read(bytes: &'a [u8]) -> (Self, usize) {
         let likely = bytes.len() / USUAL_FIELD_BYTES;
-        let mut fields = Vec::<Field<'a>>::with_capacity(likely.min(USUAL_FIELDS));
+        let mut all = Vec::<Field>::with_capacity(likely.min(USUAL_FIELDS));
         let (mut at, mut lines) = (0, 0);
         // Counted as if every line ended in one byte, so that bounds do not depend on line ends.
         let mut counted = 0;
-        let mut value: Option<(&'a [u8], usize)> = None;
-        let mut close = |value: Option<(&'a [u8], usize)>, end: usize| {
-            if let Some((name, start)) = value {
-                fields.push(Field { name, lines: bytes.get(start..end).unwrap_or_default() });
+        let close = |all: &mut Vec<Field>, end: usize| {
+            if let (Some(field), Ok(end)) = (all.last_mut(), end.try_into()) {
+                field.end = end;
             }
         };
         let mut end = bytes.len();
@@ -63,17 +74,17 @@ impl<'a> Fields<'a> {
             }
             let is_folded = line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t'));
             if let Some(colon) = field_name_length(line).filter(|_| !is_folded) {
-                close(value, at);
-                value = Some((line.get(..colon).unwrap_or_default().trim_ascii_end(), at + colon + 1));
-            } else if value.is_some() && line.starts_with(b"--") {
+                close(&mut all, at);
+                all.extend(Field::new(at, line, colon));
+            } else if !all.is_empty() && line.starts_with(b"--") {
                 // A boundary where a header should be: the empty line is missing.
                 end = at;
                 break;
             }
             at += length;
         }
-        close(value, end);
-        (Self { all: fields, lines }, at)
+        close(&mut all, end);
+        (Self { bytes, all, lines }, at)
     }
 
     /// The first field of that name, unfolded.
@@ -82,12 +93,16 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.all.iter().any(|field| field.is(name))
+        self.named(name).next().is_some()
     }
 
     /// Every field of that name, topmost first.
     pub(crate) fn all<'b>(&'b self, name: &'b str) -> impl Iterator<Item = Cow<'a, str>> + use<'a, 'b> {
-        self.all.iter().filter(move |field| field.is(name)).map(Field::unfolded)
+        self.named(name).map(|field| self.unfolded(field))
+    }
+
+    fn named<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'b Field> + use<'a, 'b> {
+        self.all.iter().filter(|field| self.is(field, name))
     }
 
     /// Every field of that name, topmost first, each with how many fields of the `other` name stand above it.
@@ -98,8 +113,8 @@ impl<'a> Fields<'a> {
     ) -> impl Iterator<Item = (usize, Cow<'a, str>)> + use<'a, 'b> {
         let mut above = 0;
         self.all.iter().filter_map(move |field| {
-            above += usize::from(field.is(other));
-            field.is(name).then(|| (above, field.unfolded()))
+            above += usize::from(self.is(field, other));
+            self.is(field, name).then(|| (above, self.unfolded(field)))
         })
     }
 
@@ -124,23 +139,45 @@ impl<'a> Fields<'a> {
     pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
-}
 
-impl<'a> Field<'a> {
-    fn is(&self, name: &str) -> bool {
-        // Few names have the same length and the same first letter.
-        let first = |name: &[u8]| name.first().map(|byte| byte | 0x20);
-        self.name.len() == name.len()
-            && first(self.name) == first(name.as_bytes())
-            && self.name.eq_ignore_ascii_case(name.as_bytes())
+    fn is(&self, field: &Field, name: &str) -> bool {
+        usize::from(field.name_length) == name.len()
+            && name.bytes().next().is_some_and(|byte| lowercase(byte) == field.initial)
+            && field.name(self.bytes).eq_ignore_ascii_case(name.as_bytes())
     }
 
-    fn unfolded(&self) -> Cow<'a, str> {
-        match std::str::from_utf8(self.lines) {
+    fn unfolded(&self, field: &Field) -> Cow<'a, str> {
+        let lines = field.lines(self.bytes);
+        match std::str::from_utf8(lines) {
             Ok(lines) => unfold(lines),
             // No line end is part of a letter, whatever the bytes are.
-            Err(_) => Cow::Owned(unfold(&String::from_utf8_lossy(self.lines)).into_owned()),
+            Err(_) => Cow::Owned(unfold(&String::from_utf8_lossy(lines)).into_owned()),
         }
+    }
+}
+
+impl Field {
+    /// A field that starts here and ends nowhere yet.
+    fn new(start: usize, line: &[u8], colon: usize) -> Option<Self> {
+        let name = line.get(..colon)?.trim_ascii_end();
+        Some(Self {
+            start: start.try_into().ok()?,
+            end: u32::MAX,
+            colon: colon.try_into().ok()?,
+            name_length: name.len().try_into().ok()?,
+            initial: lowercase(*name.first()?),
+        })
+    }
+
+    fn name<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let start = self.start as usize;
+        bytes.get(start..start + usize::from(self.name_length)).unwrap_or_default()
+    }
+
+    /// What follows the colon, up to the next field.
+    fn lines<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let start = self.start as usize + usize::from(self.colon) + 1;
+        bytes.get(start..self.end as usize).unwrap_or_default()
     }
 }
 
