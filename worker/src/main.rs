@@ -8,6 +8,10 @@ use daimon_boot::settings;
 use daimon_worker::mail_files::NoMail;
 use daimon_worker::{classify, run, scan};
 
+/// Reading mail makes and frees small pieces by the hundred, on any thread: a fifth of the time of a flood went to that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Reads mailboxes, judges bounces and delivers webhooks.
 #[derive(Debug, Parser)]
 #[command(

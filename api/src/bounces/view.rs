@@ -110,15 +110,23 @@ pub(crate) struct BounceEvidenceView {
 
 impl BounceEvidenceView {
     /// Of the engine's record, only what means something outside of it.
-    fn of(observation: &serde_json::Value) -> Self {
-        let is = |key: &str| observation.get(key).and_then(serde_json::Value::as_bool).unwrap_or_default();
-        let clues = observation.get("clues").and_then(serde_json::Value::as_array).into_iter().flatten();
+    fn of(observation: &str) -> Self {
+        let recorded: Recorded = serde_json::from_str(observation).unwrap_or_default();
         Self {
-            clues: clues.filter_map(|clue| clue.as_str().map(ToOwned::to_owned)).collect(),
-            is_unexpected: is("is_unexpected"),
-            left_through_own_provider: is("is_own_origin"),
+            clues: recorded.clues,
+            is_unexpected: recorded.is_unexpected,
+            left_through_own_provider: recorded.is_own_origin,
         }
     }
+}
+
+/// What of it is looked at.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Recorded {
+    clues: Vec<String>,
+    is_unexpected: bool,
+    is_own_origin: bool,
 }
 
 impl From<Bounce> for BounceView {

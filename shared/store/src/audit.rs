@@ -146,7 +146,7 @@ pub async fn append(tx: &mut MspTx, entry: &NewEntry) -> Result<Head, StoreError
         actor: entry.actor.clone(),
         action: entry.action.clone(),
         subject: entry.subject.clone(),
-        detail: row::clean_json(&entry.detail).to_string(),
+        detail: row::clean_json(&entry.detail.to_string()).into_owned(),
         previous_hash: row::hash("audit_head", end.hash)?,
         hash: [0; 32],
     };

@@ -59,8 +59,8 @@ pub struct Bounce {
     pub template: Option<String>,
     /// Keyed hash of the subject without what varies.
     pub subject_skeleton_hash: Option<[u8; 32]>,
-    /// The evidence as weighed.
-    pub observation: serde_json::Value,
+    /// The evidence as weighed, in JSON. It is text, since a hundred thousand are written and few are ever looked into.
+    pub observation: String,
     /// The cause, once judged.
     pub verdict: Option<Verdict>,
     /// The incident it belongs to.
@@ -92,7 +92,7 @@ struct Row {
     recipient_domain: String,
     template: Option<String>,
     subject_skeleton_hash: Option<Vec<u8>>,
-    observation: serde_json::Value,
+    observation: String,
     verdict: Option<String>,
     incident_id: Option<Uuid>,
     drill_id: Option<Uuid>,
@@ -194,7 +194,7 @@ async fn insert_some(tx: &mut MspTx, bounces: &[Bounce]) -> Result<Vec<BounceId>
     let recipients: Vec<_> = bounces.iter().map(|bounce| bounce.recipient_hash.to_vec()).collect();
     let skeletons: Vec<_> =
         bounces.iter().map(|bounce| bounce.subject_skeleton_hash.map(|hash| hash.to_vec())).collect();
-    let observations: Vec<_> = bounces.iter().map(|bounce| row::clean_json(&bounce.observation)).collect();
+    let observations: Vec<_> = bounces.iter().map(|bounce| row::clean_json(&bounce.observation).into_owned()).collect();
     let incidents: Vec<_> = bounces.iter().map(|bounce| bounce.incident.map(IncidentId::as_uuid)).collect();
     let drills: Vec<_> = bounces.iter().map(|bounce| bounce.drill.map(DrillId::as_uuid)).collect();
     let new = sqlx::query_scalar!(
@@ -204,7 +204,7 @@ async fn insert_some(tx: &mut MspTx, bounces: &[Bounce]) -> Result<Vec<BounceId>
         select $1, * from unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::bigint[],
             $8::timestamptz[], $9::text[], $10::text[], $11::text[], $12::smallint[], $13::text[], $14::text[],
             $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::bytea[], $21::text[], $22::text[],
-            $23::bytea[], $24::jsonb[], $25::text[], $26::uuid[], $27::uuid[])
+            $23::bytea[], $24::text[]::jsonb[], $25::text[], $26::uuid[], $27::uuid[])
         on conflict do nothing returning bounce_id",
         msp,
         &ids,
@@ -270,10 +270,10 @@ pub async fn judge_many(tx: &mut MspTx, judged: &[(BounceId, Verdict, Option<Inc
 pub async fn find(tx: &mut MspTx, id: BounceId) -> Result<Option<Bounce>, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        "select bounce_id, tenant_id, mailbox_id, folder, uid_validity, uid, received_at, kind, reason, status, reply,
+        r#"select bounce_id, tenant_id, mailbox_id, folder, uid_validity, uid, received_at, kind, reason, status, reply,
             permanence, fault, action, rule, diagnostic, reporting_mta, remote_mta, recipient_hash, recipient_domain,
-            template, subject_skeleton_hash, observation, verdict, incident_id, drill_id
-        from bounce where bounce_id = $1",
+            template, subject_skeleton_hash, observation::text as "observation!", verdict, incident_id, drill_id
+        from bounce where bounce_id = $1"#,
         id.as_uuid()
     )
     .fetch_optional(tx.conn())
@@ -287,16 +287,16 @@ pub async fn list(tx: &mut MspTx, filter: &BounceFilter, page: Page<BounceId>) -
     let upper = [page.before.map(BounceId::as_uuid), filter.to.map(uuid_floor)].into_iter().flatten().min();
     let rows = sqlx::query_as!(
         Row,
-        "select bounce_id, tenant_id, mailbox_id, folder, uid_validity, uid, received_at, kind, reason, status, reply,
+        r#"select bounce_id, tenant_id, mailbox_id, folder, uid_validity, uid, received_at, kind, reason, status, reply,
             permanence, fault, action, rule, diagnostic, reporting_mta, remote_mta, recipient_hash, recipient_domain,
-            template, subject_skeleton_hash, observation, verdict, incident_id, drill_id
+            template, subject_skeleton_hash, observation::text as "observation!", verdict, incident_id, drill_id
         from bounce
         where bounce_id >= $1 and bounce_id < $2
             and ($3::uuid is null or tenant_id = $3) and ($4::uuid is null or mailbox_id = $4)
             and ($5::text is null or reason = $5) and ($6::text is null or recipient_domain = $6)
             and ($7::text is null or verdict = $7) and ($8::uuid is null or incident_id = $8)
             and ($10::boolean is null or (drill_id is null) = $10)
-        order by bounce_id desc limit $9",
+        order by bounce_id desc limit $9"#,
         filter.from.map_or(Uuid::nil(), uuid_floor),
         upper.unwrap_or(Uuid::max()),
         filter.tenant.map(TenantId::as_uuid),

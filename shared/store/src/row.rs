@@ -1,5 +1,6 @@
 //! From columns to the domain's types: what doesn't fit is `StoreError::Corrupt`, never a default.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::str::FromStr;
 
@@ -54,12 +55,20 @@ pub(crate) fn clean(text: &str, longest: usize) -> String {
 }
 
 /// The same inside JSON, where `jsonb` refuses NUL too.
-pub(crate) fn clean_json(value: &Value) -> Value {
+pub(crate) fn clean_json(text: &str) -> Cow<'_, str> {
+    if !text.contains(r"\u0000") {
+        return Cow::Borrowed(text);
+    }
+    // Whoever made it is ours, so it is JSON.
+    serde_json::from_str(text).map_or(Cow::Borrowed(text), |value| Cow::Owned(clean_value(&value).to_string()))
+}
+
+fn clean_value(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(clean(text, usize::MAX)),
-        Value::Array(items) => items.iter().map(clean_json).collect(),
+        Value::Array(items) => items.iter().map(clean_value).collect(),
         Value::Object(members) => {
-            members.iter().map(|(name, value)| (clean(name, usize::MAX), clean_json(value))).collect()
+            members.iter().map(|(name, value)| (clean(name, usize::MAX), clean_value(value))).collect()
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use daimon_verdict::language::Written;
+use memchr::memmem;
 
 use super::SessionError;
 
@@ -179,13 +180,9 @@ impl<T> Batch<T> {
 
 /// Everything up to the first empty line.
 pub(crate) fn header_block(bytes: &[u8]) -> &[u8] {
-    let end = bytes
-        .windows(2)
-        .position(|pair| pair == b"\n\n")
-        .into_iter()
-        .chain(bytes.windows(4).position(|four| four == b"\r\n\r\n"))
-        .min();
-    end.and_then(|end| bytes.get(..end)).unwrap_or(bytes)
+    let end = memmem::find(bytes, b"\r\n\r\n").unwrap_or(bytes.len());
+    let header = bytes.get(..end).unwrap_or(bytes);
+    memmem::find(header, b"\n\n").and_then(|end| header.get(..end)).unwrap_or(header)
 }
 
 #[cfg(test)]

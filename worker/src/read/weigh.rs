@@ -17,6 +17,7 @@ use daimon_store::bounce::Bounce;
 use daimon_verdict::campaign::belongs;
 use daimon_verdict::fleet::trouble;
 use daimon_verdict::{Known, Observation};
+use serde::Serialize;
 
 use super::commit::Found;
 use super::diagnostic;
@@ -302,14 +303,17 @@ fn row(work: &Ground, found: &Found, mail: &ReadMail, recipient: &Recipient, see
 }
 
 /// The evidence as weighed, and how many recipients of the same report are not stored.
-fn stored(observation: &Observation, left_out: usize) -> serde_json::Value {
-    let mut stored = serde_json::to_value(observation).unwrap_or_default();
-    if let Some(fields) = stored.as_object_mut()
-        && left_out > 0
-    {
-        fields.insert("recipients_left_out".to_owned(), left_out.into());
+fn stored(observation: &Observation, left_out: usize) -> String {
+    #[derive(Serialize)]
+    struct Stored<'a> {
+        #[serde(flatten)]
+        observation: &'a Observation,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recipients_left_out: Option<usize>,
     }
-    stored
+    let recipients_left_out = (left_out > 0).then_some(left_out);
+    let stored = Stored { observation, recipients_left_out };
+    serde_json::to_string(&stored).unwrap_or_else(|_never| "null".to_owned())
 }
 
 #[cfg(test)]

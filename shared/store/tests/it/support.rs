@@ -129,7 +129,7 @@ impl World {
             recipient_domain: "nowhere.example".to_owned(),
             template: None,
             subject_skeleton_hash: Some([4; 32]),
-            observation: serde_json::json!({"sent_copy": "no"}),
+            observation: r#"{"sent_copy": "no"}"#.to_owned(),
             verdict: None,
             incident: None,
             drill: None,
