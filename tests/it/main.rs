@@ -11,6 +11,7 @@ mod destinations;
 mod domains;
 mod drill;
 mod fleet;
+mod flood;
 mod hidden;
 mod host_budget;
 mod hostile;

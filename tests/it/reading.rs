@@ -115,7 +115,7 @@ async fn a_mailbox_is_read_in_batches_and_stays_unseen() {
     let mut through = 0;
     while let Some(first) = next {
         let ahead = session.ahead(inbox, first, session.batch()).await.unwrap();
-        let batch = session.reports(&ahead).await.unwrap();
+        let batch = session.reports(&ahead, None).await.unwrap();
         assert!(batch.fault.is_none() && batch.put_aside.is_empty());
         read.extend(batch.items);
         through = batch.through_uid;

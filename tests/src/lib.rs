@@ -9,6 +9,7 @@ pub mod corpus;
 pub mod counting_imap;
 pub mod courier;
 pub mod dovecot;
+pub mod flood;
 pub mod identity;
 pub mod imap;
 pub mod keep;

@@ -87,6 +87,7 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
         time: time.clone(),
         entropy: SystemEntropy,
         lease,
+        read_all_up_to: usize::try_from(settings.read_all_up_to).ok().filter(|most| *most > 0),
         left: Left::default(),
         room: Room::default(),
         blocklists,

@@ -124,7 +124,7 @@ pub(crate) struct IncidentReportView {
     reasons: Vec<ReasonCountView>,
     /// To which domains it had been sent: those with the most bounces.
     recipient_domains: Vec<DomainCountView>,
-    /// What was not counted over time, by reason and by domain; `null` when everything was.
+    /// What was not counted over time, by reason and by domain, or counted without being read; `null` when everything was.
     #[schema(required = true)]
     counted: Option<String>,
     /// What speaks for it, strongest first.

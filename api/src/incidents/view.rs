@@ -20,7 +20,7 @@ use crate::input::is_plain_text;
 #[schema(as = Incident, example = json!({
     "id": "inc_019ab1c2d3e47f508192a3b4c5d6e7f8", "tenant_id": "tnt_019ab1c2d3e47f508192a3b4c5d6e7f8",
     "mailbox_id": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8", "verdict": "account_takeover", "tier": "probable",
-    "severity": "critical", "state": "open", "score_db": 57.5, "bounces": 14, "unexpected_recipients": 12,
+    "severity": "critical", "state": "open", "score_db": 57.5, "bounces": 14, "bounces_unread": 0, "unexpected_recipients": 12,
     "dedup_key": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8:account_takeover", "sequence": 3, "opened_at": "2026-11-24T07:00:00Z",
     "updated_at": "2026-11-24T07:20:00Z", "first_bounce_at": "2026-11-24T06:50:00Z", "last_bounce_at": "2026-11-24T07:19:00Z",
     "assignee": "mori@kestrel-it.example", "snoozed_until": null, "snooze_reason": null, "dismissal": null,
@@ -54,6 +54,8 @@ pub(crate) struct IncidentView {
     bounces: u32,
     /// How many different recipients nobody here ever wrote to.
     unexpected_recipients: u32,
+    /// Further bounces of a flood that were counted by their headers and not read, since more of the same told nothing new.
+    bounces_unread: u64,
     /// The same for the same mailbox and cause: file tickets under it.
     dedup_key: String,
     /// Grows with every event about it: drop what is older than what you have.
@@ -103,7 +105,7 @@ pub(crate) struct IncidentView {
 #[schema(as = IncidentWithEvidence, example = json!({
     "id": "inc_019ab1c2d3e47f508192a3b4c5d6e7f8", "tenant_id": "tnt_019ab1c2d3e47f508192a3b4c5d6e7f8",
     "mailbox_id": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8", "verdict": "account_takeover", "tier": "probable",
-    "severity": "critical", "state": "open", "score_db": 57.5, "bounces": 14, "unexpected_recipients": 12,
+    "severity": "critical", "state": "open", "score_db": 57.5, "bounces": 14, "bounces_unread": 0, "unexpected_recipients": 12,
     "dedup_key": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8:account_takeover", "sequence": 3, "opened_at": "2026-11-24T07:00:00Z",
     "updated_at": "2026-11-24T07:20:00Z", "first_bounce_at": "2026-11-24T06:50:00Z", "last_bounce_at": "2026-11-24T07:19:00Z",
     "assignee": "mori@kestrel-it.example", "snoozed_until": null, "snooze_reason": null, "dismissal": null,
@@ -324,6 +326,14 @@ impl EvidenceView {
     pub(super) fn new(line: EvidenceLine, sentence: String) -> Self {
         Self { item: line.item, value: line.value, db: line.db, count: line.count, against: line.against, sentence }
     }
+
+    /// That not all of a flood was read, where it was not.
+    fn sampled(unread: u64, language: Language) -> Option<Self> {
+        let count = u32::try_from(unread).unwrap_or(u32::MAX);
+        let line =
+            EvidenceLine { item: "flood".to_owned(), value: "sampled".to_owned(), db: 0.0, count, against: None };
+        evidence::sampled(unread, language).map(|sentence| Self::new(line, sentence))
+    }
 }
 
 impl IncidentWithEvidenceView {
@@ -338,7 +348,7 @@ impl IncidentWithEvidenceView {
         timeline: Vec<Entry>,
     ) -> Self {
         let verdict = incident.verdict;
-        let lines = std::mem::take(&mut incident.evidence);
+        let (lines, unread) = (std::mem::take(&mut incident.evidence), incident.life.unread);
         let playbook = daimon_verdict::playbook::steps_for(verdict)
             .into_iter()
             .map(|step| {
@@ -359,6 +369,7 @@ impl IncidentWithEvidenceView {
                     let sentence = evidence::sentence(&line, verdict, language);
                     EvidenceView::new(line, sentence)
                 })
+                .chain(EvidenceView::sampled(unread, language))
                 .collect(),
             playbook,
             acknowledged_at,
@@ -384,6 +395,7 @@ impl From<Incident> for IncidentView {
             state: incident.state,
             score_db: incident.score_db,
             bounces: incident.bounces,
+            bounces_unread: life.unread,
             unexpected_recipients: incident.unexpected_recipients,
             dedup_key: incident.dedup_key,
             sequence: incident.sequence,

@@ -182,6 +182,10 @@ pub struct Worker {
     /// How many sign-ins a minute such a server has: 1 to 60,000; 0: as many as there are.
     #[arg(long, value_name = "COUNT", env = "DAIMON_HOST_LOGINS_PER_MINUTE", default_value_t = 120, value_parser = clap::value_parser!(u16).range(0..=60_000))]
     pub host_logins_per_minute: u16,
+    /// How many reports of one mailbox a session reads. Of a flood beyond that, when it is settled what it is, one in twenty is
+    /// read and the rest is counted; 0: all are read.
+    #[arg(long, value_name = "COUNT", env = "DAIMON_READ_ALL_UP_TO", default_value_t = 10_000)]
+    pub read_all_up_to: u32,
     /// How many webhooks are sent at a time: 1 to 500.
     #[arg(long, value_name = "COUNT", env = "DAIMON_DELIVER_SLOTS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=500))]
     pub deliver_slots: u16,

@@ -85,6 +85,8 @@ pub struct Life {
     pub refused_since: Option<DateTime<Utc>>,
     /// When the last late bounce may come.
     pub closes_at: Option<DateTime<Utc>>,
+    /// Bounces that were counted and not read, since it is known what they are.
+    pub unread: u64,
     /// Bounces of mail from before the containment.
     pub trailing: u32,
     /// Recipients of mail from after it.

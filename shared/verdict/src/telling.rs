@@ -64,6 +64,7 @@ pub fn of_incident(subject: Subject<'_>, incident: &Incident) -> Value {
         "state": incident.state,
         "score_db": incident.score_db,
         "bounces": incident.bounces,
+        "bounces_unread": incident.life.unread,
         "unexpected_recipients": incident.unexpected_recipients,
         "contained_at": incident.contained_at.map(time),
         "closes_at": incident.life.closes_at.map(time),

@@ -60,6 +60,19 @@ pub fn sentence(line: &EvidenceLine, verdict: Verdict, language: Language) -> St
     }
 }
 
+/// That a flood was read in samples; `None` where all of it was read.
+pub fn sampled(unread: u64, language: Language) -> Option<String> {
+    let told = match language {
+        Language::English => format!(
+            "Of the flood a sample was read: {unread} more bounces, which look the same, were counted by their headers."
+        ),
+        Language::Japanese => format!(
+            "大量のエラーメールは、一部を抽出して解析しています。同じ形式の {unread} 件は、ヘッダーのみで数えています。"
+        ),
+    };
+    (unread > 0).then_some(told)
+}
+
 /// Why the score is not the sum of the lines, in one sentence; `None` where it is.
 pub fn score_note(evidence: &[EvidenceLine], score_db: f64, language: Language) -> Option<String> {
     let sum: f64 = evidence.iter().map(|line| line.db).sum();

@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use daimon_domain::clock::{Clock as _, SystemClock};
+use daimon_tests::flood;
 use daimon_tests::life::Person;
 use daimon_tests::servers::ServersAt;
 use daimon_tests::stage::Stage;
 use serde_json::Value;
 
 use crate::cpu::{self, Cpu};
-use crate::{flood, others};
+use crate::others;
 
 /// How long one drain may take.
 const PATIENCE: Duration = Duration::from_mins(10);

@@ -5,7 +5,6 @@
 
 mod cpu;
 mod drain;
-mod flood;
 mod others;
 
 use clap::Parser;

@@ -150,6 +150,8 @@ pub struct Batch<T> {
     pub quoted: Vec<Answer>,
     /// How the other messages were found.
     pub glanced: Vec<Glance>,
+    /// UIDs of reports of a flood that were counted and not read.
+    pub counted: Vec<u32>,
     /// What could not be read.
     pub put_aside: Vec<PutAside>,
     /// How many messages were looked at, of interest or not.
@@ -169,6 +171,7 @@ impl<T> Batch<T> {
             items: Vec::with_capacity(ahead.uids.len()),
             quoted: Vec::new(),
             glanced: Vec::new(),
+            counted: Vec::new(),
             put_aside: Vec::new(),
             looked_at: ahead.uids.len(),
             through_uid: ahead.through_uid,

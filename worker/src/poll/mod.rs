@@ -13,6 +13,7 @@ mod limits;
 mod mail;
 mod mutf7;
 mod reports;
+mod sample;
 #[cfg(test)]
 mod scripted;
 mod sent_mail;
@@ -28,5 +29,6 @@ pub use folders::{Folder, Role};
 pub use limits::Limits;
 pub(crate) use mail::header_block;
 pub use mail::{Ahead, Answer, Batch, Glance, Mail, PutAside, SentMail, Unreadable};
+pub use sample::Sample;
 pub(crate) use sent_mail::{language, sent_mail};
 pub use session::{Credentials, Secret, Session, Stream};

@@ -2,12 +2,13 @@
 //!
 //! In a flood nearly every message is one. To ask for headers first would then only have the server open each of a hundred
 //! thousand messages twice, so both come at once, and what turns out to be no report is forgotten unread like any other.
+//! Where it is settled what a flood is, its reports are counted by their headers, and a sample of them is read.
 
 use super::candidate;
 use super::fetch::{Fetched, fetch};
 use super::mail::{Ahead, Batch, Glance, Mail, PutAside, Unreadable};
 use super::session::{HEADER, Session};
-use super::{Limits, SessionError};
+use super::{Limits, Sample, SessionError};
 
 /// Octets of whole messages fetched by one command.
 const OCTETS_A_COMMAND: u64 = 2 << 20;
@@ -19,9 +20,9 @@ const OTHERS_IN_A_FLOOD: usize = 20;
 
 impl Session {
     /// Reads what may be reports among what comes next.
-    pub async fn reports(&mut self, ahead: &Ahead) -> Result<Batch<Mail>, SessionError> {
-        let was_flood = std::mem::take(&mut self.is_flood);
-        let batch = if was_flood { self.all_at_once(ahead).await? } else { self.headers_first(ahead).await? };
+    pub async fn reports(&mut self, ahead: &Ahead, sample: Option<&mut Sample>) -> Result<Batch<Mail>, SessionError> {
+        let was_flood = std::mem::take(&mut self.is_flood) && sample.is_none();
+        let batch = if was_flood { self.all_at_once(ahead).await? } else { self.headers_first(ahead, sample).await? };
         let others = batch.looked_at.saturating_sub(batch.items.len());
         let held: usize = batch.items.iter().map(|mail| mail.bytes.len()).sum();
         let is_small = held as u64 <= self.limits.held / 2;
@@ -29,7 +30,7 @@ impl Session {
         Ok(batch)
     }
 
-    async fn headers_first(&mut self, ahead: &Ahead) -> Result<Batch<Mail>, SessionError> {
+    async fn headers_first(&mut self, ahead: &Ahead, sample: Option<&mut Sample>) -> Result<Batch<Mail>, SessionError> {
         let fields = candidate::FIELDS;
         let items = format!("UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({fields})]<0.{HEADER}>");
         let mut put_aside = Vec::new();
@@ -38,6 +39,11 @@ impl Session {
             messages.into_iter().partition(|(_, told)| told.bytes.as_deref().is_none_or(candidate::may_be_report));
 
         let mut batch = Batch::of(ahead);
+        if let Some(sample) = sample {
+            let counted =
+                wanted.extract_if(.., |(_, told)| told.bytes.as_deref().is_some_and(|header| !sample.takes(header)));
+            batch.counted = counted.map(|(uid, _)| uid).collect();
+        }
         if let Some(first) = first_beyond(&wanted, &self.limits) {
             wanted.retain(|(uid, _)| *uid < first);
             (batch.through_uid, batch.next_uid) = (first.saturating_sub(1), Some(first));
@@ -134,6 +140,7 @@ fn settle(
         return Err(batch.fault.unwrap_or(SessionError::Busy("nothing can be read")));
     }
     put_aside.retain(|aside| aside.uid <= batch.through_uid);
+    batch.counted.retain(|uid| *uid <= batch.through_uid);
     for (_, told) in others.iter().filter(|(uid, _)| *uid <= batch.through_uid) {
         batch.quoted.extend(told.bytes.as_deref().and_then(|header| candidate::answer(header, told.internal_date)));
         let found = told.internal_date.zip(told.is_seen);

@@ -139,7 +139,7 @@ pub(super) async fn reports(
     first: u32,
 ) -> Result<Batch<Mail>, SessionError> {
     let ahead = session.ahead(selected, first, session.batch()).await?;
-    session.reports(&ahead).await
+    session.reports(&ahead, None).await
 }
 
 /// What the next batch of sent mail from `first` on tells.

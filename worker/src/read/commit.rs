@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use daimon_domain::clock::Clock;
 use daimon_domain::id::IncidentId;
+use daimon_domain::incident::Incident;
 use daimon_domain::mailbox::Checkpoint;
 use daimon_domain::origin::Origin;
 use daimon_store::bounce::Bounce;
@@ -34,6 +35,8 @@ pub(super) struct Found {
     pub(super) quoted: Vec<Answer>,
     /// How ordinary mail in it was found.
     pub(super) glanced: Vec<Glance>,
+    /// How many reports of a flood were counted and not read.
+    pub(super) counted: usize,
     /// Messages that are not read again, and why.
     pub(super) put_aside: Vec<(u32, &'static str)>,
     /// The message that had been put aside and was read after all.
@@ -73,6 +76,9 @@ pub(super) async fn commit(ctx: &Reader, work: &mut Work, mut found: Found) -> R
         memory.state.signal(signal, now);
     }
     let mut deliveries = Vec::new();
+    if found.counted > 0 {
+        count(&mut tx, &live, found.counted).await?;
+    }
     if is_news || !bounces.is_empty() {
         let moved = move_on(&mut tx, work.subject(), &mut memory, &live, now, &ctx.entropy).await?;
         deliveries = moved.deliveries;
@@ -99,9 +105,19 @@ pub(super) async fn commit(ctx: &Reader, work: &mut Work, mut found: Found) -> R
     }
     tx.commit().await?;
     work.memory = memory;
+    work.reports += found.mails.len();
     work.passed(found.folder, found.checkpoint);
     ctx.hint_deliveries(work.wall.msp, work.tenant.id, &deliveries).await;
     Ok(())
+}
+
+/// Notes with the surest incident of the mailbox how many reports were not read because it is known what they are.
+async fn count(tx: &mut MspTx, live: &[Incident], counted: usize) -> Result<(), StoreError> {
+    metrics::counter!("daimon_reports_counted_total").increment(u64::try_from(counted).unwrap_or(u64::MAX));
+    match live.iter().max_by_key(|incident| incident.tier) {
+        Some(incident) => incident::count_unread(tx, incident.id, counted).await,
+        None => Ok(()),
+    }
 }
 
 /// Writes on each bounce what it was found to be, and whose.

@@ -43,6 +43,8 @@ pub struct Reader {
     pub entropy: SystemEntropy,
     /// How long a lease holds.
     pub lease: TimeDelta,
+    /// So many reports a session reads before it contents itself with samples of a flood that is settled; `None`: reads all.
+    pub read_all_up_to: Option<usize>,
     /// Leases that could not be given back yet.
     pub left: Left,
     /// Where all sessions run.

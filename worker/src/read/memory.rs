@@ -175,6 +175,12 @@ impl Memory {
         !self.live.is_empty() || self.state.standing(now) != (Verdict::Legit, Tier::None)
     }
 
+    /// Whether it is settled what is going on, so that more of the same would make nobody surer. When the way in was shut, each
+    /// bounce may show that it is not.
+    pub(crate) fn is_settled(&self, now: DateTime<Utc>) -> bool {
+        !self.live.is_empty() && self.contained_since.is_none() && self.state.standing(now).1 >= Tier::Probable
+    }
+
     /// Whether what a message tells beside bounces has counted: nothing of it is stored that would know it again after
     /// a change of UIDVALIDITY or in another folder, and a notice that counts anew reopens what people have closed.
     pub(crate) fn has_told(&self, header_hash: &[u8; 32]) -> bool {

@@ -2,9 +2,12 @@
 //!
 //! Where nothing is suspected, a batch is fetched and read while the one before it is stored, so that server, reader and
 //! database all have something to do. Never more than two are in hand, and both are written down before.
+//!
+//! Beyond a bound, in a flood of which it is settled what it is, a sample is read and the rest is counted.
 
 use std::vec::IntoIter;
 
+use daimon_domain::clock::Clock;
 use daimon_domain::mailbox::Checkpoint;
 use daimon_store::in_hand::InHand;
 use daimon_store::quarantine::Quarantined;
@@ -17,7 +20,7 @@ use super::job::{PollError, Reader};
 use super::mail::{ReadPart, read_part};
 use super::session::may_go_on;
 use super::work::Work;
-use crate::poll::{Ahead, Batch, Folder, Mail, Selected, Session};
+use crate::poll::{Ahead, Batch, Folder, Mail, Sample, Selected, Session};
 
 /// An open folder.
 #[derive(Clone, Copy)]
@@ -44,7 +47,7 @@ pub(super) async fn read(
     again: Option<(Quarantined, Checkpoint)>,
 ) -> Result<Option<u32>, PollError> {
     let ends = session.ends();
-    let batch = alone::within(work.seat.longest(), session.reports(ahead)).await?;
+    let batch = alone::within(work.seat.longest(), session.reports(ahead, None)).await?;
     let came = read_beginning(ctx, work.seat.is_alone(), work.hash.clone(), batch).await?;
     store(ctx, work, open, came, again, nothing(), ends).await
 }
@@ -60,7 +63,8 @@ pub(super) async fn read_on(
     let (most, ends, hash) = (session.batch(), session.ends(), work.hash.clone());
     let both = session.ahead(open.selected, first, 2 * most).await?;
     hands::take(ctx, work, open.folder, open.selected, &both).await?;
-    let batch = session.reports(&both.beginning(most)).await?;
+    let mut sample = Sample::default();
+    let batch = session.reports(&both.beginning(most), is_settled(ctx, work).then_some(&mut sample)).await?;
     let mut came = read_beginning(ctx, false, hash.clone(), batch).await?;
     loop {
         let has_time = came.batch.fault.is_none() && may_go_on(ctx.stop.is_cancelled(), ends).is_ok();
@@ -70,9 +74,10 @@ pub(super) async fn read_on(
         };
         let both = planned.as_ref().ok().and_then(Option::as_ref);
         let then = both.and_then(|both| hands::of(open.folder, open.selected, both)).unwrap_or_else(nothing);
+        let sample = is_settled(ctx, work).then_some(&mut sample);
         let fetching = async {
             let Some(both) = both else { return Ok::<_, PollError>(None) };
-            let fetched = session.reports(&both.beginning(most)).await;
+            let fetched = session.reports(&both.beginning(most), sample).await;
             Ok(Some(match fetched {
                 Ok(batch) => read_beginning(ctx, false, hash.clone(), batch).await,
                 Err(error) => Err(error.into()),
@@ -86,6 +91,11 @@ pub(super) async fn read_on(
             None => return Ok(next),
         }
     }
+}
+
+/// Whether enough was read to know what comes, and more of the same would tell nothing.
+fn is_settled(ctx: &Reader, work: &Work) -> bool {
+    ctx.read_all_up_to.is_some_and(|most| work.reports >= most) && work.memory.is_settled(ctx.time.now())
 }
 
 /// Reads the first part of a batch.
@@ -125,6 +135,7 @@ async fn store(
             mails: part.mails,
             quoted: std::mem::take(&mut batch.quoted),
             glanced: std::mem::take(&mut batch.glanced),
+            counted: batch.counted.extract_if(.., |uid| *uid <= through).count(),
             put_aside: put_aside.extract_if(.., |(uid, _)| *uid <= through).collect(),
             again: again.clone(),
             then: is_rest.then(|| then.clone()),

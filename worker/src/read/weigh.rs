@@ -342,6 +342,7 @@ mod tests {
                 answer("sato@sakura.example", "strangers@shop.example"),
             ],
             glanced: Vec::new(),
+            counted: 0,
             put_aside: Vec::new(),
             again: None,
             then: None,

@@ -46,6 +46,8 @@ pub(super) struct Work {
     pub(super) asked_again: Vec<Quarantined>,
     /// Where it runs: among other sessions, or alone.
     pub(super) seat: Seat,
+    /// How many reports this session has read.
+    pub(super) reports: usize,
     /// Whether this session has come further in any folder.
     pub(super) has_progressed: bool,
     /// Whether anything is known of what the mailbox sent, and to whom.
@@ -101,6 +103,7 @@ impl Work {
             hands: Hands(in_hand::left(tx, id, &lease).await?),
             asked_again: quarantine::asked_again(tx, id).await?,
             seat: Seat::default(),
+            reports: 0,
             has_progressed: false,
             has_sent: sent::count(tx, id).await? > 0,
             has_correspondents: correspondent::count(tx, id).await? > 0,

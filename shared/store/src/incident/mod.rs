@@ -49,6 +49,7 @@ struct Row {
     closes_at: Option<DateTime<Utc>>,
     trailing_bounces: i64,
     continued_recipients: i64,
+    unread_bounces: i64,
     drill_id: Option<Uuid>,
 }
 
@@ -69,6 +70,7 @@ impl TryFrom<Row> for Incident {
             closes_at: row.closes_at,
             trailing: row::number(TABLE, row.trailing_bounces)?,
             continued: row::number(TABLE, row.continued_recipients)?,
+            unread: row::number(TABLE, row.unread_bounces)?,
         };
         Ok(Self {
             id: IncidentId::from_uuid(row.incident_id),
@@ -119,7 +121,7 @@ pub async fn live_for_mailbox(tx: &mut MspTx, mailbox: MailboxId) -> Result<Vec<
         "select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
             unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at,
             contained_at, assignee, snoozed_until, snooze_reason, snooze_tier, dismissal, refused_since, closes_at, trailing_bounces,
-            continued_recipients, drill_id
+            continued_recipients, unread_bounces, drill_id
         from incident
         where mailbox_id = $1 and drill_id is null and state in ('open', 'contained', 'monitoring', 'recovered', 'reopened')
         order by incident_id for update",
@@ -137,7 +139,7 @@ pub async fn live_for_drill(tx: &mut MspTx, drill: DrillId) -> Result<Vec<Incide
         "select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
             unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at,
             contained_at, assignee, snoozed_until, snooze_reason, snooze_tier, dismissal, refused_since, closes_at, trailing_bounces,
-            continued_recipients, drill_id
+            continued_recipients, unread_bounces, drill_id
         from incident
         where drill_id = $1 and state in ('open', 'contained', 'monitoring', 'recovered', 'reopened')
         order by incident_id for update",
@@ -226,6 +228,15 @@ pub async fn update(tx: &mut MspTx, incident: &Incident) -> Result<bool, StoreEr
     Ok(done.rows_affected() == 1)
 }
 
+/// Adds bounces that were counted and not read. Nothing else of it changes, and nobody is told.
+pub async fn count_unread(tx: &mut MspTx, id: IncidentId, more: usize) -> Result<(), StoreError> {
+    let more = i64::try_from(more).unwrap_or(i64::MAX);
+    sqlx::query!("update incident set unread_bounces = unread_bounces + $2 where incident_id = $1", id.as_uuid(), more)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
 /// Looks at an incident again not before `at`: time was to move it, and it did not.
 pub async fn postpone(tx: &mut MspTx, id: IncidentId, at: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query!("update incident set due_at = $2 where incident_id = $1", id.as_uuid(), at).execute(tx.conn()).await?;
@@ -239,7 +250,7 @@ pub async fn find(tx: &mut MspTx, id: IncidentId) -> Result<Option<Incident>, St
         "select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
             unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at,
             contained_at, assignee, snoozed_until, snooze_reason, snooze_tier, dismissal, refused_since, closes_at, trailing_bounces,
-            continued_recipients, drill_id
+            continued_recipients, unread_bounces, drill_id
         from incident where incident_id = $1",
         id.as_uuid()
     )
@@ -267,7 +278,7 @@ pub async fn list(
         "select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
             unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at,
             contained_at, assignee, snoozed_until, snooze_reason, snooze_tier, dismissal, refused_since, closes_at, trailing_bounces,
-            continued_recipients, drill_id
+            continued_recipients, unread_bounces, drill_id
         from incident
         where ($1::uuid is null or tenant_id = $1) and ($2::uuid is null or mailbox_id = $2)
             and ($3::text is null or verdict = $3) and ($4::text is null or state = $4)

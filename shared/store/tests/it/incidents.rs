@@ -89,6 +89,7 @@ async fn what_people_and_time_made_of_an_incident_reads_back(pool: PgPool) {
     incident::insert(&mut tx, &before).await.unwrap();
     let snooze = Snooze { until: at(90), reason: "after the fair".to_owned(), tier: before.tier };
     let life = Life {
+        unread: 0,
         assignee: Some("Mori".to_owned()),
         snooze: Some(snooze),
         dismissal: Some(Dismissal::ThisWasUs),
@@ -101,6 +102,10 @@ async fn what_people_and_time_made_of_an_incident_reads_back(pool: PgPool) {
         Incident { state: IncidentState::Contained, contained_at: Some(at(20)), sequence: 2, life, ..before.clone() };
     assert!(incident::update(&mut tx, &moved).await.unwrap());
     assert_eq!(incident::find(&mut tx, before.id).await.unwrap(), Some(moved.clone()));
+    for more in [90_000, 5] {
+        incident::count_unread(&mut tx, before.id, more).await.unwrap();
+    }
+    assert_eq!(incident::find(&mut tx, before.id).await.unwrap().unwrap().life.unread, 90_005);
     tx.commit().await.unwrap();
     assert_eq!(moved.due_at(), Some(at(90)));
     assert_eq!(world.fleet.due_incidents(at(89), 9).await.unwrap(), []);

@@ -139,7 +139,7 @@ pub struct IncidentReport {
     pub reasons: Vec<ReasonCount>,
     /// To which domains it had been sent.
     pub recipient_domains: Vec<DomainCount>,
-    /// What of the bounces was not counted, if anything.
+    /// What of the bounces was not counted, or counted and not read, if anything.
     pub cut: Option<String>,
     /// What speaks for it, strongest first.
     pub evidence: Vec<Sign>,
@@ -325,15 +325,7 @@ impl IncidentReport {
                 .filter(|(domain, _)| foreign::is_domain(domain))
                 .map(|(domain, bounces)| DomainCount { domain: domain.clone(), bounces: *bounces })
                 .collect(),
-            cut: facts.tally.is_cut.then(|| {
-                let count = facts.tally.bounces;
-                match language {
-                    Language::English => format!("Counted over time, by reason and by domain: the newest {count}."),
-                    Language::Japanese => {
-                        format!("推移・理由別・ドメイン別の集計は、新しいものから {count} 件が対象です。")
-                    }
-                }
-            }),
+            cut: cut(facts, language),
             evidence: signs(|line| line.item == HANDED_IN)
                 .chain(signs(|line| line.item != HANDED_IN && line.db >= WORTH_TELLING_DB))
                 .collect(),
@@ -413,6 +405,17 @@ fn siblings(facts: &Facts<'_>, language: Language) -> Option<String> {
             )
         }
     })
+}
+
+fn cut(facts: &Facts<'_>, language: Language) -> Option<String> {
+    let count = facts.tally.bounces;
+    let newest = match language {
+        Language::English => format!("Counted over time, by reason and by domain: the newest {count}. "),
+        Language::Japanese => format!("推移・理由別・ドメイン別の集計は、新しいものから {count} 件が対象です。"),
+    };
+    let sampled = evidence::sampled(facts.incident.life.unread, language);
+    let told: String = facts.tally.is_cut.then_some(newest).into_iter().chain(sampled).collect();
+    (!told.is_empty()).then(|| told.trim_end().to_owned())
 }
 
 fn figures(facts: &Facts<'_>, language: Language) -> Vec<Figure> {

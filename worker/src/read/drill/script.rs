@@ -193,6 +193,7 @@ impl Script {
                 mails: part.mails,
                 quoted: Vec::new(),
                 glanced: Vec::new(),
+                counted: 0,
                 put_aside: Vec::new(),
                 again: None,
                 then: None,

@@ -4,14 +4,15 @@ use std::path::Path;
 
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
-use daimon_tests::life::Person;
-use daimon_tests::postfix::NAME;
+
+use crate::life::Person;
+use crate::postfix::NAME;
 
 /// What one bounce weighs, with the spam that it returns.
 const BYTES: usize = 5_000;
 
 /// Writes `count` bounces of what a thief sent through the person's own server into a Maildir, the last of them `now`.
-pub(crate) fn write(folder: &Path, owner: &Person, count: u32, now: DateTime<Utc>) -> anyhow::Result<()> {
+pub fn write(folder: &Path, owner: &Person, count: u32, now: DateTime<Utc>) -> anyhow::Result<()> {
     for part in ["cur", "new", "tmp"] {
         std::fs::create_dir_all(folder.join(part))?;
     }
