@@ -23,10 +23,6 @@ const HOST: &str = "mail.sakura-dental.example";
 async fn a_wrong_password_is_tried_three_times_and_not_again() {
     let world = World::start().await.unwrap();
     let servers = world.servers;
-    let why = "it says of a wrong password only that the sign-in failed, which busy servers say too";
-    if !servers.is_of_dovecot("a wrong password is tried three times and not again", why).unwrap() {
-        return;
-    }
     let person = Person::with_account(servers, &format!("wrong@{}.example", world.tag), "right").unwrap();
     let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
     let port = servers.imaps();
@@ -35,8 +31,19 @@ async fn a_wrong_password_is_tried_three_times_and_not_again() {
         world.pass(TimeDelta::minutes(16)).await.unwrap();
     }
     let seen = world.client.mailbox(&mailbox).await.unwrap();
-    assert_eq!(connection(&seen, "state"), "credential_refused", "{seen}");
     let tries = servers.sign_ins(&person.address).unwrap();
+    if servers.courier.is_some() {
+        // It says only that it failed, which busy servers say too: it is tried on, so rarely that no account is locked for it.
+        assert_eq!(connection(&seen, "fault"), "sign_in_failed", "{seen}");
+        assert!((3..=8).contains(&tries), "{tries} sign-ins in two hours");
+        for _ in 0..8 {
+            world.pass(TimeDelta::minutes(30)).await.unwrap();
+        }
+        let more = servers.sign_ins(&person.address).unwrap() - tries;
+        assert!(more <= 5, "{more} sign-ins in four hours");
+        return;
+    }
+    assert_eq!(connection(&seen, "state"), "credential_refused", "{seen}");
     assert!((1..=3).contains(&tries), "{tries} sign-ins");
     assert!(told(&world).await.contains(&"mailbox.credential_refused".to_owned()));
 }

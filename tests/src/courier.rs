@@ -30,8 +30,10 @@ pub struct Courier {
 pub struct CourierAt {
     /// IMAP over TLS on 127.0.0.1.
     pub imaps: u16,
-    /// The log: sign-ins, and how they ended.
+    /// The log.
     pub log: PathBuf,
+    /// Who tried to sign in, a line for each time: the log does not say who failed to.
+    pub asked: PathBuf,
 }
 
 impl Courier {
@@ -39,7 +41,7 @@ impl Courier {
     pub fn start(place: &Place, authority: &Authority, dovecot: &DovecotAt) -> anyhow::Result<Self> {
         let unpacked = install()?;
         let dir = place.folder("courier")?;
-        let at = CourierAt { imaps: free_port()?, log: dir.join("log") };
+        let at = CourierAt { imaps: free_port()?, log: dir.join("log"), asked: dir.join("asked") };
         let etc = place.folder("courier/etc")?;
         place.folder("courier/run")?;
         // What the package brings, and over it what is ours.
@@ -48,13 +50,16 @@ impl Courier {
         let (certificate, key) =
             (std::fs::read_to_string(&authority.certificate)?, std::fs::read_to_string(&authority.key)?);
         std::fs::write(settings.join("imapd.pem"), format!("{certificate}{key}"))?;
-        std::fs::write(settings.join("authdaemonrc"), "authmodulelist=\"authpipe\"\ndaemons=5\n")?;
+        std::fs::write(settings.join("authdaemonrc"), "authmodulelist=\"authpipe\"\ndaemons=20\n")?;
         // Inside a namespace that an ordinary user made, that user is called 0.
         let owner = if is_root() { "65534" } else { "0" };
         let judge = JUDGE
             .replace("{users}", &dovecot.users().display().to_string())
             .replace("{mail}", &dovecot.mail().display().to_string())
+            .replace("{asked}", &at.asked.display().to_string())
             .replace("{owner}", owner);
+        std::fs::write(&at.asked, "")?;
+        std::fs::set_permissions(&at.asked, std::os::unix::fs::PermissionsExt::from_mode(0o666))?;
         std::fs::write(settings.join("authProg"), judge)?;
         let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(settings.join("authProg"), executable)?;
@@ -83,10 +88,7 @@ impl Courier {
 impl CourierAt {
     /// How often somebody tried to sign in as `user`.
     pub fn sign_ins(&self, user: &str) -> anyhow::Result<usize> {
-        let log = std::fs::read_to_string(&self.log)?;
-        let by = format!("user={user},");
-        let tries = log.lines().filter(|line| line.contains("LOGIN") && line.contains(&by));
-        Ok(tries.count())
+        Ok(std::fs::read_to_string(&self.asked)?.lines().filter(|line| *line == user).count())
     }
 }
 
@@ -110,6 +112,9 @@ while (my $line = <STDIN>) {
         read STDIN, my $said, $1;
         my (undef, $how, $user, $password) = split /\n/, $said;
         my $right = password($user);
+        open my $asked, '>>', "{asked}" or die;
+        print $asked "$user\n";
+        close $asked;
         $how eq 'login' && defined $right && $right eq $password ? answer($user) : print "FAIL\n";
     } else {
         print "FAIL\n";
@@ -126,7 +131,7 @@ mount -t overlay overlay -o "lowerdir=$unpacked/usr:/usr" /usr
 mount -t overlay overlay -o "lowerdir=$dir/etc:/etc" /etc
 mount --bind "$dir/run" /run
 mkdir -p /run/courier/authdaemon
-authmodulelist=authpipe daemons=5 /usr/lib/courier/courier-authlib/authdaemond &
+authmodulelist=authpipe daemons=20 /usr/lib/courier/courier-authlib/authdaemond &
 set -a
 . /etc/courier/imapd
 . /etc/courier/imapd-ssl

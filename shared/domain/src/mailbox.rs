@@ -234,6 +234,8 @@ words! {
         TlsFailed = "tls_failed",
         /// The password was refused, in so many words.
         CredentialRefused = "credential_refused",
+        /// The server does not let the mailbox in and names no cause: a wrong password, or trouble of its own.
+        SignInFailed = "sign_in_failed",
         /// The identity provider refuses the credential that access tokens are asked for with.
         GrantRefused = "grant_refused",
         /// The identity provider gives no access token at the moment.
@@ -263,6 +265,9 @@ impl ConnectionFault {
             }
             Self::TlsFailed => "Check that the port speaks TLS and that the certificate is valid and names the host.",
             Self::CredentialRefused => "Replace the password, and check that the account may sign in over IMAP.",
+            Self::SignInFailed => {
+                "The server does not let the mailbox in and does not say why: check the password and that IMAP is enabled for it. It is tried again by itself, after an hour of failures once an hour, so that no account is locked for it."
+            }
             Self::GrantRefused => {
                 "The identity provider refuses the credential of this mailbox. Read the credential: its condition says why and what to do."
             }
@@ -311,6 +316,7 @@ impl Connection {
             ConnectionFault::HostNotFound
             | ConnectionFault::Unreachable
             | ConnectionFault::TlsFailed
+            | ConnectionFault::SignInFailed
             | ConnectionFault::TokenUnavailable
             | ConnectionFault::AccessRefused
             | ConnectionFault::ServerBusy

@@ -14,11 +14,14 @@ pub enum SessionError {
     /// read because of a midnight time-out is worse than one more sign-in.
     #[error("the server refused the password")]
     Refused,
+    /// The server does not let us in and names no cause. It may be the password, and it may be a bad hour of the server.
+    #[error("the server lets nobody in and does not say why")]
+    NotLetIn,
     /// The server does not let this access token in: it has run out or was taken back, or it is not for this account. No
     /// account is locked for that, so it counts for nothing until a fresh token is refused too.
     #[error("the server refused the access token")]
     TokenRefused,
-    /// The server asks us to come later: `[UNAVAILABLE]`, `[LIMIT]`, `[OVERQUOTA]`, BYE, or a `NO` that names no cause.
+    /// The server asks us to come later: `[UNAVAILABLE]`, `[LIMIT]`, `[OVERQUOTA]`, BYE, or a `NO` that names no cause, other than to a sign-in.
     #[error("the server asks to come later ({0})")]
     Busy(&'static str),
     /// TLS can't be had, or something tried to keep us from it.
@@ -49,6 +52,7 @@ impl SessionError {
     pub const fn code(&self) -> ConnectionFault {
         match self {
             Self::Refused => ConnectionFault::CredentialRefused,
+            Self::NotLetIn => ConnectionFault::SignInFailed,
             Self::TokenRefused => ConnectionFault::AccessRefused,
             Self::Busy(_) => ConnectionFault::ServerBusy,
             Self::Tls(_) => ConnectionFault::TlsFailed,

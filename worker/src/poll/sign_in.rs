@@ -97,6 +97,7 @@ fn judge(answer: &Answer) -> Result<(), SessionError> {
     match (answer.outcome, answer.code.as_str()) {
         (Outcome::No, "AUTHENTICATIONFAILED") => Err(SessionError::Refused),
         (Outcome::No, "PRIVACYREQUIRED") => Err(SessionError::Tls("the server wants more")),
+        (Outcome::No, _) if !answer.is_busy() => Err(SessionError::NotLetIn),
         _ => answer.ok(),
     }
 }

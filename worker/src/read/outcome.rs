@@ -31,6 +31,9 @@ const TOKEN_WAIT: TimeDelta = TimeDelta::seconds(2);
 /// an administrator allows takes a while to arrive.
 const OFTEN: u32 = 3;
 const SELDOM: TimeDelta = TimeDelta::hours(1);
+/// With so many sign-ins that failed for no cause that was named, an hour has passed. The password may be wrong, and servers
+/// that don't say so (Courier) lock accounts all the same: from then on one in an hour.
+const UNCLEAR: u32 = 6;
 /// A mailbox that processes died of is looked at again, but not read.
 const SET_ASIDE_WAIT: TimeDelta = TimeDelta::days(1);
 /// A mailbox with an incident, or one that is watched, for its own sake or for a stolen one's with the same password, is
@@ -125,18 +128,7 @@ async fn failed(
             let is_worth_it = *failures >= TOLD_FAILURES || is_access || code == ConnectionFault::SetAside;
             let is_told = is_worth_it && !work.memory.told_unreachable;
             let wait = Connection::cool_down(*failures, ctx.entropy.fraction());
-            let at_least = if is_access {
-                SELDOM
-            } else if matches!(code, ConnectionFault::CredentialRefused | ConnectionFault::AccessRefused) {
-                REFUSED_WAIT
-            } else if code == ConnectionFault::SetAside {
-                SET_ASIDE_WAIT
-            } else if code == ConnectionFault::UnstableUids {
-                // The other folders were read, and come again in their turn.
-                TimeDelta::seconds(work.mailbox.poll_interval_s.into())
-            } else {
-                TimeDelta::zero()
-            };
+            let at_least = at_least(code, *failures, work.mailbox.poll_interval_s);
             let wait = wait.max(at_least).max(not_before - now);
             (is_told.then_some(EventType::MailboxUnreachable), wait)
         }
@@ -144,6 +136,29 @@ async fn failed(
     };
     work.memory.told_unreachable |= event.is_some();
     finish(ctx, work, connection, now + wait, None, event).await
+}
+
+/// How long a mailbox is left alone after that, however short its cool-down is.
+fn at_least(code: ConnectionFault, failures: u32, poll_interval_s: u32) -> TimeDelta {
+    match code {
+        ConnectionFault::AccessRefused if failures >= OFTEN => SELDOM,
+        ConnectionFault::SignInFailed if failures >= UNCLEAR => SELDOM,
+        // Once, it was a bad moment of the server.
+        ConnectionFault::SignInFailed if failures == 1 => TimeDelta::zero(),
+        ConnectionFault::CredentialRefused | ConnectionFault::SignInFailed | ConnectionFault::AccessRefused => {
+            REFUSED_WAIT
+        }
+        ConnectionFault::SetAside => SET_ASIDE_WAIT,
+        // The other folders were read, and come again in their turn.
+        ConnectionFault::UnstableUids => TimeDelta::seconds(poll_interval_s.into()),
+        ConnectionFault::HostNotFound
+        | ConnectionFault::Unreachable
+        | ConnectionFault::TlsFailed
+        | ConnectionFault::GrantRefused
+        | ConnectionFault::TokenUnavailable
+        | ConnectionFault::ServerBusy
+        | ConnectionFault::ProtocolError => TimeDelta::zero(),
+    }
 }
 
 async fn finish(
@@ -207,6 +222,17 @@ fn next_turn(id: MailboxId, now: DateTime<Utc>, interval_s: u32) -> DateTime<Utc
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sign_in_that_fails_for_no_cause_that_is_named_is_tried_rarely_and_never_given_up() {
+        let after = |failures| at_least(ConnectionFault::SignInFailed, failures, 300);
+        assert_eq!(after(1), TimeDelta::zero());
+        assert_eq!([after(2), after(5)], [REFUSED_WAIT; 2]);
+        assert_eq!([after(6), after(1_000)], [SELDOM; 2]);
+        let connection = (0..1_000)
+            .fold(Connection::New, |before, _| before.failed(ConnectionFault::SignInFailed, DateTime::UNIX_EPOCH));
+        assert!(matches!(connection, Connection::Unreachable { failures: 1_000, .. }), "{connection:?}");
+    }
 
     #[test]
     fn turns_come_at_equal_distances_and_each_mailbox_has_its_own() {

@@ -29,11 +29,17 @@ async fn whatever_else_ends_a_sign_in_asks_to_come_later() {
         "{tag} NO [OVERQUOTA] full\r\n",
         "{tag} NO [THROTTLED] slow down\r\n",
         "{tag} NO Too many simultaneous connections\r\n",
-        "{tag} NO Login failed\r\n",
         "{tag} BAD User is authenticated but not connected.\r\n",
         "* BYE maintenance\r\n",
     ] {
         assert_eq!(answered(text).await.code(), ConnectionFault::ServerBusy, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_without_a_cause_may_be_the_password_and_may_be_the_server() {
+    for text in ["{tag} NO Login failed\r\n", "{tag} NO Temporary failure\r\n", "{tag} NO [ALERT] no\r\n"] {
+        assert_eq!(answered(text).await.code(), ConnectionFault::SignInFailed, "{text}");
     }
 }
 
