@@ -417,3 +417,31 @@ async fn a_backlog_without_end_is_read_a_batch_at_a_time_and_can_be_left_at_any(
     assert!(all - read.len() <= 200, "{} of {all} were read twice", all - read.len());
     assert!(read.windows(2).all(|two| two[0] + 1 == two[1]), "none was left out");
 }
+
+#[tokio::test]
+async fn where_numbers_move_nothing_is_missed_and_nothing_is_twice() {
+    let story = Story::start("moving").await;
+    // As Courier does until somebody opens the folder to write: mail is numbered anew each time, in the order of its files.
+    story.server.change(|folders| folders.first_mut().unwrap().tells_uid_next = false);
+    story.server.answers(|folders, _| {
+        for (message, uid) in folders.first_mut()?.messages.iter_mut().zip(1..) {
+            message.uid = uid;
+        }
+        None
+    });
+    story.come(0..5).await;
+    story.read_now().await;
+    assert_eq!(story.bounces().await, 5);
+    // What comes within the same second lies between what was read.
+    story.come(5..12).await;
+    story.server.change(|folders| folders.first_mut().unwrap().messages.rotate_right(5));
+    story.read_now().await;
+    assert_eq!(story.bounces().await, 12);
+    // The owner takes what there is from the server, and less comes than there was.
+    story.server.change(|folders| folders.first_mut().unwrap().messages.clear());
+    story.read_now().await;
+    story.come(12..14).await;
+    story.read_now().await;
+    assert_eq!(story.bounces().await, 14);
+    assert_eq!(story.connection("state").await, "connected");
+}

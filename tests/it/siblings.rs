@@ -28,6 +28,7 @@ async fn mailboxes_with_the_password_of_a_stolen_one_are_watched_until_they_have
     };
     let tenant = client.create_tenant("Sakura Dental Clinic").await.unwrap();
     let onboard = async |tenant: &str, person: &Person| {
+        person.used_a_mail_program(servers).await.unwrap();
         let port = servers.imaps();
         let host = daimon_tests::postfix::NAME;
         client.create_mailbox(tenant, &person.address, &person.password, host, port).await.unwrap()

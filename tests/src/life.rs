@@ -63,15 +63,21 @@ impl Person {
         servers.dovecot.owner_looked(&self.address)
     }
 
-    /// The MSP registers "Sakura Dental Clinic" with this mailbox; the mailbox's id.
-    pub async fn onboarded(&self, client: &Client, servers: &ServersAt) -> anyhow::Result<String> {
+    /// The person's mail program has opened each folder of the mailbox. Courier numbers mail for good only in folders that
+    /// somebody has opened to write.
+    pub async fn used_a_mail_program(&self, servers: &ServersAt) -> anyhow::Result<()> {
         if let Some(courier) = &servers.courier {
-            // Courier numbers mail for good only in folders that somebody has opened to write: the owner's mail program has,
-            // and before that Dovecot has made the folders that everybody has.
+            // Before that Dovecot makes the folders that everybody has.
             self.open(servers).await?.select_all().await?;
             let mut imap = Imap::sign_in(&servers.authority, courier.imaps, &self.address, &self.password).await?;
             imap.select_all().await?;
         }
+        Ok(())
+    }
+
+    /// The MSP registers "Sakura Dental Clinic" with this mailbox; the mailbox's id.
+    pub async fn onboarded(&self, client: &Client, servers: &ServersAt) -> anyhow::Result<String> {
+        self.used_a_mail_program(servers).await?;
         let tenant = client.create_tenant("Sakura Dental Clinic").await?;
         let port = servers.imaps();
         client.create_mailbox(&tenant, &self.address, &self.password, crate::postfix::NAME, port).await

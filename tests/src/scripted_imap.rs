@@ -55,6 +55,8 @@ pub struct Folder {
     pub name: String,
     /// Its UIDVALIDITY.
     pub uid_validity: u32,
+    /// Whether UIDNEXT is told.
+    pub tells_uid_next: bool,
     /// What lies there, by UID.
     pub messages: Vec<Message>,
 }
@@ -62,7 +64,7 @@ pub struct Folder {
 impl Folder {
     /// An empty one.
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), uid_validity: 7, messages: Vec::new() }
+        Self { name: name.to_owned(), uid_validity: 7, tells_uid_next: true, messages: Vec::new() }
     }
 
     /// A message comes.
@@ -307,12 +309,10 @@ impl Visit {
                     return Some(Reply::say("{tag} NO no such folder\r\n"));
                 };
                 self.opened = Some(name.to_owned());
-                Some(Reply::ok(&format!(
-                    "* {} EXISTS\r\n* OK [UIDVALIDITY {}] ok\r\n* OK [UIDNEXT {}] ok\r\n",
-                    folder.messages.len(),
-                    folder.uid_validity,
-                    folder.uid_next()
-                )))
+                let uid_next = format!("* OK [UIDNEXT {}] ok\r\n", folder.uid_next());
+                let told = if folder.tells_uid_next { uid_next.as_str() } else { "" };
+                let (exists, uid_validity) = (folder.messages.len(), folder.uid_validity);
+                Some(Reply::ok(&format!("* {exists} EXISTS\r\n* OK [UIDVALIDITY {uid_validity}] ok\r\n{told}")))
             }
             "SEARCH" => Some(Reply::ok(&searched(opened()?, command.trim_start_matches("UID SEARCH ")))),
             "FETCH" => {

@@ -13,9 +13,16 @@ pub struct Selected {
     pub uid_validity: u32,
     /// Above every UID in the folder. Found by a search where the server doesn't say.
     pub uid_next: u32,
+    /// Whether the server said so. Those that don't (Courier) number new mail anew each time, until somebody opens the folder
+    /// to write.
+    pub tells_uid_next: bool,
     /// How many messages there are.
     pub exists: u32,
 }
+
+/// Where numbers may have moved, so many messages are looked at again: more than come between two looks in one second, whose
+/// order is not that of their coming.
+const AGAIN: u32 = 50;
 
 impl Selected {
     /// The first UID to read, or `None` when nothing is new.
@@ -28,6 +35,17 @@ impl Selected {
             Some(_) | None => 1,
         };
         (first < self.uid_next).then_some(first)
+    }
+
+    /// Where to begin reading, which is further back where numbers may have moved. What is read again is stored once.
+    pub fn first_to_read(self, checkpoint: Option<Checkpoint>) -> Option<u32> {
+        match checkpoint {
+            Some(known) if !self.tells_uid_next && !self.starts_over(checkpoint) => {
+                let first = known.last_uid.saturating_add(1).min(self.uid_next).saturating_sub(AGAIN).max(1);
+                (first < self.uid_next).then_some(first)
+            }
+            Some(_) | None => self.first_new_uid(checkpoint),
+        }
     }
 
     /// Whether everything that was remembered about the folder means something else now.
@@ -46,7 +64,21 @@ mod tests {
     use super::*;
 
     fn selected(uid_validity: u32, uid_next: u32) -> Selected {
-        Selected { uid_validity, uid_next, exists: uid_next.saturating_sub(1) }
+        Selected { uid_validity, uid_next, tells_uid_next: true, exists: uid_next.saturating_sub(1) }
+    }
+
+    #[test]
+    fn where_numbers_may_have_moved_the_last_ones_are_read_again() {
+        let known = Some(Checkpoint { uid_validity: 7, last_uid: 200 });
+        let untold = |uid_validity, uid_next| Selected { tells_uid_next: false, ..selected(uid_validity, uid_next) };
+        assert_eq!(untold(7, 201).first_to_read(known), Some(151), "nothing more");
+        assert_eq!(untold(7, 210).first_to_read(known), Some(151), "nine more");
+        assert_eq!(untold(7, 110).first_to_read(known), Some(60), "the owner has deleted a hundred");
+        assert_eq!(untold(7, 20).first_to_read(known), Some(1));
+        assert_eq!(untold(7, 1).first_to_read(known), None, "the folder is empty");
+        assert_eq!(untold(8, 210).first_to_read(known), Some(1), "all numbers are new");
+        assert_eq!(selected(7, 201).first_to_read(known), None);
+        assert_eq!(selected(7, 210).first_to_read(known), Some(201));
     }
 
     #[test]

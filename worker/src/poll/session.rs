@@ -158,13 +158,16 @@ impl Session {
         };
         let known = known.filter(|known| known.uid_validity == uid_validity);
         let at_least = known.map_or(1, |known| known.last_uid.saturating_add(1));
+        let tells_uid_next = uid_next.is_some();
+        // Missing, or lower than a UID that was seen already: the highest UID tells what comes next.
         let uid_next = match uid_next {
             Some(value) if value >= at_least => value,
-            // Missing, or lower than a UID that was seen already: the highest UID tells what comes next.
-            Some(_) | None if exists == 0 => at_least,
-            Some(_) | None => highest(&mut self.wire).await?.saturating_add(1).max(at_least),
+            Some(_) if exists == 0 => at_least,
+            Some(_) => highest(&mut self.wire).await?.saturating_add(1).max(at_least),
+            None if exists == 0 => 1,
+            None => highest(&mut self.wire).await?.saturating_add(1),
         };
-        Ok(Selected { uid_validity, uid_next, exists })
+        Ok(Selected { uid_validity, uid_next, tells_uid_next, exists })
     }
 
     /// On the first visit: the first UID that arrived on `since`'s day or later, or `uid_next` when none did.

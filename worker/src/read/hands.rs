@@ -166,7 +166,7 @@ async fn write(ctx: &Reader, work: &Work, in_hand: &InHand, again: Option<&Quara
 mod tests {
     use super::*;
 
-    const SELECTED: Selected = Selected { uid_validity: 7, uid_next: 200, exists: 199 };
+    const SELECTED: Selected = Selected { uid_validity: 7, uid_next: 200, tells_uid_next: true, exists: 199 };
     const OTHER: Selected = Selected { uid_validity: 8, ..SELECTED };
 
     fn hand(folder: &str, uid_validity: u32, first_uid: u32, last_uid: u32) -> InHand {

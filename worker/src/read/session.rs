@@ -124,8 +124,11 @@ async fn read_folder(ctx: &Reader, work: &mut Work, session: &mut Session, folde
             remember_start(ctx, work, folder, selected).await?;
         }
         Some(first).filter(|first| *first < selected.uid_next)
-    } else {
+    } else if folder.role == Role::Sent {
+        // What is learnt of a mail there counts each time.
         selected.first_new_uid(known)
+    } else {
+        selected.first_to_read(known)
     };
     if let Some(known) = known.filter(|known| known.uid_validity == selected.uid_validity) {
         read_again(ctx, work, session, folder, selected, known).await?;

@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt;
 use crate::poll::scripted::{Reply, credentials, reports, session};
 use crate::poll::{Limits, Selected, Session, SessionError};
 
-const SELECTED: Selected = Selected { uid_validity: 7, uid_next: 4, exists: 3 };
+const SELECTED: Selected = Selected { uid_validity: 7, uid_next: 4, tells_uid_next: true, exists: 3 };
 
 async fn flooded(bytes: Vec<u8>) -> SessionError {
     let (mut session, _) =

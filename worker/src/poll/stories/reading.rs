@@ -6,7 +6,7 @@ use crate::poll::scripted::{Heard, Reply, ok, reports, say, sent, session};
 use crate::poll::{Limits, PutAside, Selected, Session, SessionError, Unreadable};
 
 fn selected(uid_next: u32) -> Selected {
-    Selected { uid_validity: 7, uid_next, exists: uid_next - 1 }
+    Selected { uid_validity: 7, uid_next, tells_uid_next: true, exists: uid_next - 1 }
 }
 
 /// The UIDs in `1:3,7`.

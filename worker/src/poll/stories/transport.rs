@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use crate::poll::scripted::{Reply, ok, ordinary, reports, say, server, session};
 use crate::poll::{Checkpoint, Credentials, Folder, Limits, Role, Secret, Selected, Session, SessionError};
 
-const SELECTED: Selected = Selected { uid_validity: 7, uid_next: 4, exists: 3 };
+const SELECTED: Selected = Selected { uid_validity: 7, uid_next: 4, tells_uid_next: true, exists: 3 };
 
 fn folder(name: &str) -> Folder {
     Folder { name: name.to_owned(), role: Role::Other }
