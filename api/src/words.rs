@@ -6,7 +6,7 @@ use daimon_domain::delivery::{AttemptFault, DeliveryState};
 use daimon_domain::drill::{DrillEpisode, DrillState};
 use daimon_domain::event::EventType;
 use daimon_domain::incident::{Dismissal, IncidentState};
-use daimon_domain::mailbox::{ConnectionFault, TlsMode};
+use daimon_domain::mailbox::{ConnectionFault, IdleState, NewMail, TlsMode};
 use daimon_domain::playbook::{Phase, Who};
 use daimon_domain::reason::{Fault, Permanence, Reason};
 use daimon_domain::scope::Permission;
@@ -45,6 +45,8 @@ words_schemas! {
     permission: Permission = "What an API key may do.";
     language: Language = "The language that this tenant's people are spoken to in.";
     tls: TlsMode = "How TLS begins: from the first byte (usually port 993), or by STARTTLS (usually 143).";
+    new_mail: NewMail = "How new mail is noticed: at each turn (`poll`), or within a second because the server tells of it (`idle`, RFC 2177).";
+    idle_state: IdleState = "`idling`: the server tells of new mail. `starting`: it will from the next read that succeeds. `not_offered`: it can't. `no_room`: the operator's limit of such sessions is reached.";
     connection_fault: ConnectionFault = "Why the mailbox can't be read.";
     credential_kind: CredentialKind = "How access tokens are asked for, and of whom.";
     token_fault: TokenFault = "Why no access token was given. `busy`, `unreachable` and `unusable` are tried again by themselves.";

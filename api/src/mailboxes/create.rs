@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, post};
 use daimon_domain::id::MailboxId;
-use daimon_domain::mailbox::{Connection, Mailbox, Polling};
+use daimon_domain::mailbox::{Connection, Idling, Mailbox, NewMail, Polling};
 use daimon_store::mailbox;
 use serde_json::json;
 
@@ -18,7 +18,8 @@ use crate::problem::Problem;
 ///
 /// The mailbox is read at once and from then on. Its password is sealed under the tenant's own key and never shown
 /// again. In place of a password it can have a `credential_id`: it signs in with OAuth 2 then, and shares that credential's
-/// access token with the others that have it. One tenant has one mailbox with an address.
+/// access token with the others that have it. One tenant has one mailbox with an address. Where the server offers it, new mail can be
+/// read within a second of its arrival (`"new_mail": "idle"`).
 #[utoipa::path(operation_id = "createMailbox", tag = "Mailboxes", params(IdempotencyKeyHeader), request_body = NewMailbox, responses(
     (status = 201, description = "The mailbox", body = MailboxView, headers(("Location", description = "Where it is read"), ("ETag", description = "Its version"))),
     (status = 409, description = "This tenant has a mailbox with this address already, or a request with this Idempotency-Key is being answered right now")))]
@@ -50,6 +51,8 @@ pub(super) async fn create_mailbox(
         polling: Polling::Active,
         connection: Connection::New,
         poll_interval_s: new.poll_interval_s.unwrap_or(300),
+        new_mail: new.new_mail.unwrap_or(NewMail::Poll),
+        idling: Idling::Starting,
         next_poll_at: caller.now,
         last_polled_at: None,
         created_at: caller.now,

@@ -31,6 +31,7 @@ pub(super) async fn update_mailbox(
     mailbox.address = change.address.unwrap_or(mailbox.address);
     mailbox.username = change.username.unwrap_or(mailbox.username);
     mailbox.poll_interval_s = change.poll_interval_s.unwrap_or(mailbox.poll_interval_s);
+    mailbox.new_mail = change.new_mail.unwrap_or(mailbox.new_mail);
     let now = caller.now;
     mailbox::update(&mut caller.tx, &mailbox, now).await?.ok_or(Problem::PreconditionFailed)?;
     let mailbox = mailbox::find(&mut caller.tx, mailbox.id).await?.ok_or_else(MailboxPath::absent)?;

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use daimon_domain::id::{CredentialId, MailboxId, TenantId};
 use daimon_domain::mailbox::{
-    Address, Connection, ConnectionFault, HostName, ImapServer, MAX_REFUSED_LOGINS, Mailbox, Polling, TlsMode,
+    Address, Connection, ConnectionFault, HostName, IdleState, Idling, ImapServer, MAX_REFUSED_LOGINS, Mailbox,
+    NewMail, Polling, TlsMode,
 };
 use daimon_egress::Guard;
 use garde::Validate;
@@ -64,7 +65,7 @@ impl From<NewImapServer> for ImapServer {
 #[schema(as = NewMailbox, example = json!({
     "tenant_id": "tnt_019ab1c2d3e47f508192a3b4c5d6e7f8", "address": "sato@sakura.example",
     "imap": {"host": "imap.sakura.example", "port": 993, "tls": "implicit"}, "password": "correct horse battery staple",
-    "poll_interval_s": 300
+    "poll_interval_s": 300, "new_mail": "idle"
 }))]
 pub(crate) struct NewMailbox {
     /// Whose it is. May be left out by a key that is limited to one tenant.
@@ -100,6 +101,11 @@ pub(crate) struct NewMailbox {
     #[garde(range(min = 60, max = 900))]
     #[schema(value_type = Option<u32>, nullable = false, minimum = 60, maximum = 900)]
     pub(crate) poll_interval_s: Option<u32>,
+    /// How new mail is noticed: `poll` when left out.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(schema_with = crate::words::new_mail, required = false)]
+    pub(crate) new_mail: Option<NewMail>,
 }
 
 /// What to change of a mailbox. What is left out stays.
@@ -122,6 +128,11 @@ pub(crate) struct MailboxChange {
     #[garde(range(min = 60, max = 900))]
     #[schema(value_type = Option<u32>, nullable = false, minimum = 60, maximum = 900)]
     pub(crate) poll_interval_s: Option<u32>,
+    /// How new mail is noticed. `idle` begins with the next read, at once.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(schema_with = crate::words::new_mail, required = false)]
+    pub(crate) new_mail: Option<NewMail>,
 }
 
 /// A password, or a credential, in place of the one before.
@@ -163,7 +174,8 @@ fn is_password(password: &SecretString, _context: &()) -> garde::Result {
     "address": "sato@sakura.example", "imap": {"host": "imap.sakura.example", "port": 993, "tls": "implicit"},
     "username": "sato@sakura.example", "credential_id": null, "polling": "active", "paused_since": null,
     "connection": {"state": "connected", "since": "2026-11-24T07:05:00Z", "fault": null, "advice": null, "failures": 0},
-    "poll_interval_s": 300, "next_poll_at": "2026-11-24T07:15:00Z", "last_polled_at": "2026-11-24T07:10:00Z",
+    "poll_interval_s": 300, "new_mail": "idle", "idle": {"state": "idling", "since": "2026-11-24T07:05:00Z"},
+    "next_poll_at": "2026-11-24T07:25:00Z", "last_polled_at": "2026-11-24T07:10:00Z",
     "created_at": "2026-11-24T07:00:00Z"
 }))]
 pub(crate) struct MailboxView {
@@ -190,8 +202,14 @@ pub(crate) struct MailboxView {
     pub(crate) paused_since: Option<DateTime<Utc>>,
     /// How reading goes.
     pub(crate) connection: ConnectionView,
-    /// How often it is read, in seconds.
+    /// How often it is read, in seconds. While its server tells of new mail, and nothing is wrong, every 15 minutes only.
     pub(crate) poll_interval_s: u32,
+    /// How new mail is noticed.
+    #[schema(schema_with = crate::words::new_mail)]
+    pub(crate) new_mail: NewMail,
+    /// How it goes with that, if `new_mail` is `idle`.
+    #[schema(required = true)]
+    pub(crate) idle: Option<IdleView>,
     /// When it will be read next.
     pub(crate) next_poll_at: DateTime<Utc>,
     /// When it was last read to the end.
@@ -219,6 +237,24 @@ impl From<ImapServer> for ImapServerView {
     fn from(server: ImapServer) -> Self {
         let ImapServer { host, port, tls } = server;
         Self { host, port, tls }
+    }
+}
+
+/// A session in which the server tells of new mail at once, or why there is none.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Idle)]
+pub(crate) struct IdleView {
+    /// Whether there is one. Without it the mailbox is read in turn, every `poll_interval_s`.
+    #[schema(schema_with = crate::words::idle_state)]
+    state: IdleState,
+    /// Since when there is one.
+    #[schema(required = true)]
+    since: Option<DateTime<Utc>>,
+}
+
+impl From<Idling> for IdleView {
+    fn from(idling: Idling) -> Self {
+        Self { state: idling.state(), since: idling.since() }
     }
 }
 
@@ -285,6 +321,8 @@ impl From<Mailbox> for MailboxView {
             paused_since,
             connection: mailbox.connection.into(),
             poll_interval_s: mailbox.poll_interval_s,
+            new_mail: mailbox.new_mail,
+            idle: (mailbox.new_mail == NewMail::Idle).then(|| mailbox.idling.into()),
             next_poll_at: mailbox.next_poll_at,
             last_polled_at: mailbox.last_polled_at,
             created_at: mailbox.created_at,

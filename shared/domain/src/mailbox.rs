@@ -29,6 +29,10 @@ pub struct Mailbox {
     pub connection: Connection,
     /// How often it is read, in seconds: 60 to 900.
     pub poll_interval_s: u32,
+    /// How new mail is noticed.
+    pub new_mail: NewMail,
+    /// How it goes with that, where the server is to tell of it.
+    pub idling: Idling,
     /// When it will be read next.
     pub next_poll_at: DateTime<Utc>,
     /// When it was last read to the end.
@@ -190,6 +194,63 @@ impl Polling {
         match self {
             Self::Active => Self::Paused { since: now },
             Self::Paused { .. } => self,
+        }
+    }
+}
+
+words! {
+    /// How new mail is noticed.
+    NewMail {
+        /// By looking, in turn.
+        Poll = "poll",
+        /// The server tells of it at once (IDLE, RFC 2177), and turns are further apart.
+        Idle = "idle",
+    }
+}
+
+words! {
+    /// How it goes with a session in which the server tells of new mail.
+    IdleState {
+        /// There is none yet, or none any more: the next read that succeeds begins one.
+        Starting = "starting",
+        /// There is one.
+        Idling = "idling",
+        /// The server does not offer IDLE, so the mailbox is looked at in turn.
+        NotOffered = "not_offered",
+        /// As many as may be are there already, so the mailbox is looked at in turn until one of them ends.
+        NoRoom = "no_room",
+    }
+}
+
+/// A session in which the server tells of new mail, or why there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idling {
+    /// The next read that succeeds begins one.
+    Starting,
+    /// There is one.
+    Since(DateTime<Utc>),
+    /// The server does not offer it.
+    NotOffered,
+    /// As many as may be are there already.
+    NoRoom,
+}
+
+impl Idling {
+    /// In one word.
+    pub const fn state(self) -> IdleState {
+        match self {
+            Self::Starting => IdleState::Starting,
+            Self::Since(_) => IdleState::Idling,
+            Self::NotOffered => IdleState::NotOffered,
+            Self::NoRoom => IdleState::NoRoom,
+        }
+    }
+
+    /// Since when there is one.
+    pub const fn since(self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Since(since) => Some(since),
+            Self::Starting | Self::NotOffered | Self::NoRoom => None,
         }
     }
 }

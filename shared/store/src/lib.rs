@@ -19,6 +19,7 @@ mod fleet;
 pub mod folder;
 pub mod host;
 pub mod idempotency;
+pub mod idle_worker;
 pub mod in_hand;
 pub mod incident;
 pub mod mailbox;

@@ -107,7 +107,7 @@ pub fn time(at: DateTime<Utc>) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use daimon_domain::mailbox::{Connection, ImapServer, Polling, TlsMode};
+    use daimon_domain::mailbox::{Connection, Idling, ImapServer, NewMail, Polling, TlsMode};
     use daimon_domain::tenant::Language;
     use daimon_domain::verdict::{EvidenceLine, Verdict};
 
@@ -145,6 +145,8 @@ mod tests {
             polling: Polling::Active,
             connection: Connection::New,
             poll_interval_s: 300,
+            new_mail: NewMail::Poll,
+            idling: Idling::Starting,
             next_poll_at: at,
             last_polled_at: None,
             created_at: at,

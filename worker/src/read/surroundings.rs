@@ -76,7 +76,7 @@ mod tests {
 
     fn mailbox(address: &str, host: &str) -> Mailbox {
         use daimon_domain::id::{MailboxId, TenantId};
-        use daimon_domain::mailbox::{Connection, ImapServer, Polling, TlsMode};
+        use daimon_domain::mailbox::{Connection, Idling, ImapServer, NewMail, Polling, TlsMode};
         let at = DateTime::UNIX_EPOCH;
         Mailbox {
             id: MailboxId::from_uuid(uuid::Uuid::from_u128(2)),
@@ -88,6 +88,8 @@ mod tests {
             polling: Polling::Active,
             connection: Connection::New,
             poll_interval_s: 300,
+            new_mail: NewMail::Poll,
+            idling: Idling::Starting,
             next_poll_at: at,
             last_polled_at: None,
             created_at: at,

@@ -269,7 +269,7 @@ async fn heard(ctx: &Reader, msp: MspId, id: IncidentId, answer: Answer) -> Resu
 mod tests {
     use daimon_domain::id::{MailboxId, TenantId};
     use daimon_domain::incident::{IncidentState, Life};
-    use daimon_domain::mailbox::{ConnectionFault, ImapServer, Polling, TlsMode};
+    use daimon_domain::mailbox::{ConnectionFault, Idling, ImapServer, NewMail, Polling, TlsMode};
     use daimon_domain::verdict::{Severity, Tier, Verdict};
     use daimon_store::Sealed;
     use uuid::Uuid;
@@ -304,6 +304,8 @@ mod tests {
             polling: Polling::Active,
             connection: Connection::Connected { since: at(0) },
             poll_interval_s: 60,
+            new_mail: NewMail::Poll,
+            idling: Idling::Starting,
             next_poll_at: at(polled),
             last_polled_at: Some(at(polled)),
             created_at: at(0),

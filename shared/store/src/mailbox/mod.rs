@@ -1,12 +1,16 @@
 //! IMAP accounts: what people set, and (in [`lease`](self::lease())) who is reading one right now.
 
+mod idle;
 mod lease;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::id::{CredentialId, MailboxId, TenantId};
-use daimon_domain::mailbox::{Connection, ConnectionFault, ImapServer, Mailbox, Polling};
+use daimon_domain::mailbox::{Connection, ConnectionFault, IdleState, Idling, ImapServer, Mailbox, Polling};
 use uuid::Uuid;
 
+pub use idle::{
+    IdleEnd, IdleLease, IdleStanding, begin_idle, end_idle, give_back_idling, idle_standing, notice, stay_out,
+};
 pub use lease::{DetectorState, Ending, MailboxEnd, detector_state, end, give_back, hold, lease, progress, renew};
 
 use crate::{Listed, MspTx, Page, Sealed, StoreError, in_hand, quarantine, row};
@@ -27,6 +31,9 @@ struct Row {
     connection_failures: i32,
     connection_refusal: Option<String>,
     poll_interval_s: i32,
+    new_mail: String,
+    idle_since: Option<DateTime<Utc>>,
+    idle_fault: Option<String>,
     next_poll_at: DateTime<Utc>,
     last_polled_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
@@ -65,6 +72,13 @@ impl TryFrom<Row> for Mailbox {
             polling: row.polling_since.map_or(Polling::Active, |since| Polling::Paused { since }),
             connection,
             poll_interval_s: row::number("mailbox", row.poll_interval_s)?,
+            new_mail: row::text("mailbox", &row.new_mail)?,
+            idling: match (row.idle_since, row::maybe_text::<IdleState>("mailbox", row.idle_fault.as_deref())?) {
+                (Some(since), _) => Idling::Since(since),
+                (None, Some(IdleState::NotOffered)) => Idling::NotOffered,
+                (None, Some(IdleState::NoRoom)) => Idling::NoRoom,
+                (None, None | Some(IdleState::Starting | IdleState::Idling)) => Idling::Starting,
+            },
             next_poll_at: row.next_poll_at,
             last_polled_at: row.last_polled_at,
             created_at: row.created_at,
@@ -124,8 +138,9 @@ pub async fn insert(tx: &mut MspTx, mailbox: &Mailbox, secret: &Sealed) -> Resul
         "insert into mailbox (msp_id, tenant_id, mailbox_id, address, host, port, tls, username, sealed_secret,
             secret_key_version, polling, polling_since, connection, connection_since, connection_fault,
             connection_failures, poll_interval_s, next_poll_at, last_polled_at, created_at, version, credential_id,
-            connection_refusal)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+            connection_refusal, new_mail)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+            $24)",
         msp,
         mailbox.tenant.as_uuid(),
         mailbox.id.as_uuid(),
@@ -148,7 +163,8 @@ pub async fn insert(tx: &mut MspTx, mailbox: &Mailbox, secret: &Sealed) -> Resul
         mailbox.created_at,
         mailbox.version,
         mailbox.credential.map(CredentialId::as_uuid),
-        connection.refusal
+        connection.refusal,
+        mailbox.new_mail.as_str()
     )
     .execute(tx.conn())
     .await?;
@@ -161,8 +177,8 @@ pub async fn find(tx: &mut MspTx, id: MailboxId) -> Result<Option<Mailbox>, Stor
     let row = sqlx::query_as!(
         Row,
         "select mailbox_id, tenant_id, address, host, port, tls, username, credential_id, polling_since, connection, connection_since,
-            connection_fault, connection_failures, connection_refusal, poll_interval_s, next_poll_at, last_polled_at,
-            created_at, version
+            connection_fault, connection_failures, connection_refusal, poll_interval_s, new_mail, idle_since, idle_fault, next_poll_at,
+            last_polled_at, created_at, version
         from mailbox where mailbox_id = $1",
         id.as_uuid()
     )
@@ -180,8 +196,8 @@ pub async fn list(
     let rows = sqlx::query_as!(
         Row,
         "select mailbox_id, tenant_id, address, host, port, tls, username, credential_id, polling_since, connection, connection_since,
-            connection_fault, connection_failures, connection_refusal, poll_interval_s, next_poll_at, last_polled_at,
-            created_at, version
+            connection_fault, connection_failures, connection_refusal, poll_interval_s, new_mail, idle_since, idle_fault, next_poll_at,
+            last_polled_at, created_at, version
         from mailbox
         where ($1::uuid is null or tenant_id = $1) and ($2::text is null or address = $2)
             and ($5::uuid is null or credential_id = $5) and ($3::uuid is null or mailbox_id < $3)
@@ -197,7 +213,7 @@ pub async fn list(
     Ok(page.cut(rows.into_iter().map(Mailbox::try_from).collect::<Result<_, _>>()?))
 }
 
-/// Writes address, server, username and interval if the stored version is still `mailbox.version`, and answers the new
+/// Writes address, server, username, interval and how new mail is noticed if the stored version is still `mailbox.version`, and answers the new
 /// version. `None`: somebody else was faster, or it is gone.
 ///
 /// Another server or username begins anew: the connection is new, a session that still runs is fenced off, the mailbox is
@@ -214,10 +230,13 @@ pub async fn update(tx: &mut MspTx, mailbox: &Mailbox, now: DateTime<Utc>) -> Re
     .fetch_optional(tx.conn())
     .await?;
     if version.is_some() {
+        idle::choose(tx, mailbox, now).await?;
         let moved = sqlx::query!(
             "update mailbox set host = $2, port = $3, tls = $4, username = $5, connection = 'new',
                 connection_since = null, connection_fault = null, connection_failures = 0, connection_refusal = null,
-                attempt = 0, lease_token = null, lease_until = null, next_poll_at = $6, poll_requested_at = null
+                attempt = 0, lease_token = null, lease_until = null, next_poll_at = $6, poll_requested_at = null,
+                idle_holder = null, idle_token = null, idle_since = null, idle_fault = null, idle_failures = 0,
+                idle_not_before = null
             where mailbox_id = $1 and (host, port, tls, username) is distinct from ($2, $3, $4, $5)",
             mailbox.id.as_uuid(),
             mailbox.server.host.as_str(),
@@ -247,7 +266,8 @@ pub async fn delete(tx: &mut MspTx, id: MailboxId, version: i64) -> Result<bool,
 pub async fn pause(tx: &mut MspTx, id: MailboxId, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let done = sqlx::query!(
         "update mailbox set version = version + case polling when 'active' then 1 else 0 end,
-            polling_since = coalesce(polling_since, $2), polling = 'paused'
+            polling_since = coalesce(polling_since, $2), polling = 'paused', idle_holder = null, idle_token = null,
+            idle_since = null
         where mailbox_id = $1",
         id.as_uuid(),
         now
@@ -327,7 +347,8 @@ pub async fn replace_secret(
         "update mailbox set sealed_secret = $3, secret_key_version = $4, secret_hash = null, credential_id = $6,
             connection = 'new', connection_since = null, connection_fault = null, connection_failures = 0,
             connection_refusal = null, attempt = 0, lease_token = null, lease_until = null, next_poll_at = $5,
-            poll_requested_at = null, version = version + 1
+            poll_requested_at = null, version = version + 1, idle_holder = null, idle_token = null, idle_since = null,
+            idle_fault = null, idle_failures = 0, idle_not_before = null
         where mailbox_id = $1 and version = $2 returning version",
         id.as_uuid(),
         version,
@@ -346,7 +367,8 @@ pub async fn begin_anew(tx: &mut MspTx, credential: CredentialId, now: DateTime<
     let done = sqlx::query!(
         "update mailbox set connection = 'new', connection_since = null, connection_fault = null, connection_failures = 0,
             connection_refusal = null, attempt = 0, lease_token = null, lease_until = null, next_poll_at = $2,
-            poll_requested_at = null
+            poll_requested_at = null, idle_holder = null, idle_token = null, idle_since = null, idle_fault = null,
+            idle_failures = 0, idle_not_before = null
         where credential_id = $1",
         credential.as_uuid(),
         now

@@ -7,6 +7,7 @@ mod bounces;
 mod credentials;
 mod events;
 mod hosts;
+mod idle;
 mod in_hand;
 mod incidents;
 mod leases;

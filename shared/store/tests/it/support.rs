@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::clock::SeededEntropy;
 use daimon_domain::id::{BounceId, DeliveryId, EndpointId, EventId, IncidentId, MailboxId, MspId, TenantId};
 use daimon_domain::incident::{Incident, IncidentState, Life};
-use daimon_domain::mailbox::{Connection, ImapServer, Mailbox, Polling, TlsMode};
+use daimon_domain::mailbox::{Connection, Idling, ImapServer, Mailbox, NewMail, Polling, TlsMode};
 use daimon_domain::scope::{Tenants, Wall};
 use daimon_domain::tenant::{Language, Tenant};
 use daimon_domain::verdict::{Severity, Tier, Verdict};
@@ -194,6 +194,8 @@ pub(crate) fn a_mailbox(id: MailboxId, tenant: TenantId, address: &str) -> Mailb
         polling: Polling::Active,
         connection: Connection::New,
         poll_interval_s: 60,
+        new_mail: NewMail::Poll,
+        idling: Idling::Starting,
         next_poll_at: at(10),
         last_polled_at: None,
         created_at: at(0),

@@ -232,7 +232,7 @@ impl Script {
 mod tests {
     use daimon_domain::drill::DrillState;
     use daimon_domain::id::{DrillId, MailboxId, MspId, TenantId};
-    use daimon_domain::mailbox::{Connection, ImapServer, Polling, TlsMode};
+    use daimon_domain::mailbox::{Connection, Idling, ImapServer, NewMail, Polling, TlsMode};
     use daimon_domain::tenant::Language;
     use daimon_seal::MasterKey;
     use uuid::Uuid;
@@ -259,6 +259,8 @@ mod tests {
             polling: Polling::Active,
             connection: Connection::New,
             poll_interval_s: 300,
+            new_mail: NewMail::Poll,
+            idling: Idling::Starting,
             next_poll_at: at,
             last_polled_at: None,
             created_at: at,
