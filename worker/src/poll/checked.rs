@@ -89,6 +89,19 @@ impl<S: Stream> Wire<S> {
         Self { connection: Some(connection), limits, commands: 0 }
     }
 
+    /// Takes over a connection on which so many commands were given and answered, and this was read besides.
+    pub(super) fn resumed(stream: S, read: Vec<u8>, limits: Limits, commands: u32) -> Self {
+        let connection = Client::new(LiteralGuard::resumed(stream, read, limits));
+        Self { connection: Some(connection), limits, commands }
+    }
+
+    /// The connection between two commands, what was read of it besides, and how many there were.
+    pub(super) fn into_parts(mut self) -> Result<(S, Vec<u8>, u32), SessionError> {
+        let connection = self.connection.take().ok_or(SessionError::Unreachable(None))?;
+        let (stream, read) = connection.into_inner().into_parts();
+        Ok((stream, read, self.commands))
+    }
+
     /// Reads the greeting. Being signed in by somebody else (PREAUTH) is not a session with this mailbox.
     pub(super) async fn greeting(&mut self) -> Result<(), SessionError> {
         let mut connection = self.connection.take().ok_or(SessionError::Unreachable(None))?;

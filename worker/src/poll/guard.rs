@@ -64,6 +64,11 @@ impl<T> LiteralGuard<T> {
         self.set_alarm();
     }
 
+    /// Guards a connection on which this was read already.
+    pub(super) fn resumed(inner: T, read: Vec<u8>, limits: Limits) -> Self {
+        Self { raw: read, ..Self::new(inner, limits) }
+    }
+
     /// How many responses since [`LiteralGuard::begin`] could not be parsed and were left out.
     pub(super) const fn garbled(&self) -> usize {
         self.garbled
@@ -77,6 +82,11 @@ impl<T> LiteralGuard<T> {
     /// The connection, or `None` when the server has sent more than it was asked for.
     pub(super) fn into_inner(self) -> Option<T> {
         self.raw.is_empty().then_some(self.inner)
+    }
+
+    /// The connection, and what was read of it that belongs to no answer yet.
+    pub(super) fn into_parts(self) -> (T, Vec<u8>) {
+        (self.inner, self.raw)
     }
 
     fn slow_after(&self) -> Instant {

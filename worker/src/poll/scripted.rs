@@ -50,6 +50,7 @@ where
     tokio::spawn(async move {
         let (read, mut write) = tokio::io::split(theirs);
         let mut lines = BufReader::new(read);
+        let mut idles = String::new();
         write.write_all(greeting.as_bytes()).await.ok()?;
         loop {
             let mut line = Vec::new();
@@ -57,7 +58,15 @@ where
                 return Some(());
             }
             let line = String::from_utf8(line).unwrap();
-            let (tag, command) = line.trim_end().split_once(' ').unwrap_or((line.trim_end(), ""));
+            let (tag, command) = match line.trim_end() {
+                // Ends IDLE, and is answered as that.
+                "DONE" => (idles.as_str(), "DONE"),
+                line => line.split_once(' ').unwrap_or((line, "")),
+            };
+            let tag = tag.to_owned();
+            if command == "IDLE" {
+                idles.clone_from(&tag);
+            }
             log.commands.lock().unwrap().push(command.to_owned());
             log.lines.lock().unwrap().push(line.trim_end().to_owned());
             let (bytes, closes) = match answer(command) {
@@ -68,7 +77,7 @@ where
                     return lines.read_to_end(&mut rest).await.ok().map(|_| ());
                 }
             };
-            write.write_all(&with_tag(&bytes, tag)).await.ok()?;
+            write.write_all(&with_tag(&bytes, &tag)).await.ok()?;
             if closes {
                 return Some(());
             }

@@ -14,13 +14,14 @@ use super::checked::{Outcome, Wire};
 use super::checkpoint::{Checkpoint, Selected};
 use super::fetch::{fetch, highest, search};
 use super::folders::{self, Folder};
+use super::idle::Idle;
 use super::mail::{Ahead, Batch, SentMail};
 use super::sign_in::{Capabilities, quoted, sign_in};
 use super::{Limits, SessionError, sent_mail};
 
 /// What a session runs over: a TLS stream, or one end of a pipe in tests.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Stream for T {}
 
 /// What to sign in with.
 #[derive(Clone, Debug)]
@@ -63,6 +64,8 @@ pub struct Session {
     ends: Instant,
     /// What the last search in the open folder has found.
     found: Option<Ahead>,
+    /// How many messages in the open folder nobody had seen when it was opened.
+    recent: u32,
     /// Nearly everything that was last looked at in the open folder was a report.
     pub(super) is_flood: bool,
 }
@@ -109,7 +112,23 @@ impl Session {
         let before = Capabilities::ask(&mut wire).await?;
         sign_in(&mut wire, &before, credentials).await?;
         let capabilities = Capabilities::ask(&mut wire).await?;
-        Ok(Self { wire, limits, capabilities, ends, found: None, is_flood: false })
+        Ok(Self { wire, limits, capabilities, ends, found: None, recent: 0, is_flood: false })
+    }
+
+    /// Goes on after the server was waited for.
+    pub(super) fn resumed(wire: Wire, limits: Limits, capabilities: Capabilities) -> Result<Self, SessionError> {
+        let ends = wire.ends().ok_or(SessionError::Unreachable(None))?;
+        Ok(Self { wire, limits, capabilities, ends, found: None, recent: 0, is_flood: false })
+    }
+
+    /// Whether the server can tell of new mail.
+    pub fn offers_idle(&self) -> bool {
+        self.capabilities.has("IDLE")
+    }
+
+    /// Lets the server tell of new mail in the folder that was opened last.
+    pub async fn idle(self, selected: Selected) -> Result<Idle, SessionError> {
+        Idle::enter(self.wire, self.limits, self.capabilities.kept_short(), (selected, self.recent)).await
     }
 
     /// The folders that can be opened, with what each is for: INBOX first, then Junk, Trash, Sent and the rest.
@@ -137,10 +156,11 @@ impl Session {
     /// Opens a folder for reading only. `known` is where reading it stopped last time.
     pub async fn examine(&mut self, folder: &Folder, known: Option<Checkpoint>) -> Result<Selected, SessionError> {
         (self.found, self.is_flood) = (None, false);
-        let (mut uid_validity, mut uid_next, mut exists) = (None, None, 0);
+        let (mut uid_validity, mut uid_next, mut exists, mut recent) = (None, None, 0, 0);
         let command = format!("EXAMINE {}", *quoted(&folder.name));
         let answer = self.wire.command(&command, |response| match response {
             Response::MailboxData(MailboxDatum::Exists(count)) => exists = *count,
+            Response::MailboxData(MailboxDatum::Recent(count)) => recent = *count,
             Response::Data { outcome, .. } => match outcome.code {
                 Some(ResponseCode::UidValidity(value)) => uid_validity = Some(value),
                 Some(ResponseCode::UidNext(value)) => uid_next = Some(value),
@@ -149,6 +169,7 @@ impl Session {
             _ => {}
         });
         let answer = answer.await?;
+        self.recent = recent;
         if answer.outcome == Outcome::No && !answer.is_busy() {
             return Err(SessionError::NoFolder);
         }

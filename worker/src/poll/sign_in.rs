@@ -39,6 +39,12 @@ impl Capabilities {
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.contains(name)
     }
+
+    /// Only those that are asked for after signing in: a session that waits keeps no more.
+    pub(super) fn kept_short(self) -> Self {
+        const ASKED_FOR: [&str; 3] = ["SPECIAL-USE", "LIST-EXTENDED", "IDLE"];
+        Self(ASKED_FOR.into_iter().filter(|name| self.has(name)).map(str::to_owned).collect())
+    }
 }
 
 /// Signs in once, over a connection that has TLS.

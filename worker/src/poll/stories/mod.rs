@@ -1,6 +1,7 @@
 //! What servers have done to others, against a scripted one.
 
 mod folders;
+mod idle;
 mod limits;
 mod reading;
 mod sign_in;
