@@ -17,6 +17,7 @@ mod host_budget;
 mod hostile;
 mod hostile_servers;
 mod hosts;
+mod idle;
 mod incident_life;
 mod learnt;
 mod maintenance;

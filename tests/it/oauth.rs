@@ -153,6 +153,37 @@ async fn an_expiring_token_of_a_hundred_mailboxes_is_replaced_by_one_request() {
 }
 
 #[tokio::test]
+async fn a_session_that_waits_for_new_mail_ends_with_its_token_and_another_one_begins() {
+    let story = Story::start().await;
+    story.identity.gives_for(120);
+    let credential = story.application().await;
+    let address = format!("clerk@{}", story.domain);
+    story.dovecot.at().add_user(&address, "nobody knows it").unwrap();
+    let body = json!({
+        "tenant_id": story.tenant, "address": address, "credential_id": credential, "new_mail": "idle",
+        "imap": { "host": SERVER, "port": story.dovecot.at().imaps }
+    });
+    let mailbox = story.world.client.post("/v1/mailboxes", &body).await.unwrap().text("id").unwrap();
+    let let_in = || story.dovecot.at().let_in_by("OAUTHBEARER", &address).unwrap();
+    let idles = async || {
+        let shown = story.world.client.mailbox(&mailbox).await.unwrap();
+        shown.pointer("/idle/state").is_some_and(|state| state == "idling")
+    };
+    story.settle().await;
+    assert!(idles().await);
+    assert_eq!((story.identity.asked().len(), let_in()), (1, 1));
+    for _ in 0..130 {
+        story.pass(1).await;
+        if let_in() == 2 {
+            break;
+        }
+    }
+    story.settle().await;
+    assert!(idles().await);
+    assert_eq!((story.identity.asked().len(), let_in(), story.dovecot.at().refusals().unwrap()), (2, 2, 0));
+}
+
+#[tokio::test]
 async fn tokens_that_the_provider_ends_before_their_time_are_replaced_once_and_count_as_no_refused_password() {
     let mut story = Story::start().await;
     let credential = story.application().await;

@@ -53,6 +53,9 @@ pub struct Setup<'a> {
     /// Many messages share a file (mdbox): what large providers do, and what hands a hundred thousand out fastest. Else each
     /// message is a file of a Maildir, which others can read and write too.
     pub is_dense: bool,
+    /// A thousand of its users are there at once. Each is a user of the system then, because that lets one of them wait for
+    /// changes in 128 folders; for that it runs as root.
+    pub is_crowd: bool,
 }
 
 impl Dovecot {
@@ -118,7 +121,20 @@ active_value = true
                 ("plain login xoauth2 oauthbearer", passdb)
             }
         };
-        let userdb = format!("userdb {{\n driver = static\n args = {ids} home={}/%u\n}}", mail.display());
+        let userdb = if setup.is_crowd {
+            let (users, home) = (at.users.display(), mail.display());
+            format!(
+                "userdb {{\n driver = passwd-file\n args = username_format=%u {users}/%u\n default_fields = {ids} home={home}/%u\n}}"
+            )
+        } else {
+            format!("userdb {{\n driver = static\n args = {ids} home={}/%u\n}}", mail.display())
+        };
+        // A process that passes on what it deciphers lives as long as its session, unless it does that for many.
+        let (passing_on, many) = if setup.is_crowd {
+            (" service_count = 0\n process_min_avail = 2\n client_limit = 4000", "default_client_limit = 20000")
+        } else {
+            ("", "")
+        };
         let config = format!(
             "base_dir = {base}
 state_dir = {base}
@@ -140,6 +156,7 @@ mail_fsync = never
 mailbox_idle_check_interval = 1 s
 mail_location = {storage}
 mail_max_userip_connections = 1000
+{many}
 lda_mailbox_autocreate = yes
 {tokens}
 passdb {{
@@ -154,8 +171,12 @@ namespace inbox {{
   special_use = \\Sent
  }}
 }}
+service imap {{
+ process_limit = {most}
+}}
 service imap-login {{
  chroot =
+{passing_on}
  inet_listener imap {{
   port = 0
  }}
@@ -188,6 +209,7 @@ protocol lmtp {{
 }}
 ",
             base = base.display(),
+            most = if setup.is_crowd { 4_000 } else { 1_024 },
             storage = if setup.is_dense { "mdbox:~/mdbox" } else { "maildir:~/Maildir" },
             log = at.log.display(),
             internal_group = group,
@@ -238,6 +260,19 @@ impl DovecotAt {
             run(Command::new("chown").arg("-R").arg(&self.owner).arg(&home))?;
         }
         self.write_password(user, password)
+    }
+
+    /// The same for one of a crowd, who is a user of the system with this number.
+    pub fn add_user_of_crowd(&self, user: &str, password: &str, uid: u32) -> anyhow::Result<()> {
+        let home = self.mail.join(user);
+        std::fs::create_dir_all(&home)?;
+        let ids = if is_root() {
+            std::os::unix::fs::chown(&home, Some(uid), Some(uid))?;
+            format!("{uid}:{uid}")
+        } else {
+            ":".to_owned()
+        };
+        Ok(std::fs::write(self.users.join(user), format!("{user}:{password}:{ids}:::\n"))?)
     }
 
     /// Where the mail of `user` lies: a Maildir, whose folders begin with a dot.

@@ -184,6 +184,11 @@ impl Identity {
         self.shared.opened.notify_waiters();
     }
 
+    /// Tokens hold for so many seconds from now on.
+    pub fn gives_for(&self, seconds: u64) {
+        self.shared.lock().expires_in = seconds;
+    }
+
     /// No token that was given holds any more: time has passed, or an administrator has ended all sessions.
     pub fn end_tokens(&self) {
         self.shared.lock().tokens.clear();

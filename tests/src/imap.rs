@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use chrono::{DateTime, Utc};
+use daimon_domain::clock::{Clock as _, SystemClock};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -71,6 +72,34 @@ impl Imap {
         self.stream.write_all(b"DONE\r\n").await?;
         self.finish().await?;
         Ok(count)
+    }
+
+    /// When the server told of each of the `count` messages that come to the folder next (IDLE), on the machine's clock.
+    pub async fn arrivals(
+        &mut self,
+        folder: &str,
+        count: u32,
+        patience: Duration,
+    ) -> anyhow::Result<Vec<DateTime<Utc>>> {
+        let mut known = exists(&self.command(&format!("EXAMINE {folder}")).await?).unwrap_or(0);
+        let last = known + count;
+        self.tag += 1;
+        self.stream.write_all(format!("a{} IDLE\r\n", self.tag).as_bytes()).await?;
+        let mut told = Vec::new();
+        let arriving = async {
+            while known < last {
+                let mut line = String::new();
+                ensure!(self.stream.read_line(&mut line).await? > 0, "the IMAP server hung up");
+                while exists(&line).is_some_and(|now| now > known) {
+                    known += 1;
+                    told.push(SystemClock.now());
+                }
+            }
+            Ok(())
+        };
+        let came = tokio::time::timeout(patience, arriving).await;
+        came.with_context(|| format!("only {} of {count} messages came", told.len()))??;
+        Ok(told)
     }
 
     /// The folder's messages, whole, oldest first.

@@ -14,6 +14,7 @@ pub mod identity;
 pub mod imap;
 pub mod keep;
 pub mod life;
+pub mod lmtp;
 pub mod name_server;
 pub mod place;
 pub mod postfix;

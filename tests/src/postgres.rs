@@ -55,7 +55,10 @@ impl Postgres {
         let mut command = as_somebody(&postgres);
         command.current_dir("/").arg("-D").arg(&data).arg("-k").arg(&socket);
         command.args(["-c", "listen_addresses=", "-c", "max_connections=300", "-c", "unix_socket_permissions=0777"]);
-        if !durable {
+        if durable {
+            // When something was confirmed is for Postgres to say.
+            command.args(["-c", "track_commit_timestamp=on"]);
+        } else {
             command.args(["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]);
         }
         // SIGINT is Postgres's "fast shutdown": SIGTERM would wait for clients to leave.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, NaiveDate, Utc};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
@@ -94,6 +95,16 @@ struct Counts {
     connections: AtomicUsize,
     now: AtomicUsize,
     most: AtomicUsize,
+    idling: AtomicUsize,
+}
+
+/// What those who wait in IDLE are told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bell {
+    /// Something has changed.
+    News,
+    /// To hang up.
+    End,
 }
 
 /// A running server.
@@ -102,6 +113,7 @@ pub struct ScriptedImap {
     pub port: u16,
     state: Arc<Mutex<State>>,
     counts: Arc<Counts>,
+    bell: watch::Sender<Bell>,
     listening: JoinHandle<()>,
 }
 
@@ -133,19 +145,28 @@ impl ScriptedImap {
             heard: Vec::new(),
         }));
         let counts = Arc::new(Counts::default());
+        let (bell, _) = watch::channel(Bell::News);
+        let rung = bell.clone();
         let (of_task, counted) = (Arc::clone(&state), Arc::clone(&counts));
         let listening = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let number = counted.connections.fetch_add(1, Ordering::SeqCst);
-                let visit =
-                    Visit { number, in_clear, state: Arc::clone(&of_task), acceptor: acceptor.clone(), opened: None };
+                let visit = Visit {
+                    number,
+                    in_clear,
+                    state: Arc::clone(&of_task),
+                    acceptor: acceptor.clone(),
+                    opened: None,
+                    bell: rung.clone(),
+                    counts: Arc::clone(&counted),
+                };
                 let guest = Guest::new(&counted);
                 tokio::spawn(async move {
                     let _ = visit.serve(stream, guest).await;
                 });
             }
         });
-        Ok(Self { port, state, counts, listening })
+        Ok(Self { port, state, counts, bell, listening })
     }
 
     /// From now on `instead` is asked first.
@@ -174,6 +195,17 @@ impl ScriptedImap {
         self.change(|folders| {
             folders.iter_mut().filter(|one| one.name == "INBOX").for_each(|one| one.deliver(text, at));
         });
+        self.bell.send_replace(Bell::News);
+    }
+
+    /// Hangs up on everybody who waits in IDLE.
+    pub fn hang_up(&self) {
+        self.bell.send_replace(Bell::End);
+    }
+
+    /// How many wait in IDLE.
+    pub fn idling(&self) -> usize {
+        self.counts.idling.load(Ordering::SeqCst)
     }
 
     /// How often somebody connected.
@@ -219,6 +251,22 @@ impl Drop for Guest {
     }
 }
 
+/// One who waits in IDLE, until it is dropped.
+struct Idler(Arc<Counts>);
+
+impl Idler {
+    fn new(counts: &Arc<Counts>) -> Self {
+        counts.idling.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(counts))
+    }
+}
+
+impl Drop for Idler {
+    fn drop(&mut self) {
+        self.0.idling.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
@@ -228,6 +276,8 @@ struct Visit {
     state: Arc<Mutex<State>>,
     acceptor: TlsAcceptor,
     opened: Option<String>,
+    bell: watch::Sender<Bell>,
+    counts: Arc<Counts>,
 }
 
 impl Visit {
@@ -270,11 +320,56 @@ impl Visit {
                 stream.shutdown().await?;
                 return Ok(());
             }
+            if command == "IDLE" && said.starts_with(b"+") && !self.idle(&mut stream, tag).await? {
+                return Ok(());
+            }
             if self.in_clear && command == "STARTTLS" && said.ends_with(b" OK begin\r\n") {
                 stream = BufReader::new(Box::new(self.acceptor.accept(stream.into_inner()).await?));
                 self.in_clear = false;
             }
         }
+    }
+
+    /// Tells what comes to the open folder, until DONE. `false`: one of us has hung up.
+    async fn idle(&mut self, stream: &mut BufReader<Box<dyn Stream>>, tag: &str) -> anyhow::Result<bool> {
+        let _counted = Idler::new(&self.counts);
+        let mut bell = self.bell.subscribe();
+        let mut known = self.exists();
+        loop {
+            let exists = self.exists();
+            if exists > known {
+                known = exists;
+                stream.write_all(format!("* {exists} EXISTS\r\n* {exists} RECENT\r\n").as_bytes()).await?;
+                stream.flush().await?;
+            }
+            tokio::select! {
+                rung = bell.changed() => {
+                    rung?;
+                    if *bell.borrow() == Bell::End {
+                        return Ok(false);
+                    }
+                }
+                come = stream.fill_buf() => {
+                    if come?.is_empty() {
+                        return Ok(false);
+                    }
+                    let mut line = String::new();
+                    stream.read_line(&mut line).await?;
+                    let reply = self.reply(line.trim_end(), line.trim_end());
+                    let (Reply::Say(said) | Reply::SayAndClose(said) | Reply::Forever(said)) = &reply;
+                    stream.write_all(&replaced(said, tag.as_bytes())).await?;
+                    stream.flush().await?;
+                    return Ok(!matches!(reply, Reply::SayAndClose(_)));
+                }
+            }
+        }
+    }
+
+    /// How many messages lie in the open folder.
+    fn exists(&self) -> usize {
+        let state = self.lock();
+        let open = state.folders.iter().find(|folder| Some(&folder.name) == self.opened.as_ref());
+        open.map_or(0, |folder| folder.messages.len())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -297,7 +392,8 @@ impl Visit {
         let opened = || folders.iter().find(|folder| Some(&folder.name) == self.opened.as_ref());
         match word {
             "CAPABILITY" if self.in_clear => Some(Reply::ok("* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED\r\n")),
-            "CAPABILITY" => Some(Reply::ok("* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR\r\n")),
+            "CAPABILITY" => Some(Reply::ok("* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR IDLE\r\n")),
+            "IDLE" => Some(Reply::say("+ idling\r\n")),
             "STARTTLS" => Some(Reply::say("{tag} OK begin\r\n")),
             "LIST" => {
                 let lines = folders.iter().map(|folder| format!("* LIST () \"/\" \"{}\"\r\n", folder.name));
@@ -322,7 +418,7 @@ impl Visit {
                 let told = wanted.map(|(message, number)| fetched(message, number, items));
                 Some(Reply::ok(&told.collect::<String>()))
             }
-            "AUTHENTICATE" | "LOGIN" | "NOOP" => Some(Reply::ok("")),
+            "AUTHENTICATE" | "LOGIN" | "NOOP" | "DONE" => Some(Reply::ok("")),
             "LOGOUT" => Some(Reply::ok("* BYE\r\n")),
             _ => None,
         }

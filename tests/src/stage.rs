@@ -18,7 +18,7 @@ pub struct Stage {
     pub internal: (String, String),
     /// Their settings.
     pub settings: Settings,
-    _worker: Program,
+    worker: Program,
     _api: Program,
 }
 
@@ -54,7 +54,12 @@ impl Stage {
         let worker = Program::start("daimon-worker", &["run"], &of_worker).await.context("the worker did not start")?;
         let client = Client::new(&format!("http://{}", api.address("api")?), &key)?;
         let internal = (api.address("internal")?, worker.address("internal")?);
-        Ok(Self { client, internal, settings, _worker: worker, _api: api })
+        Ok(Self { client, internal, settings, worker, _api: api })
+    }
+
+    /// The worker's process id.
+    pub fn worker(&self) -> u32 {
+        self.worker.pid()
     }
 
     /// A command that shows the API at work, ready to paste.

@@ -2,6 +2,7 @@
 
 pub mod classify;
 pub mod deliver;
+mod idle;
 mod judge;
 pub mod mail_files;
 pub mod poll;

@@ -17,11 +17,13 @@ use daimon_provider::Budget;
 use daimon_queue::{Kind, Queue};
 use daimon_seal::{MasterKey, SystemEntropy};
 use daimon_store::{Db, Fleet};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::deliver::Deliverer;
-use crate::pool::{Jobs, announce, answer_drains, consume};
+use crate::idle::{self, Idlers};
+use crate::pool::{Jobs, announce, answer_drains, consume, hear};
 use crate::read::{Left, Reader, Room};
 use crate::upkeep::upkeep;
 
@@ -79,6 +81,7 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
 
     let lease = TimeDelta::seconds(i64::from(settings.lease_s));
     let hurry = CancellationToken::new();
+    let (idlers, news) = Idlers::new(settings.idle_sessions, lease, time.clone(), stop.clone());
     let reader = Reader {
         db: db.clone(),
         egress: egress.clone(),
@@ -92,6 +95,7 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
         room: Room::default(),
         blocklists,
         fleet: fleet.clone(),
+        idlers: idlers.clone(),
         usual: Budget {
             connections: Some(settings.host_connections),
             logins_a_minute: settings.host_logins_per_minute,
@@ -106,6 +110,7 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
     let tasks = TaskTracker::new();
     let places = || (fleet.clone(), queue.clone(), time.clone());
     loops.spawn(announce(fleet.clone(), queue.clone(), time.clone(), stop.clone()));
+    loops.spawn(idle::keep(idlers.clone(), db.clone(), fleet.clone(), lease, stop.clone()));
     loops.spawn(upkeep(fleet.clone(), time.clone(), stop.clone()));
     loops.spawn(answer_drains(drains, places(), Arc::clone(&jobs), stop.clone()));
     let (rest, stopping) = (Arc::clone(&jobs), stop.clone());
@@ -116,8 +121,15 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
         (Kind::Tend, TEND_SLOTS),
         (Kind::Drill, DRILL_SLOTS),
     ];
+    let mut news = Some(news);
     for (kind, slots) in slots_for {
-        loops.spawn(consume(kind, slots, places(), Arc::clone(&jobs), tasks.clone(), stop.clone()));
+        let free = Arc::new(Semaphore::new(usize::from(slots)));
+        if kind == Kind::Poll
+            && let Some(news) = news.take()
+        {
+            loops.spawn(hear(news, Arc::clone(&free), Arc::clone(&jobs), tasks.clone(), stop.clone()));
+        }
+        loops.spawn(consume(kind, free, places(), Arc::clone(&jobs), tasks.clone(), stop.clone()));
     }
 
     let checked = db.clone();
@@ -135,6 +147,7 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
     let close = async {
         internal.stop().await;
         jobs.give_back_left().await;
+        idle::give_back(&idlers, &db, &fleet).await;
         db.close().await;
         fleet.close().await;
     };

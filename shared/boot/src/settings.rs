@@ -186,6 +186,10 @@ pub struct Worker {
     /// read and the rest is counted; 0: all are read.
     #[arg(long, value_name = "COUNT", env = "DAIMON_READ_ALL_UP_TO", default_value_t = 10_000)]
     pub read_all_up_to: u32,
+    /// How many sessions there are at most, of all workers together, in which IMAP servers tell of new mail (`"new_mail":
+    /// "idle"`); further mailboxes are read in turn: 0 to 1,000,000. A worker needs about 64 KiB for each.
+    #[arg(long, value_name = "COUNT", env = "DAIMON_IDLE_SESSIONS", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub idle_sessions: u32,
     /// How many webhooks are sent at a time: 1 to 500.
     #[arg(long, value_name = "COUNT", env = "DAIMON_DELIVER_SLOTS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=500))]
     pub deliver_slots: u16,

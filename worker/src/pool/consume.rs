@@ -19,16 +19,15 @@ const WAIT: Duration = Duration::from_secs(5);
 /// How often Postgres is asked while Redis is away.
 const WITHOUT_REDIS: Duration = Duration::from_millis(500);
 
-/// Goes on until `stop`; jobs that were begun go on in `tasks`.
+/// Goes on until `stop`; jobs that were begun go on in `tasks`. There are as many at a time as slots are `free`.
 pub(crate) async fn consume(
     kind: Kind,
-    slots: u16,
+    free: Arc<Semaphore>,
     (fleet, queue, time): (Fleet, Queue, Time),
     jobs: Arc<Jobs>,
     tasks: TaskTracker,
     stop: CancellationToken,
 ) {
-    let free = Arc::new(Semaphore::new(usize::from(slots)));
     let mut is_away = false;
     while !stop.is_cancelled() {
         let permit = tokio::select! {

@@ -8,11 +8,13 @@ use daimon_boot::logging::chain;
 use daimon_domain::id::{DeliveryId, DrillId, IncidentId, MailboxId};
 use daimon_domain::job::JobEnd;
 use daimon_queue::{Hint, Kind};
+use daimon_store::StoreError;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::deliver::{Deliverer, deliver};
-use crate::read::{Reader, play, poll, tend};
+use crate::idle::Told;
+use crate::read::{Reader, note, play, poll, tend};
 
 /// What every job needs, and a tally.
 pub(crate) struct Jobs {
@@ -78,6 +80,11 @@ impl Jobs {
             metrics::counter!("daimon_job_failures_total", "kind" => kind.as_str()).increment(1);
             tracing::warn!(kind = %kind, job.id = %hint.id, error, "a job could not be begun or recorded");
         }
+    }
+
+    /// Makes a mailbox due whose server told of new mail. `false`: it is not to be read.
+    pub(crate) async fn note(&self, told: &Told) -> Result<bool, StoreError> {
+        note(&self.reader, told).await
     }
 
     /// Gives back leases that could not be given back when their sessions ended; goes on until `stop`.

@@ -24,6 +24,7 @@ use super::give_back::Left;
 use super::session;
 use super::work::{Taken, Work};
 use super::{outcome, posture};
+use crate::idle::{Idlers, Told};
 use crate::poll::{Secret, SessionError};
 use crate::token::{Access, NoToken};
 
@@ -53,6 +54,8 @@ pub struct Reader {
     pub blocklists: Option<Arc<Blocklists>>,
     /// Where seats at servers are taken.
     pub fleet: Fleet,
+    /// Sessions that wait for new mail.
+    pub(crate) idlers: Idlers,
     /// What a server bears that nobody knows.
     pub usual: Budget,
     /// Finish the batch at hand and stop.
@@ -84,6 +87,8 @@ pub(super) enum PollError {
     Sealed,
     #[error("processes have died of the mailbox")]
     SetAside,
+    #[error("the session that has waited for new mail is gone")]
+    NotLent,
     #[error("there is no access token")]
     NoToken(#[source] NoToken),
 }
@@ -114,7 +119,8 @@ impl PollError {
             | Self::FencedOff
             | Self::Stopped
             | Self::Unfinished
-            | Self::Sealed => None,
+            | Self::Sealed
+            | Self::NotLent => None,
         }
     }
 }
@@ -157,6 +163,7 @@ pub async fn poll(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<JobE
         Err(PollError::Stopped) => "stopped",
         Err(PollError::Unfinished) => "unfinished",
         Err(PollError::Sealed) => "sealed",
+        Err(PollError::NotLent) => "not_lent",
         Err(PollError::Store(_)) => "database",
         Err(PollError::NoToken(NoToken::Awaited)) => "token_awaited",
         Err(
@@ -179,6 +186,14 @@ pub async fn poll(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<JobE
     Ok(Some(end))
 }
 
+/// Makes a mailbox due because its server told of new mail. `false`: it is not to be read, or somebody else sees to it.
+pub(crate) async fn note(ctx: &Reader, told: &Told) -> Result<bool, StoreError> {
+    let mut tx = ctx.db.begin(&Wall::whole(told.hint.msp)).await?;
+    let is_due = mailbox::notice(&mut tx, MailboxId::from_uuid(told.hint.id), told.token, ctx.time.now()).await?;
+    tx.commit().await?;
+    Ok(is_due)
+}
+
 /// How soon a worker that may know more is given another chance.
 const NEWER_WAIT: TimeDelta = TimeDelta::seconds(10);
 
@@ -192,10 +207,15 @@ async fn take(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<Work>, S
         return Ok(None);
     }
     let host = mailbox.server.host.clone();
-    if !ctx.enter_host(&host, lease.token, now).await? {
+    // Who is read over a session that has waited signs in nowhere.
+    let is_told = ctx.idlers.wants(id);
+    if !is_told && !ctx.enter_host(&host, lease.token, now).await? {
         return Ok(None); // And nothing is written: it stays due.
     }
-    let taken = take_leased(ctx, tx, mailbox, lease, now).await;
+    let mut taken = take_leased(ctx, tx, mailbox, lease, now).await;
+    if let Ok(Some(work)) = &mut taken {
+        work.is_told = is_told;
+    }
     if !matches!(taken, Ok(Some(_))) {
         ctx.leave_host(&host, lease.token).await;
     }

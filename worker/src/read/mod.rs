@@ -27,5 +27,6 @@ mod work;
 pub use alone::Room;
 pub use drill::play;
 pub use give_back::Left;
+pub(crate) use job::note;
 pub use job::{Reader, poll};
 pub use tend::tend;

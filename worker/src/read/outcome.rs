@@ -17,6 +17,7 @@ use super::incident::move_on;
 use super::job::{PollError, Reader};
 use super::tell::{self, of_mailbox};
 use super::work::Work;
+use crate::idle::{self, Begun};
 use crate::token::NoToken;
 
 /// So many failures in a row are worth telling.
@@ -39,6 +40,9 @@ const SET_ASIDE_WAIT: TimeDelta = TimeDelta::days(1);
 /// A mailbox with an incident, or one that is watched, for its own sake or for a stolen one's with the same password, is
 /// read this often.
 pub(super) const WATCHED_INTERVAL_S: u32 = 60;
+/// One whose server tells of new mail is read this often all the same: for its other folders, for what the server did not tell,
+/// and to see that its password still holds.
+const WAITED_INTERVAL_S: u32 = 900;
 
 /// Records how a session ended, or else gives the mailbox back: only a process that died leaves it.
 pub(super) async fn record(ctx: &Reader, work: Work, ended: Result<(), PollError>) -> Result<JobEnd, StoreError> {
@@ -74,7 +78,13 @@ async fn recorded(ctx: &Reader, mut work: Work, ended: Result<(), PollError>) ->
             };
             (memory.told_connected, memory.told_unreachable) = (true, false);
             let is_watched = memory.wants_watching(now) || work.is_sibling;
-            let interval_s = if is_watched { WATCHED_INTERVAL_S } else { work.mailbox.poll_interval_s };
+            let interval_s = if is_watched {
+                WATCHED_INTERVAL_S
+            } else if work.begun.is_waited() {
+                WAITED_INTERVAL_S
+            } else {
+                work.mailbox.poll_interval_s
+            };
             let next = if is_whole { next_turn(id, now, interval_s) } else { now };
             finish(ctx, work, connection, next, is_whole.then_some(now), event).await
         }
@@ -83,7 +93,7 @@ async fn recorded(ctx: &Reader, mut work: Work, ended: Result<(), PollError>) ->
             tracing::warn!(mailbox.id = %id, "mailbox {id} was taken over while it was being read");
             Ok(None)
         }
-        Err(PollError::Stopped) => {
+        Err(PollError::Stopped | PollError::NotLent) => {
             let connection = work.mailbox.connection.clone();
             finish(ctx, work, connection, now, None, None).await
         }
@@ -202,9 +212,20 @@ async fn finish(
         let data = of_mailbox(work.subject(), &[("code", json!(code)), ("advice", json!(advice))]);
         deliveries.extend(tell::tell(tx, work.subject(), kind, None, &data, now, &ctx.entropy).await?);
     }
-    let next_poll_at = next_poll_at.max(now + ctx.least_interval(&work.mailbox));
+    let begun = std::mem::take(&mut work.begun);
+    let is_begun = idle::record(tx, work.id(), &begun, now).await?;
+    let mut next_poll_at = next_poll_at.max(now + ctx.least_interval(&work.mailbox));
+    if matches!(begun, Begun::Waits(_)) && !is_begun {
+        // It is not to wait any more, or somebody else does.
+        next_poll_at = next_poll_at.min(next_turn(work.id(), now, work.mailbox.poll_interval_s));
+    }
     let end = MailboxEnd { connection, next_poll_at, last_polled_at, state: Some(work.memory.write()) };
     ending.finish(&end).await?;
+    if let Begun::Waits(waiting) = begun
+        && is_begun
+    {
+        ctx.idlers.keep(*waiting);
+    }
     ctx.hint_deliveries(work.wall.msp, work.tenant.id, &deliveries).await;
     Ok(Some(JobEnd::Retry { after: next_poll_at }))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::clock::Clock;
 use daimon_domain::mailbox::{Checkpoint, ImapServer, TlsMode};
 use daimon_egress::Egress;
@@ -14,6 +14,7 @@ use super::hands;
 use super::job::{PollError, Reader};
 use super::reports::{self, Open};
 use super::work::Work;
+use crate::idle::{Lent, Seat, Wish, begin};
 use crate::poll::{Ahead, Credentials, Folder, Limits, Role, Selected, Session, SessionError};
 use crate::token::Access;
 
@@ -45,14 +46,15 @@ fn judged(ended: Result<(), PollError>, has_progressed: bool) -> Result<(), Poll
 async fn read_all(ctx: &Reader, work: &mut Work, access: &Access) -> Result<(), PollError> {
     hands::apart(ctx, work, "").await?;
     let opening = async {
-        let mut session = enter(ctx, &work.mailbox.server, access).await?;
-        let folders = session.folders().await?;
-        Ok::<_, PollError>((session, folders))
+        let mut entered = open(ctx, work, access).await?;
+        let folders = entered.session.folders().await?;
+        Ok::<_, PollError>((entered, folders))
     };
-    let (mut session, mut folders) = hands::within(work, opening).await?;
+    let (Entered { mut session, seat, ends_at }, mut folders) = hands::within(work, opening).await?;
     folders.truncate(MOST_FOLDERS);
     // What was sent comes first: bounces are weighed by it.
     folders.sort_by_key(|folder| folder.role != Role::Sent);
+    let inbox = folders.iter().find(|folder| folder.role == Role::Inbox).cloned();
     let mut is_renumbered = false;
     for folder in folders {
         match read_folder(ctx, work, &mut session, &folder).await {
@@ -64,15 +66,46 @@ async fn read_all(ctx: &Reader, work: &mut Work, access: &Access) -> Result<(), 
             Err(error) => return Err(error),
         }
     }
-    session.close().await;
+    match (work.standing, inbox) {
+        (Some(standing), Some(inbox)) if !is_renumbered => {
+            let known = work.folders.get(&inbox.name).copied();
+            let wish = Wish { msp: work.wall.msp, mailbox: &work.mailbox, standing, seat, inbox, known, ends_at };
+            work.begun = Box::pin(begin(&ctx.idlers, &ctx.fleet, wish, session)).await;
+        }
+        _ => session.close().await,
+    }
     if is_renumbered { Err(PollError::Renumbered) } else { Ok(()) }
 }
 
+/// A session, and what it may wait with afterwards.
+struct Entered {
+    session: Session,
+    /// The place it has waited in.
+    seat: Option<Seat>,
+    /// When what it signed in with runs out.
+    ends_at: Option<DateTime<Utc>>,
+}
+
+/// The session that has waited for new mail, if that is why the mailbox is read, or else a new one.
+async fn open(ctx: &Reader, work: &Work, access: &Access) -> Result<Entered, PollError> {
+    if !work.is_told {
+        return enter(ctx, &work.mailbox.server, access).await;
+    }
+    let token = work.standing.and_then(|standing| standing.lease).map(|lease| lease.token);
+    // Another one needs a seat at the server, which this poll has not taken.
+    let Lent { session, seat } = ctx.idlers.take(work.id(), token).await.ok_or(PollError::NotLent)?;
+    let ends_at = seat.ends_at;
+    Ok(Entered { session, seat: Some(seat), ends_at })
+}
+
 /// Signs in with what the mailbox has. A token that is not let in may have run out before its time: it is replaced, once.
-async fn enter(ctx: &Reader, server: &ImapServer, access: &Access) -> Result<Session, PollError> {
-    let sign_in = async |credentials: &Credentials| sign_in(&ctx.egress, server, credentials, Limits::default()).await;
+async fn enter(ctx: &Reader, server: &ImapServer, access: &Access) -> Result<Entered, PollError> {
+    let sign_in = async |credentials: &Credentials, ends_at| {
+        let session = sign_in(&ctx.egress, server, credentials, Limits::default()).await?;
+        Ok(Entered { session, seat: None, ends_at })
+    };
     let grant = match access {
-        Access::Password(credentials) => return sign_in(credentials).await,
+        Access::Password(credentials) => return sign_in(credentials, None).await,
         Access::Token(grant) => grant,
     };
     // Whoever gets a token may read every mailbox that it is for.
@@ -80,12 +113,12 @@ async fn enter(ctx: &Reader, server: &ImapServer, access: &Access) -> Result<Ses
         return Err(SessionError::Unsendable.into());
     }
     let token = Box::pin(grant.token(ctx)).await?;
-    match sign_in(&token.credentials).await {
+    match sign_in(&token.credentials, Some(token.expires_at)).await {
         Err(PollError::Session(SessionError::TokenRefused)) => {}
         signed_in => return signed_in,
     }
     let another = Box::pin(grant.another(ctx, &token)).await?.ok_or(SessionError::TokenRefused)?;
-    sign_in(&another.credentials).await
+    sign_in(&another.credentials, Some(another.expires_at)).await
 }
 
 /// Signs in, once.

@@ -8,11 +8,12 @@ use daimon_domain::campaign::Marks;
 use daimon_domain::id::{CampaignId, MailboxId, MspId};
 use daimon_domain::incident::TAIL;
 use daimon_domain::job::Lease;
-use daimon_domain::mailbox::{Checkpoint, Mailbox};
+use daimon_domain::mailbox::{Checkpoint, Mailbox, NewMail};
 use daimon_domain::scope::Wall;
 use daimon_domain::tenant::Tenant;
 use daimon_posture::Posture;
 use daimon_seal::{Aad, KeyedHash, MasterKey};
+use daimon_store::mailbox::IdleStanding;
 use daimon_store::quarantine::{self, Quarantined};
 use daimon_store::{
     MspTx, Sealed, StoreError, campaign, correspondent, domain_posture, folder, in_hand, incident, mailbox, sent,
@@ -26,6 +27,7 @@ use super::memory::{Memory, Newer};
 use super::surroundings::Own;
 use super::tell::Subject;
 use super::weigh::Ground;
+use crate::idle::Begun;
 use crate::poll::{Credentials, Secret};
 use crate::token::{Access, Grant};
 
@@ -56,6 +58,12 @@ pub(super) struct Work {
     /// It has the password of a mailbox that was stolen.
     pub(super) is_sibling: bool,
     pub(super) hash: KeyedHash,
+    /// Whether a session waits for its new mail, or may; `None`: none is wanted.
+    pub(super) standing: Option<IdleStanding>,
+    /// Whether it is read over the session that has waited here.
+    pub(super) is_told: bool,
+    /// Whether its session waits for new mail when this is over.
+    pub(super) begun: Begun,
     campaigns: Arc<[(CampaignId, Marks)]>,
     posture: Arc<Posture>,
     sealed_key: Vec<u8>,
@@ -108,6 +116,12 @@ impl Work {
             has_sent: sent::count(tx, id).await? > 0,
             has_correspondents: correspondent::count(tx, id).await? > 0,
             is_sibling: sibling::is_watched(tx, id).await?,
+            standing: match mailbox.new_mail {
+                NewMail::Idle => mailbox::idle_standing(tx, id).await?,
+                NewMail::Poll => None,
+            },
+            is_told: false,
+            begun: Begun::No,
             hash: master.keyed_hash(tx.msp()),
             campaigns: campaign::marks_for(tx, tenant_id, id, now - TAIL).await?.into(),
             posture: posture(tx, &mailbox).await?.into(),

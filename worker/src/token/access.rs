@@ -49,6 +49,8 @@ pub(crate) struct Token {
     /// To sign in with.
     pub(crate) credentials: Credentials,
     issued_at: DateTime<Utc>,
+    /// When it runs out.
+    pub(crate) expires_at: DateTime<Utc>,
 }
 
 /// Why there is no token.
@@ -194,7 +196,7 @@ impl Grant {
         };
         let secret = Secret::Token { token: SecretString::from(token), prefers_xoauth2 };
         let credentials = Credentials { username: self.username.clone(), secret };
-        Ok(Token { credentials, issued_at: issued.issued_at })
+        Ok(Token { credentials, issued_at: issued.issued_at, expires_at: issued.expires_at })
     }
 }
 
