@@ -31,10 +31,10 @@ bench-bounce: ## How fast reports are read, next to mail-parser alone, and how h
 bench-verdict: ## How soon a takeover is found on simulated fleets, and how often an innocent one is accused
 	@$(CARGO) bench --locked -p daimon-worker --bench verdict
 
-bench-mail: ## How fast a flood in a real Dovecot is read into a durable Postgres; MAILS=20000 for a quick look
+bench-mail: ## Mailboxes on a real Dovecot: a flood, memory and latency with IDLE, turns; MAILS=20000 or PARTS=idle for a quick look
 	@tests/deps.sh isync
 	@$(CARGO) build --release --locked -p daimon-api -p daimon-worker --bins
-	@$(CARGO) bench --locked -p daimon-tests --bench mail -- --mails $(or $(MAILS),100000)
+	@$(CARGO) bench --locked -p daimon-tests --bench mail -- --mails $(or $(MAILS),100000) $(if $(PARTS),--parts $(PARTS))
 
 fuzz: ## Try inputs that nobody thought of; MINUTES=5 for each target
 	@shared/bounce/fuzz/run $(or $(MINUTES),5)

@@ -4,18 +4,20 @@
 #![expect(clippy::print_stdout, reason = "it talks to the person at the terminal")]
 
 mod cpu;
+mod crowd;
 mod drain;
+mod idle;
+mod latency;
 mod others;
+mod polls;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use daimon_bench::{machine, revision, round};
 use daimon_tests::place::Place;
-use daimon_tests::servers::{Purpose, Servers};
-use daimon_tests::stage::Stage;
-use daimon_tests::world::Stores;
-use serde_json::json;
+use daimon_tests::servers::{Purpose, Servers, ServersAt};
+use serde_json::{Value, json};
 
-const DATABASE: &str = "daimon";
+const DATABASE: &str = "drain";
 /// The figures that are wanted.
 const MOST_OF_MBSYNC: f64 = 0.35;
 const MOST_OF_BARE_FETCH: f64 = 2.0;
@@ -25,28 +27,80 @@ struct Asked {
     /// So many bounces lie in the mailbox.
     #[arg(long, default_value_t = 100_000)]
     mails: u32,
+    /// What is measured.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Part::Drain, Part::Idle, Part::Latency, Part::Polls])]
+    parts: Vec<Part>,
+    /// So many mailboxes have servers that tell of new mail.
+    #[arg(long, default_value_t = 5_000)]
+    sessions: u32,
+    /// So many of them are on Dovecot.
+    #[arg(long, default_value_t = 1_000)]
+    real: u32,
+    /// So many mailboxes get bounces whose way is timed.
+    #[arg(long, default_value_t = 60)]
+    told: u32,
+    /// So many bounces each.
+    #[arg(long, default_value_t = 8)]
+    rounds: u32,
+    /// So many mailboxes are read every minute.
+    #[arg(long, default_value_t = 1_000)]
+    polled: u32,
+    /// For so many minutes.
+    #[arg(long, default_value_t = 4)]
+    minutes: u32,
     /// What Cargo adds.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// How fast a flood is read.
+    Drain,
+    /// What a mailbox costs whose server tells of new mail.
+    Idle,
+    /// How soon a bounce is judged that a server tells of.
+    Latency,
+    /// How late mailboxes are read in turn.
+    Polls,
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let Asked { mails, .. } = Asked::parse();
+    let asked = Asked::parse();
     let (machine, revision) = (machine(), revision());
     println!("Reading mailboxes on {machine}, revision {revision}; nothing is random, so there is no seed");
     let servers = Servers::start_for(Place::temporary()?, Purpose::Measuring).await?;
     let at = servers.at();
-    at.postgres.admin("postgres", &format!("create database {DATABASE} owner daimon_owner")).await?;
-    let stores = Stores {
-        app: at.postgres.url("daimon_app", DATABASE),
-        fleet: at.postgres.url("daimon_fleet", DATABASE),
-        owner: at.postgres.url("daimon_owner", DATABASE),
-        redis: at.redis.clone(),
-    };
-    let key = at.folder.join("first.key");
-    let stage = Stage::set(&stores, &at.folder, &at.authority.ca, "Kestrel IT", &key, Vec::new()).await?;
+    let mut reached = true;
+    let mut line = json!({ "bench": "mail", "machine": machine, "revision": revision, "seed": null });
+    for part in [Part::Drain, Part::Idle, Part::Latency, Part::Polls] {
+        if !asked.parts.contains(&part) {
+            continue;
+        }
+        let (is_reached, figures) = match part {
+            Part::Drain => drained(at, asked.mails).await?,
+            Part::Idle => idle::measure(at, asked.sessions, asked.real).await?,
+            Part::Latency => latency::measure(at, asked.told, asked.rounds).await?,
+            Part::Polls => polls::measure(at, asked.polled, asked.minutes).await?,
+        };
+        reached &= is_reached;
+        let name = part.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        if let Some(line) = line.as_object_mut() {
+            line.insert(name, figures);
+        }
+    }
+    if let Some(line) = line.as_object_mut() {
+        line.insert("reached".to_owned(), json!(reached));
+    }
+    println!("\n{line}");
+    Ok(())
+}
 
+/// A flood is read, and what that is like.
+async fn drained(at: &ServersAt, mails: u32) -> anyhow::Result<(bool, Value)> {
+    let stage = crowd::stage(at, DATABASE, Vec::new()).await?;
     let drained = drain::measure(&stage, at, DATABASE, mails).await?;
     let (ours, mbsync, bare) = (drained.ours.as_secs_f64(), drained.mbsync.as_secs_f64(), drained.bare.as_secs_f64());
     println!(
@@ -63,13 +117,9 @@ async fn main() -> anyhow::Result<()> {
         println!("    {name:<20}{:>8.2}{:>8.2} s", cpu.user, cpu.system);
     }
     let reached = ours <= MOST_OF_MBSYNC * mbsync && ours <= MOST_OF_BARE_FETCH * bare;
-    let line = json!({
-        "bench": "mail", "reached": reached, "machine": machine, "revision": revision, "seed": null,
-        "drain": {
-            "mails": drained.mails, "seconds": round(ours), "mbsync_seconds": round(mbsync), "bare_fetch_seconds": round(bare),
-            "times_mbsync": round(ours / mbsync), "times_bare_fetch": round(ours / bare),
-        },
+    let figures = json!({
+        "mails": drained.mails, "seconds": round(ours), "mbsync_seconds": round(mbsync), "bare_fetch_seconds": round(bare),
+        "times_mbsync": round(ours / mbsync), "times_bare_fetch": round(ours / bare), "reached": reached,
     });
-    println!("{line}");
-    Ok(())
+    Ok((reached, figures))
 }
