@@ -15,9 +15,9 @@ use clap::{Parser, ValueEnum};
 use daimon_bench::{machine, revision, round};
 use daimon_tests::place::Place;
 use daimon_tests::servers::{Purpose, Servers, ServersAt};
+use drain::Flooded;
 use serde_json::{Value, json};
 
-const DATABASE: &str = "drain";
 /// The figures that are wanted.
 const MOST_OF_MBSYNC: f64 = 0.35;
 const MOST_OF_BARE_FETCH: f64 = 2.0;
@@ -98,28 +98,35 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A flood is read, and what that is like.
+/// A flood is read, and what that is like: every mail of it, and in samples once it is settled what it is.
 async fn drained(at: &ServersAt, mails: u32) -> anyhow::Result<(bool, Value)> {
-    let stage = crowd::stage(at, DATABASE, Vec::new()).await?;
-    let drained = drain::measure(&stage, at, DATABASE, mails).await?;
-    let (ours, mbsync, bare) = (drained.ours.as_secs_f64(), drained.mbsync.as_secs_f64(), drained.bare.as_secs_f64());
-    println!(
-        "\nA mailbox of {} bounces, {} MB, over one connection with TLS",
-        drained.mails,
-        drained.octets / 1_000_000
-    );
-    for (name, seconds) in [("bare FETCH", bare), ("mbsync", mbsync), ("daimon", ours)] {
-        println!("{name:<16}{seconds:>10.1} s{:>12.0} mails/s", f64::from(drained.mails) / seconds);
+    let flooded = Flooded::fill(at, mails).await?;
+    let (bare, octets) = flooded.bare_fetch(at).await?;
+    let mut runs = Vec::new();
+    for (database, up_to) in [("drain", "0"), ("sampled", "10000")] {
+        let settings = vec![("DAIMON_READ_ALL_UP_TO".to_owned(), up_to.to_owned())];
+        let stage = crowd::stage(at, database, settings).await?;
+        runs.push(flooded.read(&stage, at, database).await?);
     }
-    println!("daimon next to mbsync {:.2}, next to the bare FETCH {:.2}", ours / mbsync, ours / bare);
-    println!("processor time meanwhile, user and system:");
-    for (name, cpu) in &drained.cpu {
+    let mbsync = flooded.mbsync(at).await?;
+    let [all, sampled] = runs.as_slice() else { anyhow::bail!("two runs are compared") };
+    println!("\nA mailbox of {mails} bounces, {} MB, over one connection with TLS", octets / 1_000_000);
+    let lines = [("bare FETCH", bare), ("mbsync", mbsync), ("daimon", all.took), ("daimon, sampling", sampled.took)];
+    for (name, took) in lines {
+        println!("{name:<16}{:>10.1} s{:>12.0} mails/s", took.as_secs_f64(), f64::from(mails) / took.as_secs_f64());
+    }
+    println!("sampling, {} were read and {} counted", sampled.read, sampled.counted);
+    let (ours, mbsync, bare) = (all.took.as_secs_f64(), mbsync.as_secs_f64(), bare.as_secs_f64());
+    println!("daimon, every mail: next to mbsync {:.2}, next to the bare FETCH {:.2}", ours / mbsync, ours / bare);
+    println!("processor time of that, user and system:");
+    for (name, cpu) in &all.cpu {
         println!("    {name:<20}{:>8.2}{:>8.2} s", cpu.user, cpu.system);
     }
     let reached = ours <= MOST_OF_MBSYNC * mbsync && ours <= MOST_OF_BARE_FETCH * bare;
     let figures = json!({
-        "mails": drained.mails, "seconds": round(ours), "mbsync_seconds": round(mbsync), "bare_fetch_seconds": round(bare),
+        "mails": mails, "seconds": round(ours), "mbsync_seconds": round(mbsync), "bare_fetch_seconds": round(bare),
         "times_mbsync": round(ours / mbsync), "times_bare_fetch": round(ours / bare), "reached": reached,
+        "sampled": { "seconds": round(sampled.took.as_secs_f64()), "read": sampled.read, "counted": sampled.counted },
     });
     Ok((reached, figures))
 }

@@ -31,7 +31,7 @@ const MOST_RENUMBERINGS: u32 = 5;
 
 /// Holds one session and records what it finds, batch by batch.
 pub(super) async fn read(ctx: &Reader, work: &mut Work, access: &Access) -> Result<(), PollError> {
-    let ended = read_all(ctx, work, access).await;
+    let ended = Box::pin(read_all(ctx, work, access)).await;
     judged(ended, work.has_progressed)
 }
 
