@@ -24,6 +24,10 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// A TLS connection that is ready to be spoken over.
 pub type TlsStream = tokio_rustls::client::TlsStream<TcpStream>;
 
+/// Addresses that may be dialled.
+#[derive(Debug)]
+pub struct Vetted(Vec<SocketAddr>);
+
 /// What the operator says of the way out.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -113,6 +117,17 @@ impl Egress {
         timeout(CONNECT_LIMIT, dialled).await.unwrap_or(Err(DialError::TimedOut))
     }
 
+    /// The first half of [`Self::connect`]: where an IMAP server's name leads, for whoever wants to know how far he comes.
+    pub async fn vet(&self, host: &HostName, port: u16) -> Result<Vetted, DialError> {
+        let vetted = timeout(CONNECT_LIMIT, self.vetted(host, port, IMAP_PORTS)).await;
+        vetted.unwrap_or(Err(DialError::TimedOut)).map(Vetted)
+    }
+
+    /// The second half of [`Self::connect`].
+    pub async fn dial(&self, vetted: &Vetted) -> Result<TcpStream, DialError> {
+        timeout(CONNECT_LIMIT, dial(&vetted.0)).await.unwrap_or(Err(DialError::TimedOut))
+    }
+
     /// Connects to an IMAP server that speaks TLS from the first byte.
     pub async fn tls_connect(&self, host: &HostName, port: u16) -> Result<TlsStream, DialError> {
         let plain = self.connect(host, port).await?;
@@ -186,6 +201,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::handshake::{TlsFlaw, handshake};
     use crate::stub::{Authority, Proof, Stub};
 
     fn host(text: &str) -> HostName {
@@ -199,6 +215,9 @@ mod tests {
         let egress = authority.egress("127.0.0.1/32:*", [&["127.0.0.1"], &["127.0.0.1"]]);
         let port = stub.address.port();
         let mut stream = egress.tls_connect(&host("imap.example"), port).await.unwrap();
+        let agreed = handshake(&stream);
+        // rcgen's own default.
+        assert_eq!((agreed.version, agreed.expires_at), ("TLS 1.3", Some(67_090_118_400)));
         stream.write_all(b"{}").await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
@@ -210,16 +229,16 @@ mod tests {
     #[tokio::test]
     async fn an_imap_server_whose_certificate_does_not_hold_hears_nothing() {
         let (authority, stranger) = (Authority::new(), Authority::new());
-        for (what, proof) in [
-            ("expired", Proof::Expired(&authority, "imap.example")),
-            ("another name", Proof::Name(&authority, "other.example")),
-            ("another authority", Proof::Name(&stranger, "imap.example")),
-            ("self-signed", Proof::SelfSigned("imap.example")),
+        for (what, proof, flaw) in [
+            ("expired", Proof::Expired(&authority, "imap.example"), TlsFlaw::Expired),
+            ("another name", Proof::Name(&authority, "other.example"), TlsFlaw::OtherName),
+            ("another authority", Proof::Name(&stranger, "imap.example"), TlsFlaw::Untrusted),
+            ("self-signed", Proof::SelfSigned("imap.example"), TlsFlaw::Untrusted),
         ] {
             let stub = Stub::start(proof, Some(b"hello".to_vec())).await;
             let egress = authority.egress("127.0.0.1/32:*", [&["127.0.0.1"], &["127.0.0.1"]]);
             let refused = egress.tls_connect(&host("imap.example"), stub.address.port()).await;
-            assert!(matches!(refused, Err(DialError::TlsFailed(_))), "{what}: {refused:?}");
+            assert_eq!(refused.as_ref().err().and_then(DialError::tls_flaw), Some(flaw), "{what}: {refused:?}");
             let plain = egress.connect(&host("imap.example"), stub.address.port()).await.unwrap();
             let refused = egress.start_tls(&host("imap.example"), plain).await;
             assert!(matches!(refused, Err(DialError::TlsFailed(_))), "{what}, by STARTTLS: {refused:?}");
@@ -248,7 +267,7 @@ mod tests {
         });
         let egress = authority.egress("127.0.0.1/32:*", [&["127.0.0.1"]]);
         let refused = egress.tls_connect(&host("imap.example"), port).await;
-        assert!(matches!(refused, Err(DialError::TlsFailed(_))), "{refused:?}");
+        assert_eq!(refused.as_ref().err().and_then(DialError::tls_flaw), Some(TlsFlaw::TooOld), "{refused:?}");
         let (offered, said) = server.await.unwrap();
         // supported_versions (RFC 8446, 4.2.1): 1.3 and 1.2, and nothing below.
         assert!(offered.windows(9).any(|bytes| bytes == [0, 43, 0, 5, 4, 3, 4, 3, 3]), "{offered:?}");

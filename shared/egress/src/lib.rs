@@ -5,6 +5,7 @@ mod dial;
 mod error;
 mod get;
 mod guard;
+mod handshake;
 mod post;
 mod resolve;
 #[cfg(test)]
@@ -12,9 +13,10 @@ mod stub;
 mod url;
 
 pub use deny::is_forbidden;
-pub use dial::{Egress, Settings, TlsStream};
+pub use dial::{Egress, Settings, TlsStream, Vetted};
 pub use error::{DialError, SettingsError};
 pub use guard::Guard;
+pub use handshake::{Handshake, TlsFlaw, handshake};
 pub use post::{Answer, TokenAnswer};
 pub use resolve::{NoAnswer, Resolver};
 pub use url::{MalformedUrl, WebhookUrl};
