@@ -1,6 +1,79 @@
-//! How a piece of work ends.
+//! How a piece of work ends, and work that a client waits for.
 
 use chrono::{DateTime, Utc};
+
+use crate::id::{JobId, MailboxId, TenantId};
+use crate::words;
+
+words! {
+    /// What a client waits for.
+    JobKind {
+        /// A mailbox's connection is tested, step by step.
+        TestConnection = "test_connection",
+    }
+}
+
+words! {
+    /// Where it stands.
+    JobState {
+        /// Nobody works on it yet, or what it needs is in use.
+        Waiting = "waiting",
+        /// Somebody works on it.
+        Running = "running",
+        /// There is a result.
+        Done = "done",
+        /// There is none, and there will be none.
+        Failed = "failed",
+    }
+}
+
+words! {
+    /// Why there is no result.
+    JobFailure {
+        /// Three of our processes ended while they worked on it.
+        Crashed = "crashed",
+        /// What it needs was in use for a quarter of an hour.
+        InUse = "in_use",
+    }
+}
+
+/// Work that a client asked for and waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// Of which tenant.
+    pub tenant: TenantId,
+    /// On which mailbox.
+    pub mailbox: MailboxId,
+    /// What it is.
+    pub kind: JobKind,
+    /// Where it stands.
+    pub state: JobState,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// By whom: a key's id.
+    pub created_by: String,
+    /// When it is tried next.
+    pub not_before: DateTime<Utc>,
+    /// Since when somebody works on it.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Why it brought nothing.
+    pub failure: Option<JobFailure>,
+}
+
+impl Job {
+    /// As it is seen at `now`. One that ends later than that goes on: how soon something failed would tell why.
+    #[must_use]
+    pub fn seen_at(self, now: DateTime<Utc>) -> Self {
+        match self.ended_at {
+            Some(at) if at > now => Self { state: JobState::Running, ended_at: None, failure: None, ..self },
+            Some(_) | None => self,
+        }
+    }
+}
 
 /// The job says what happens next; whoever ran it does not guess from an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

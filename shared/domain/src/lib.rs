@@ -3,6 +3,7 @@
 pub mod bounce;
 pub mod campaign;
 pub mod clock;
+pub mod connection_test;
 pub mod credential;
 pub mod delivery;
 pub mod drill;

@@ -31,6 +31,9 @@ pub struct Provider {
     connections: Option<u16>,
     logins_a_minute: Option<u16>,
     least_interval_s: Option<u32>,
+    /// Whether it puts a copy of everything that is sent into Sent by itself, whatever sends it.
+    #[serde(default)]
+    pub files_sent: bool,
     /// What its customers sign in with, the best first.
     pub sign_in: Vec<SignIn>,
 }
@@ -84,6 +87,11 @@ fn is_one(name: &str, known: &[String]) -> bool {
         let end = name.len().checked_sub(known.len()).and_then(|at| name.get(at..));
         end.is_some_and(|end| end.eq_ignore_ascii_case(known)) && (known.starts_with('.') || known.len() == name.len())
     })
+}
+
+/// The provider that we call so.
+pub fn named(name: &str) -> Option<&'static Provider> {
+    PROVIDERS.iter().find(|provider| provider.name == name)
 }
 
 /// The provider whose IMAP server has that name.

@@ -74,6 +74,50 @@ pub fn steps(wanted: Wanted<'_>, language: Language) -> Vec<Step> {
     }
 }
 
+/// By which other texts point at a step.
+pub(crate) const NAMES: [&str; 7] =
+    ["permission", "admin_consent", "principal", "mailboxes", "imap", "delegation", "sign_in"];
+
+/// The steps of a kind of credential, in their order, and the name of each that is pointed at.
+fn named(kind: CredentialKind) -> &'static [(&'static str, &'static Words)] {
+    match kind {
+        CredentialKind::MicrosoftClientCredentials => &[
+            ("permission", &MICROSOFT_PERMISSION),
+            ("admin_consent", &MICROSOFT_ADMIN_CONSENT),
+            ("principal", &MICROSOFT_PRINCIPAL),
+            ("mailboxes", &MICROSOFT_MAILBOXES),
+            ("imap", &MICROSOFT_IMAP),
+            ("", &MICROSOFT_CHECK),
+        ],
+        CredentialKind::MicrosoftRefreshToken => {
+            &[("permission", &MICROSOFT_DELEGATED), ("sign_in", &MICROSOFT_SIGN_IN), ("imap", &MICROSOFT_IMAP)]
+        }
+        CredentialKind::GoogleRefreshToken => {
+            &[("permission", &GOOGLE_SCREEN), ("sign_in", &GOOGLE_SIGN_IN), ("imap", &GOOGLE_IMAP)]
+        }
+        CredentialKind::GoogleServiceAccount => {
+            &[("", &GOOGLE_API), ("delegation", &GOOGLE_DELEGATION), ("imap", &GOOGLE_IMAP)]
+        }
+        CredentialKind::OAuth2ClientCredentials | CredentialKind::OAuth2RefreshToken => &[],
+    }
+}
+
+/// A step as other texts point at it: 'step 4, "Let it into each mailbox"'.
+pub(crate) fn pointed_at(kind: Option<CredentialKind>, name: &str, language: Language) -> String {
+    let steps = kind.map(named).unwrap_or_default();
+    let found = steps.iter().zip(1..).find(|((known, _), _)| *known == name);
+    match (found, language) {
+        (Some(((_, words), number)), Language::English) => {
+            format!("step {number}, “{}”", words.title.in_language(language))
+        }
+        (Some(((_, words), number)), Language::Japanese) => {
+            format!("手順 {number}「{}」", words.title.in_language(language))
+        }
+        (None, Language::English) => "the step that applies".to_owned(),
+        (None, Language::Japanese) => "該当する手順".to_owned(),
+    }
+}
+
 const GOOGLE_IMAP_SCOPE: &str = "https://www.googleapis.com/auth/gmail.imap_admin";
 const GOOGLE_MAIL_SCOPE: &str = "https://mail.google.com/";
 
@@ -342,6 +386,20 @@ mod tests {
                 assert!(japanese.text.chars().any(|c| matches!(c, 'ぁ'..='ん')), "{kind}: {}", japanese.text);
                 assert_eq!((&english.url, &english.code), (&japanese.url, &japanese.code), "{kind}");
             }
+        }
+    }
+
+    #[test]
+    fn the_steps_that_others_point_at_are_those_that_are_told_in_the_same_order() {
+        for kind in CredentialKind::ALL {
+            let titles = |language: Language| -> Vec<String> {
+                named(*kind).iter().map(|(_, words)| words.title.in_language(language).to_owned()).collect()
+            };
+            for language in Language::ALL {
+                let told: Vec<String> = of(*kind, &[], *language).into_iter().map(|step| step.title).collect();
+                assert_eq!(titles(*language), told, "{kind}");
+            }
+            assert!(named(*kind).iter().all(|(name, _)| name.is_empty() || NAMES.contains(name)), "{kind}");
         }
     }
 

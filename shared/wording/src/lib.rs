@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod cause;
+pub mod connection_test;
 pub mod consent;
 pub mod evidence;
 pub mod filing;
