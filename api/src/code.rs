@@ -38,6 +38,8 @@ words! {
         MalformedRequest = "malformed_request",
         /// It was read, and something in it can't be.
         Invalid = "invalid",
+        /// It was asked for too often.
+        TooManyRequests = "too_many_requests",
         /// The `Idempotency-Key` was used with another request.
         IdempotencyKeyReused = "idempotency_key_reused",
         /// The same request is being answered right now.
@@ -66,6 +68,7 @@ impl Code {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::MalformedBody | Self::MalformedRequest => StatusCode::BAD_REQUEST,
             Self::Invalid | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -91,6 +94,7 @@ impl Code {
             Self::Invalid => "Invalid",
             Self::IdempotencyKeyReused => "Idempotency key reused",
             Self::IdempotencyKeyInUse => "Still being answered",
+            Self::TooManyRequests => "Too many requests",
             Self::Unavailable => "Unavailable",
             Self::Internal => "Internal error",
         }
@@ -130,6 +134,7 @@ impl Code {
                 "Make a new Idempotency-Key for each request; repeat one with the same body only."
             }
             Self::IdempotencyKeyInUse => "Wait a moment and repeat the request.",
+            Self::TooManyRequests => "Repeat the request when the seconds of Retry-After are over.",
             Self::Unavailable => "Repeat the request later. Nothing was changed.",
             Self::Internal => "Tell your operator the request_id: it finds the log lines.",
         }

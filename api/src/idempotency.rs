@@ -98,7 +98,25 @@ impl Once {
     /// Keeps the answer and what was done, and answers 201.
     pub(crate) async fn created<P, T: Serialize>(
         self,
+        caller: Caller<P>,
+        made: Created<T>,
+    ) -> Result<HttpResponse, Problem> {
+        self.answered(caller, StatusCode::CREATED, made).await
+    }
+
+    /// The same of what was only begun: 202.
+    pub(crate) async fn accepted<P, T: Serialize>(
+        self,
+        caller: Caller<P>,
+        made: Created<T>,
+    ) -> Result<HttpResponse, Problem> {
+        self.answered(caller, StatusCode::ACCEPTED, made).await
+    }
+
+    async fn answered<P, T: Serialize>(
+        self,
         mut caller: Caller<P>,
+        status: StatusCode,
         made: Created<T>,
     ) -> Result<HttpResponse, Problem> {
         let body = serde_json::to_vec(&made.view).map_err(|error| Problem::internal(&error))?;
@@ -106,7 +124,7 @@ impl Once {
         if let Some(key) = self.key {
             let answer = Answer {
                 fingerprint: self.fingerprint,
-                status: StatusCode::CREATED.as_u16(),
+                status: status.as_u16(),
                 location: Some(made.location.clone()),
                 etag: etag.clone(),
                 body: caller.service.master.seal(&Aad::kept_answer(caller.msp, caller.key), &body)?,
@@ -114,7 +132,7 @@ impl Once {
             idempotency::insert(&mut caller.tx, caller.key.as_uuid(), &key, &answer, caller.now).await?;
         }
         caller.commit().await?;
-        let mut response = HttpResponse::Created();
+        let mut response = HttpResponse::build(status);
         response.insert_header((header::LOCATION, made.location));
         if let Some(etag) = etag {
             response.insert_header((header::ETAG, etag));

@@ -20,6 +20,7 @@ mod head;
 mod idempotency;
 mod incidents;
 mod input;
+mod jobs;
 mod keys;
 mod mailboxes;
 mod maintenance;

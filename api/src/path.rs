@@ -42,6 +42,7 @@ paths! {
     CampaignPath { campaign_id: CampaignId } = "campaign", campaign_id;
     WindowPath { window_id: WindowId } = "maintenance window", window_id;
     DrillPath { drill_id: DrillId } = "drill", drill_id;
+    JobPath { job_id: JobId } = "job", job_id;
     EndpointPath { endpoint_id: EndpointId } = "webhook endpoint", endpoint_id;
     DeliveryPath { delivery_id: DeliveryId } = "delivery", delivery_id;
     KeyPath { key_id: KeyId } = "API key", key_id;

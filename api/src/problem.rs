@@ -99,6 +99,14 @@ pub(crate) enum Problem {
     /// What is wrong, and where.
     #[error("Something in the request can't be accepted; errors says what.")]
     Invalid(Vec<FieldError>),
+    /// It was asked for too often.
+    #[error("{detail}")]
+    TooMany {
+        /// A sentence that says of what there were too many.
+        detail: &'static str,
+        /// In so many seconds it can be asked for again.
+        wait_s: u32,
+    },
     /// The `Idempotency-Key` was used with another request.
     #[error("This Idempotency-Key was used with another request.")]
     IdempotencyKeyReused,
@@ -132,6 +140,7 @@ impl Problem {
             Self::MalformedBody(_) => Code::MalformedBody,
             Self::MalformedRequest(_) => Code::MalformedRequest,
             Self::Invalid(_) => Code::Invalid,
+            Self::TooMany { .. } => Code::TooManyRequests,
             Self::IdempotencyKeyReused => Code::IdempotencyKeyReused,
             Self::IdempotencyKeyInUse => Code::IdempotencyKeyInUse,
             Self::Unavailable => Code::Unavailable,
@@ -180,6 +189,7 @@ impl Problem {
                 | Self::UnsupportedMediaType(_)
                 | Self::MalformedBody(_)
                 | Self::MalformedRequest(_)
+                | Self::TooMany { .. }
                 | Self::IdempotencyKeyReused
                 | Self::IdempotencyKeyInUse
                 | Self::Unavailable
@@ -263,6 +273,9 @@ impl ResponseError for Problem {
         }
         if matches!(self, Self::Unavailable | Self::IdempotencyKeyInUse) {
             response.insert_header((header::RETRY_AFTER, "1"));
+        }
+        if let Self::TooMany { wait_s, .. } = self {
+            response.insert_header((header::RETRY_AFTER, wait_s.to_string()));
         }
         response.finish()
     }

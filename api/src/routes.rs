@@ -15,7 +15,7 @@ use crate::docs::{self, Document};
 use crate::problem::Problem;
 use crate::service::{Service, Sources};
 use crate::{
-    answer, audit, auth, bounces, campaigns, credentials, deliveries, drills, endpoints, events, incidents, keys,
+    answer, audit, auth, bounces, campaigns, credentials, deliveries, drills, endpoints, events, incidents, jobs, keys,
     mailboxes, maintenance, root, spec, tenants,
 };
 
@@ -31,6 +31,7 @@ fn operations(config: &mut ServiceConfig<'_>) {
     campaigns::routes(config);
     maintenance::routes(config);
     drills::routes(config);
+    jobs::routes(config);
     endpoints::routes(config);
     deliveries::routes(config);
     events::routes(config);

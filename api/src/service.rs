@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use daimon_domain::clock::{Clock, Entropy};
-use daimon_domain::id::{DeliveryId, DrillId, MailboxId, MspId, TenantId, uuid_v7};
+use daimon_domain::id::{DeliveryId, DrillId, JobId, MailboxId, MspId, TenantId, uuid_v7};
 use daimon_egress::{Egress, Guard};
 use daimon_queue::{Kind, Queue};
 use daimon_seal::{MasterKey, TokenIssuer};
@@ -76,6 +76,15 @@ impl Service {
             && let Err(error) = queue.push(Kind::Drill, tenant, msp, drill.as_uuid()).await
         {
             tracing::warn!(error = %error, drill.id = %drill, "no hint for drill {drill}: it is found by the sweep");
+        }
+    }
+
+    /// Says that somebody waits for a job.
+    pub async fn hint_job(&self, msp: MspId, tenant: TenantId, job: JobId) {
+        if let Some(queue) = &self.queue
+            && let Err(error) = queue.push(Kind::Job, tenant, msp, job.as_uuid()).await
+        {
+            tracing::warn!(error = %error, job.id = %job, "no hint for job {job}: it is found by the sweep");
         }
     }
 

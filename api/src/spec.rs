@@ -55,6 +55,7 @@ pub(crate) fn base() -> OpenApi {
             tag("Campaigns", "What your tenants send on purpose, so that it raises no alarm."),
             tag("Maintenance windows", "Times in which what happens is told later, if it is still so."),
             tag("Drills", "Made-up episodes, through everything that a real one goes through."),
+            tag("Jobs", "Work that takes longer than a request, and what it brought."),
             tag("Webhooks", "Where you want to be told, and how telling went."),
             tag("Events", "What happened, to be pulled instead of pushed."),
             tag("Audit", "Who changed what."),
@@ -208,6 +209,7 @@ fn complete_operation(path: &str, operation: &mut Operation) {
 fn example_of(status: &str) -> Problem {
     match status {
         "409" => Problem::Conflict("It collides with what is there."),
+        "429" => Problem::TooMany { detail: "This mailbox was tested 20 times within an hour.", wait_s: 600 },
         "412" => Problem::PreconditionFailed,
         "428" => Problem::PreconditionRequired,
         "401" => Problem::Unauthenticated("This API key does not hold."),

@@ -1,11 +1,13 @@
 //! How the closed sets of words appear in the document. The domain knows nothing of `OpenAPI`, so it is told here.
 
 use daimon_domain::bounce::{Action, Kind, NoticeKind, NoticePlace, NoticeStrength};
+use daimon_domain::connection_test::{Finding, StepOutcome, TestStep};
 use daimon_domain::credential::{CredentialKind, TokenFault};
 use daimon_domain::delivery::{AttemptFault, DeliveryState};
 use daimon_domain::drill::{DrillEpisode, DrillState};
 use daimon_domain::event::EventType;
 use daimon_domain::incident::{Dismissal, IncidentState};
+use daimon_domain::job::{JobFailure, JobKind, JobState};
 use daimon_domain::mailbox::{ConnectionFault, IdleState, NewMail, TlsMode};
 use daimon_domain::playbook::{Phase, Who};
 use daimon_domain::reason::{Fault, Permanence, Reason};
@@ -72,6 +74,12 @@ words_schemas! {
     audience: daimon_wording::notice::Audience = "For whom the text is.";
     drill_episode: DrillEpisode = "What is played.";
     drill_state: DrillState = "Where the drill stands.";
+    job_kind: JobKind = "What a job does.";
+    job_state: JobState = "Where a job stands. `waiting` and `running` go on; `done` has a result; `failed` has none and won't have one.";
+    job_failure: JobFailure = "Why a job brought nothing.";
+    test_step: TestStep = "A step of a test of a mailbox's connection, in the order in which they are taken.";
+    step_outcome: StepOutcome = "How a step went.";
+    finding: Finding = "What came of a step.";
     step_state: daimon_store::incident::StepState = "Where the step stands.";
     attempt_fault: AttemptFault = "Why the attempt failed.";
 }
@@ -94,6 +102,7 @@ nullable! {
     incident_id_or_null = incident_id;
     tenant_id_or_null = tenant_id;
     drill_id_or_null = drill_id;
+    job_failure_or_null = job_failure;
 }
 
 /// A list of permissions.
@@ -153,6 +162,7 @@ id_schemas! {
     campaign_id: "cmp" = "A campaign.";
     window_id: "mwd" = "A maintenance window.";
     drill_id: "drl" = "A drill.";
+    job_id: "job" = "A job.";
     event_id: "evt" = "An event; also its `webhook-id`.";
     endpoint_id: "whe" = "A webhook endpoint.";
     delivery_id: "dlv" = "A delivery.";

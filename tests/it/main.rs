@@ -5,6 +5,7 @@ mod arrows;
 mod autodiscover;
 mod classify;
 mod confirmed;
+mod connection_test;
 mod crash;
 mod deliver;
 mod destinations;

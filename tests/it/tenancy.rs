@@ -57,6 +57,7 @@ async fn another_msp_finds_nothing_at_any_address() {
             ("ticket_id", "tkt"),
             ("campaign_id", "cmp"),
             ("drill_id", "drl"),
+            ("job_id", "job"),
             ("window_id", "mwd"),
             ("bounce_id", "bnc"),
             ("delivery_id", "dlv"),

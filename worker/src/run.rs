@@ -31,6 +31,8 @@ use crate::upkeep::upkeep;
 const TEND_SLOTS: u16 = 4;
 /// Drills of which a step is played at once: they must not delay what is real.
 const DRILL_SLOTS: u16 = 1;
+/// Jobs that clients wait for, at once: each holds one session for seconds.
+const JOB_SLOTS: u16 = 4;
 /// Jobs may go on this long after the signal before their work is given back.
 const FINISH_WITHIN: Duration = Duration::from_secs(22);
 /// And this long to give it back.
@@ -120,6 +122,7 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
         (Kind::Deliver, settings.deliver_slots),
         (Kind::Tend, TEND_SLOTS),
         (Kind::Drill, DRILL_SLOTS),
+        (Kind::Job, JOB_SLOTS),
     ];
     let mut news = Some(news);
     for (kind, slots) in slots_for {

@@ -9,8 +9,11 @@ mod get;
 mod list;
 mod polling;
 mod secret;
+mod test_connection;
 mod update;
 mod view;
+
+pub(crate) use view::ImapServerView;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -25,5 +28,6 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
         .service(credential::replace_credential)
         .service(polling::pause_mailbox)
         .service(polling::resume_mailbox)
-        .service(polling::poll_mailbox);
+        .service(polling::poll_mailbox)
+        .service(test_connection::test_connection);
 }

@@ -15,6 +15,8 @@ words! {
         Tend = "tend",
         /// A drill whose next step is to be played.
         Drill = "drill",
+        /// Work that a client waits for.
+        Job = "job",
     }
 }
 
@@ -25,7 +27,7 @@ pub struct Hint {
     pub msp: MspId,
     /// Of which tenant.
     pub tenant: TenantId,
-    /// The mailbox, the delivery, the incident or the drill.
+    /// The mailbox, the delivery, the incident, the drill or the job.
     pub id: uuid::Uuid,
 }
 

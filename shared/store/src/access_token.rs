@@ -40,6 +40,8 @@ pub struct AccessToken {
     pub cooling: Option<(TokenFault, DateTime<Utc>)>,
     /// Failures in a row.
     pub failures: u32,
+    /// The provider's own number for why it gave none the last time: Microsoft's `AADSTS…`.
+    pub provider_code: Option<u32>,
 }
 
 /// A token as it was given.
@@ -57,7 +59,8 @@ pub struct Issued {
 pub async fn find(tx: &mut MspTx, holder: &Holder) -> Result<Option<AccessToken>, StoreError> {
     const TABLE: &str = "access_token";
     let row = sqlx::query!(
-        "select subject, sealed_token, token_key_version, issued_at, expires_at, fault, refused_since, next_try_at, failures
+        "select subject, sealed_token, token_key_version, issued_at, expires_at, fault, refused_since, next_try_at, failures,
+            provider_code
         from access_token where credential_id = $1 and holder_id = $2",
         holder.credential.as_uuid(),
         holder.id()
@@ -81,6 +84,7 @@ pub async fn find(tx: &mut MspTx, holder: &Holder) -> Result<Option<AccessToken>
         refused: fault.zip(row.refused_since),
         cooling: fault.zip(row.next_try_at),
         failures: row::number(TABLE, row.failures)?,
+        provider_code: row.provider_code.map(|code| row::number(TABLE, code)).transpose()?,
     }))
 }
 
@@ -135,7 +139,7 @@ pub async fn lease(
 pub async fn store(tx: &mut MspTx, holder: &Holder, lease: Uuid, issued: &Issued) -> Result<(), StoreError> {
     sqlx::query!(
         "update access_token set sealed_token = $4, token_key_version = $5, issued_at = $6, expires_at = $7, fault = null,
-            refused_since = null, failures = 0, next_try_at = null,
+            refused_since = null, failures = 0, next_try_at = null, provider_code = null,
             lease_until = case lease_token when $3 then null else lease_until end,
             lease_token = nullif(lease_token, $3)
         where credential_id = $1 and holder_id = $2 and (lease_token = $3 or issued_at is null or issued_at < $6)",
@@ -158,21 +162,22 @@ pub async fn fail(
     tx: &mut MspTx,
     holder: &Holder,
     lease: Uuid,
-    fault: TokenFault,
+    (fault, provider_code): (TokenFault, Option<u32>),
     next_try_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let (refused_since, next_try_at) = if fault.is_refusal() { (Some(now), None) } else { (None, Some(next_try_at)) };
     sqlx::query!(
         "update access_token set fault = $4, refused_since = $5, next_try_at = $6, failures = failures + 1,
-            lease_token = null, lease_until = null
+            provider_code = $7, lease_token = null, lease_until = null
         where credential_id = $1 and holder_id = $2 and lease_token = $3",
         holder.credential.as_uuid(),
         holder.id(),
         lease,
         fault.as_str(),
         refused_since,
-        next_try_at
+        next_try_at,
+        provider_code.map(row::int)
     )
     .execute(tx.conn())
     .await?;
@@ -196,9 +201,23 @@ pub async fn give_back(tx: &mut MspTx, holder: &Holder, lease: Uuid) -> Result<(
 /// Forgets refusals and cool-downs of a credential, so that the provider is asked once more.
 pub async fn pardon(tx: &mut MspTx, credential: CredentialId) -> Result<(), StoreError> {
     sqlx::query!(
-        "update access_token set fault = null, refused_since = null, failures = 0, next_try_at = null
+        "update access_token set fault = null, refused_since = null, failures = 0, next_try_at = null,
+            provider_code = null
         where credential_id = $1",
         credential.as_uuid()
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Forgets that one was refused, and nothing else: the provider is asked once more, unless it asked to be left alone.
+pub async fn ask_again(tx: &mut MspTx, holder: &Holder) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update access_token set fault = null, refused_since = null, provider_code = null
+        where credential_id = $1 and holder_id = $2 and refused_since is not null",
+        holder.credential.as_uuid(),
+        holder.id()
     )
     .execute(tx.conn())
     .await?;

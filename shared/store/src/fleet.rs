@@ -1,7 +1,7 @@
 //! The few questions that span MSPs, asked by a role that may read ids and due times and nothing else.
 
 use chrono::{DateTime, Utc};
-use daimon_domain::id::{DeliveryId, DrillId, IncidentId, MailboxId, MspId, TenantId};
+use daimon_domain::id::{DeliveryId, DrillId, IncidentId, JobId, MailboxId, MspId, TenantId};
 use sqlx::postgres::PgPool;
 use uuid::Uuid;
 
@@ -39,6 +39,8 @@ pub struct Busy {
     pub due_incidents: i64,
     /// Drills whose next step is due, or that are in somebody's hands.
     pub drills: i64,
+    /// Jobs that are due, or in somebody's hands.
+    pub jobs: i64,
 }
 
 impl Busy {
@@ -50,6 +52,7 @@ impl Busy {
             && self.leased_deliveries == 0
             && self.due_incidents == 0
             && self.drills == 0
+            && self.jobs == 0
     }
 }
 
@@ -171,6 +174,22 @@ impl Fleet {
             .collect())
     }
 
+    /// Jobs that clients wait for, due and in nobody's hands.
+    #[tracing::instrument(name = "store.fleet.due_jobs", skip_all)]
+    pub async fn due_jobs(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Due<JobId>>, StoreError> {
+        let rows = sqlx::query!(
+            "select msp_id, tenant_id, job_id from job
+            where ended_at is null and (not_before <= $1 or not_before > $1 + interval '2 hours')
+                and (lease_until is null or lease_until <= $1 or lease_until > $1 + interval '1 hour')
+            order by not_before limit $2",
+            now,
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| Due::of(row.msp_id, Some(row.tenant_id), JobId::from_uuid(row.job_id))).collect())
+    }
+
     /// How much is due or in flight at `now`.
     pub async fn busy(&self, now: DateTime<Utc>) -> Result<Busy, StoreError> {
         let counts = sqlx::query!(
@@ -188,7 +207,9 @@ impl Fleet {
                 (select count(*) from delivery where state = 'pending' and lease_until > $1) as "leased_deliveries!",
                 (select count(*) from incident where due_at <= $1 or held_until <= $1)
                     + (select count(*) from old_credential where next_try_at <= $1) as "due_incidents!",
-                (select count(*) from drill_run where next_step_at <= $1 or lease_until > $1) as "drills!""#,
+                (select count(*) from drill_run where next_step_at <= $1 or lease_until > $1) as "drills!",
+                (select count(*) from job where ended_at is null
+                    and (not_before <= $1 or not_before > $1 + interval '2 hours' or lease_until > $1)) as "jobs!""#,
             now
         )
         .fetch_one(&self.pool)
@@ -200,6 +221,7 @@ impl Fleet {
             leased_deliveries: counts.leased_deliveries,
             due_incidents: counts.due_incidents,
             drills: counts.drills,
+            jobs: counts.jobs,
         })
     }
 

@@ -22,6 +22,7 @@ pub mod idempotency;
 pub mod idle_worker;
 pub mod in_hand;
 pub mod incident;
+pub mod job;
 pub mod mailbox;
 pub mod maintenance;
 pub mod msp;

@@ -63,7 +63,7 @@ pub(crate) fn clean_json(text: &str) -> Cow<'_, str> {
     serde_json::from_str(text).map_or(Cow::Borrowed(text), |value| Cow::Owned(clean_value(&value).to_string()))
 }
 
-fn clean_value(value: &Value) -> Value {
+pub(crate) fn clean_value(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(clean(text, usize::MAX)),
         Value::Array(items) => items.iter().map(clean_value).collect(),

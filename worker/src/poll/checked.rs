@@ -14,9 +14,10 @@ use async_imap::imap_proto::{Response, Status};
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout_at};
 
+use super::error::{NO_CAUSE, PREAUTH, TAMPERED};
 use super::guard::LiteralGuard;
 use super::session::Stream;
-use super::{Limits, SessionError};
+use super::{Hint, Limits, SessionError};
 
 type Connection<S> = Client<LiteralGuard<S>>;
 
@@ -26,6 +27,8 @@ pub(super) struct Wire<S: Stream = Box<dyn Stream>> {
     connection: Option<Connection<S>>,
     limits: Limits,
     commands: u32,
+    /// What the server's last words say of why it turned us away.
+    hint: Option<Hint>,
 }
 
 /// How the server ended a command.
@@ -67,7 +70,7 @@ impl Answer {
         match self.outcome {
             Outcome::Ok => Ok(()),
             Outcome::No | Outcome::Bad if self.is_busy() => Err(SessionError::Busy("in so many words")),
-            Outcome::No => Err(SessionError::Busy("a NO without a cause")),
+            Outcome::No => Err(SessionError::Busy(NO_CAUSE)),
             Outcome::Bad => Err(SessionError::Protocol("the server does not know a basic command")),
         }
     }
@@ -86,13 +89,13 @@ impl<S: Stream> Wire<S> {
     /// Takes over a connection whose server speaks next.
     pub(super) fn new(stream: S, limits: Limits) -> Self {
         let connection = Client::new(LiteralGuard::new(stream, limits));
-        Self { connection: Some(connection), limits, commands: 0 }
+        Self { connection: Some(connection), limits, commands: 0, hint: None }
     }
 
     /// Takes over a connection on which so many commands were given and answered, and this was read besides.
     pub(super) fn resumed(stream: S, read: Vec<u8>, limits: Limits, commands: u32) -> Self {
         let connection = Client::new(LiteralGuard::resumed(stream, read, limits));
-        Self { connection: Some(connection), limits, commands }
+        Self { connection: Some(connection), limits, commands, hint: None }
     }
 
     /// The connection between two commands, what was read of it besides, and how many there were.
@@ -110,8 +113,11 @@ impl<S: Stream> Wire<S> {
         let response = read.map_err(|_elapsed| SessionError::TimedOut("no greeting"))?;
         match response.map_err(from_io)?.ok_or(SessionError::Unreachable(None))?.parsed() {
             Response::Data { status: Status::Ok, .. } => {}
-            Response::Data { status: Status::Bye, .. } => return Err(SessionError::Busy("BYE")),
-            Response::Data { status: Status::PreAuth, .. } => return Err(SessionError::Protocol("PREAUTH")),
+            Response::Data { status: Status::Bye, outcome } => {
+                self.hint = Hint::of("", outcome.information.as_deref().unwrap_or_default());
+                return Err(SessionError::Busy("BYE"));
+            }
+            Response::Data { status: Status::PreAuth, .. } => return Err(SessionError::Protocol(PREAUTH)),
             _ => return Err(SessionError::Protocol("no greeting")),
         }
         self.connection = Some(connection);
@@ -137,6 +143,7 @@ impl<S: Stream> Wire<S> {
         let mut lines = lines.iter();
         let mut connection = self.connection.take().ok_or(SessionError::Unreachable(None))?;
         self.commands += 1;
+        self.hint = None;
         let tag = format!("d{}", self.commands);
         connection.get_mut().begin();
         let by = self.by(&connection);
@@ -153,12 +160,18 @@ impl<S: Stream> Wire<S> {
                         Status::PreAuth | Status::Bye => return Err(SessionError::Protocol("no such status")),
                     };
                     let answer = Answer::new(outcome, text, connection.get_ref().garbled());
+                    if answer.outcome != Outcome::Ok {
+                        self.hint = Hint::of(&answer.code, text);
+                    }
                     self.connection = Some(connection);
                     return Ok(answer);
                 }
                 // Left over from a command that somebody else gave up (a proxy that signs in on its own, for one).
                 Response::Done { .. } => false,
-                Response::Data { status: Status::Bye, .. } => return Err(SessionError::Busy("BYE")),
+                Response::Data { status: Status::Bye, outcome } => {
+                    self.hint = Hint::of("", outcome.information.as_deref().unwrap_or_default());
+                    return Err(SessionError::Busy("BYE"));
+                }
                 other => {
                     on(other);
                     matches!(other, Response::Continue(_))
@@ -182,11 +195,16 @@ impl<S: Stream> Wire<S> {
         let connection = self.connection.take().ok_or(SessionError::Unreachable(None))?;
         let guard = connection.into_inner();
         // CVE-2011-0411 and its kin: what somebody slipped in before TLS would be read as if it came after.
-        let stream = guard.into_inner().ok_or(SessionError::Tls("bytes in clear after STARTTLS"))?;
+        let stream = guard.into_inner().ok_or(SessionError::Tls(TAMPERED))?;
         let by = Instant::now() + self.limits.greeting;
         let stream = timeout_at(by, upgrade(stream)).await.map_err(|_elapsed| SessionError::TimedOut("no TLS"))?;
         let stream = stream.map_err(|_refused| SessionError::Tls("no handshake"))?;
         Ok(Wire::new(Box::new(stream), self.limits))
+    }
+
+    /// What the server's last words said of why it turned us away.
+    pub(super) const fn hint(&self) -> Option<Hint> {
+        self.hint
     }
 
     /// When the session must be over, if there still is one.

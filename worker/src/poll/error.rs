@@ -4,6 +4,14 @@ use std::io;
 
 use daimon_domain::mailbox::ConnectionFault;
 
+/// Causes that somebody tells apart from others of their case.
+pub(crate) const NOT_OFFERED: &str = "STARTTLS is not offered";
+pub(crate) const NOT_BEGUN: &str = "STARTTLS was refused";
+pub(crate) const TAMPERED: &str = "bytes in clear after STARTTLS";
+pub(crate) const PREAUTH: &str = "PREAUTH";
+pub(crate) const NO_CAUSE: &str = "a NO without a cause";
+pub(crate) const NO_UID_VALIDITY: &str = "no UIDVALIDITY";
+
 /// Why a session, or one step of it, failed.
 ///
 /// No case carries what the server wrote: that text may hold addresses, and in logs it would be the server's to forge.

@@ -35,6 +35,13 @@ pub struct Folder {
     pub role: Role,
 }
 
+impl Folder {
+    /// Its name as people read it.
+    pub fn title(&self) -> String {
+        mutf7::decode(&self.name).unwrap_or_else(|| self.name.clone())
+    }
+}
+
 const SENT: &[&str] = &[
     "sent",
     "sent items",

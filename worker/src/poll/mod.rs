@@ -4,11 +4,13 @@
 mod candidate;
 mod checked;
 mod checkpoint;
-mod error;
+mod door;
+pub(crate) mod error;
 mod fetch;
 mod folders;
 mod frame;
 mod guard;
+mod hint;
 mod idle;
 mod limits;
 mod mail;
@@ -24,9 +26,11 @@ mod sign_in;
 mod stories;
 
 pub use checkpoint::{Checkpoint, Selected};
+pub use door::{Door, Offers, TurnedAway};
 pub use error::SessionError;
 pub(crate) use folders::role_by_name;
 pub use folders::{Folder, Role};
+pub use hint::Hint;
 pub use idle::Idle;
 pub use limits::Limits;
 pub(crate) use mail::header_block;

@@ -12,12 +12,13 @@ use tokio::time::Instant;
 
 use super::checked::{Outcome, Wire};
 use super::checkpoint::{Checkpoint, Selected};
+use super::error::{NO_UID_VALIDITY, NOT_BEGUN, NOT_OFFERED};
 use super::fetch::{fetch, highest, search};
 use super::folders::{self, Folder};
 use super::idle::Idle;
 use super::mail::{Ahead, Batch, SentMail};
 use super::sign_in::{Capabilities, quoted, sign_in};
-use super::{Limits, SessionError, sent_mail};
+use super::{Hint, Limits, SessionError, sent_mail};
 
 /// What a session runs over: a TLS stream, or one end of a pipe in tests.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
@@ -99,18 +100,23 @@ impl Session {
         let mut wire = Wire::new(stream, limits);
         wire.greeting().await?;
         if !Capabilities::ask(&mut wire).await?.has("STARTTLS") {
-            return Err(SessionError::Tls("STARTTLS is not offered"));
+            return Err(SessionError::Tls(NOT_OFFERED));
         }
         if wire.command("STARTTLS", |_| {}).await?.outcome != Outcome::Ok {
-            return Err(SessionError::Tls("STARTTLS was refused"));
+            return Err(SessionError::Tls(NOT_BEGUN));
         }
         Self::enter(wire.upgrade(upgrade).await?, credentials, limits).await
     }
 
     async fn enter(mut wire: Wire, credentials: &Credentials, limits: Limits) -> Result<Self, SessionError> {
-        let ends = wire.ends().ok_or(SessionError::Unreachable(None))?;
         let before = Capabilities::ask(&mut wire).await?;
         sign_in(&mut wire, &before, credentials).await?;
+        Self::signed_in(wire, limits).await
+    }
+
+    /// Takes over a connection that was let in just now.
+    pub(super) async fn signed_in(mut wire: Wire, limits: Limits) -> Result<Self, SessionError> {
+        let ends = wire.ends().ok_or(SessionError::Unreachable(None))?;
         let capabilities = Capabilities::ask(&mut wire).await?;
         Ok(Self { wire, limits, capabilities, ends, found: None, recent: 0, is_flood: false })
     }
@@ -175,7 +181,7 @@ impl Session {
         }
         answer.ok()?;
         let Some(uid_validity) = uid_validity.filter(|value| *value > 0) else {
-            return Err(SessionError::Protocol("no UIDVALIDITY"));
+            return Err(SessionError::Protocol(NO_UID_VALIDITY));
         };
         let known = known.filter(|known| known.uid_validity == uid_validity);
         let at_least = known.map_or(1, |known| known.last_uid.saturating_add(1));
@@ -246,6 +252,21 @@ impl Session {
         let ahead = found.beginning(most);
         self.found = Some(found);
         Ok(ahead)
+    }
+
+    /// When the newest message of the open folder came; `None` when it has none, or when the server doesn't say.
+    pub async fn newest(&mut self, selected: Selected) -> Result<Option<DateTime<Utc>>, SessionError> {
+        if selected.exists == 0 {
+            return Ok(None);
+        }
+        let uid = highest(&mut self.wire).await?;
+        let told = fetch(&mut self.wire, &[uid], "UID INTERNALDATE", &mut Vec::new()).await?;
+        Ok(told.get(&uid).and_then(|told| told.internal_date))
+    }
+
+    /// What the server's last words said of why it turned us away.
+    pub const fn hint(&self) -> Option<Hint> {
+        self.wire.hint()
     }
 
     /// How many messages are read at a time.

@@ -58,6 +58,8 @@ pub(super) async fn once(fleet: &Fleet, queue: &Queue, time: &Time) -> Result<()
     hint(queue, Kind::Tend, incidents.iter().map(|due| (place(due), due.id.as_uuid()))).await;
     let drills = fleet.due_drills(now, AT_A_TIME).await?;
     hint(queue, Kind::Drill, drills.iter().map(|due| (place(due), due.id.as_uuid()))).await;
+    let jobs = fleet.due_jobs(now, AT_A_TIME).await?;
+    hint(queue, Kind::Job, jobs.iter().map(|due| (place(due), due.id.as_uuid()))).await;
     let lag_ms = fleet.oldest_due_delivery(now).await?.map_or(0, |oldest| (now - oldest).num_milliseconds());
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of lag")]
     metrics::gauge!("daimon_oldest_due_delivery_seconds").set(lag_ms as f64 / 1_000.0);

@@ -101,6 +101,10 @@ async fn due(kind: Kind, max: usize, fleet: &Fleet, time: &Time) -> Result<Vec<H
             let due = fleet.due_drills(now, limit).await?;
             due.iter().map(|due| hint(place(due), due.id.as_uuid())).collect()
         }
+        Kind::Job => {
+            let due = fleet.due_jobs(now, limit).await?;
+            due.iter().map(|due| hint(place(due), due.id.as_uuid())).collect()
+        }
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use daimon_boot::logging::chain;
-use daimon_domain::id::{DeliveryId, DrillId, IncidentId, MailboxId};
+use daimon_domain::id::{DeliveryId, DrillId, IncidentId, JobId, MailboxId};
 use daimon_domain::job::JobEnd;
 use daimon_queue::{Hint, Kind};
 use daimon_store::StoreError;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::deliver::{Deliverer, deliver};
 use crate::idle::Told;
-use crate::read::{Reader, note, play, poll, tend};
+use crate::read::{Reader, note, play, poll, tend, test_connection};
 
 /// What every job needs, and a tally.
 pub(crate) struct Jobs {
@@ -69,6 +69,13 @@ impl Jobs {
                 Err(error) => Some(chain(&error)),
             },
             Kind::Drill => match Box::pin(play(&self.reader, hint.msp, DrillId::from_uuid(hint.id))).await {
+                Ok(is_done) => {
+                    self.ended.fetch_add(u64::from(is_done), Ordering::SeqCst);
+                    None
+                }
+                Err(error) => Some(chain(&error)),
+            },
+            Kind::Job => match Box::pin(test_connection(&self.reader, hint.msp, JobId::from_uuid(hint.id))).await {
                 Ok(is_done) => {
                     self.ended.fetch_add(u64::from(is_done), Ordering::SeqCst);
                     None

@@ -2,6 +2,7 @@
 
 mod alone;
 mod commit;
+mod connection_test;
 mod diagnostic;
 mod drill;
 mod fleet;
@@ -25,6 +26,7 @@ mod weigh;
 mod work;
 
 pub use alone::Room;
+pub use connection_test::test_connection;
 pub use drill::play;
 pub use give_back::Left;
 pub(crate) use job::note;

@@ -46,7 +46,7 @@ fn judged(ended: Result<(), PollError>, has_progressed: bool) -> Result<(), Poll
 async fn read_all(ctx: &Reader, work: &mut Work, access: &Access) -> Result<(), PollError> {
     hands::apart(ctx, work, "").await?;
     let opening = async {
-        let mut entered = open(ctx, work, access).await?;
+        let mut entered = Box::pin(open(ctx, work, access)).await?;
         let folders = entered.session.folders().await?;
         Ok::<_, PollError>((entered, folders))
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use daimon_domain::campaign::Marks;
+use daimon_domain::credential::CredentialKind;
 use daimon_domain::id::{CampaignId, MailboxId, MspId};
 use daimon_domain::incident::TAIL;
 use daimon_domain::job::Lease;
@@ -143,6 +144,11 @@ impl Work {
     /// Of whom its events tell.
     pub(super) const fn subject(&self) -> Subject<'_> {
         Subject { tenant: &self.tenant, mailbox: &self.mailbox, drill: None }
+    }
+
+    /// How it signs in, where it is not with a password.
+    pub(super) fn credential_kind(&self) -> Option<CredentialKind> {
+        self.grant.as_ref().map(|grant| grant.credential.kind)
     }
 
     /// What it signs in with; `None` when that can't be opened, which somebody has to mend.

@@ -48,9 +48,9 @@ pub(crate) struct Grant {
 pub(crate) struct Token {
     /// To sign in with.
     pub(crate) credentials: Credentials,
-    issued_at: DateTime<Utc>,
-    /// When it runs out.
+    /// Until when it holds.
     pub(crate) expires_at: DateTime<Utc>,
+    issued_at: DateTime<Utc>,
 }
 
 /// Why there is no token.
@@ -148,6 +148,26 @@ impl Grant {
         self.obtain(ctx, known, Some(rejected.issued_at)).await.map(Some)
     }
 
+    /// A token that holds, for whoever asked to try it: the provider is asked although it has refused before.
+    pub(crate) async fn token_asked_for(&self, ctx: &Reader) -> Result<Token, NoToken> {
+        let mut tx = ctx.db.begin(&self.wall).await?;
+        access_token::ask_again(&mut tx, &self.holder).await?;
+        let known = access_token::find(&mut tx, &self.holder).await?;
+        tx.commit().await?;
+        self.obtain(ctx, known, None).await
+    }
+
+    /// Another one in place of that, however new it is: an administrator may have allowed something since.
+    pub(crate) async fn another_asked_for(&self, ctx: &Reader, before: &Token) -> Result<Token, NoToken> {
+        let known = self.look(ctx).await?;
+        self.obtain(ctx, known, Some(before.issued_at)).await
+    }
+
+    /// The provider's own number for why it gave none the last time.
+    pub(crate) async fn provider_code(&self, ctx: &Reader) -> Result<Option<u32>, StoreError> {
+        Ok(self.look(ctx).await?.and_then(|known| known.provider_code))
+    }
+
     async fn obtain(
         &self,
         ctx: &Reader,
@@ -196,7 +216,7 @@ impl Grant {
         };
         let secret = Secret::Token { token: SecretString::from(token), prefers_xoauth2 };
         let credentials = Credentials { username: self.username.clone(), secret };
-        Ok(Token { credentials, issued_at: issued.issued_at, expires_at: issued.expires_at })
+        Ok(Token { credentials, expires_at: issued.expires_at, issued_at: issued.issued_at })
     }
 }
 
@@ -213,7 +233,7 @@ mod tests {
     /// Given at the beginning, for an hour.
     fn known() -> AccessToken {
         let token = Issued { sealed: Sealed::nothing(), issued_at: at(0), expires_at: at(60) };
-        AccessToken { token: Some(token), refused: None, cooling: None, failures: 0 }
+        AccessToken { token: Some(token), refused: None, cooling: None, failures: 0, provider_code: None }
     }
 
     #[test]

@@ -26,11 +26,18 @@ pub(super) enum Told {
         refresh_token: Option<SecretString>,
     },
     /// None, and none for as long as nothing changes.
-    Refused(TokenFault),
+    Refused {
+        /// Why.
+        fault: TokenFault,
+        /// The provider's own number for it.
+        code: Option<u32>,
+    },
     /// None for now.
     Later {
         /// Why.
         fault: TokenFault,
+        /// The provider's own number for it.
+        code: Option<u32>,
         /// How long the provider wants to be left alone.
         wait: Option<TimeDelta>,
     },
@@ -51,26 +58,41 @@ struct Granted {
 #[derive(Deserialize)]
 struct Refused {
     error: String,
+    /// Microsoft's: `AADSTS7000215` is 7000215 here.
+    #[serde(default)]
+    error_codes: serde_json::Value,
+}
+
+impl Refused {
+    fn code(&self) -> Option<u32> {
+        // What does not fit is no code that anybody knows.
+        let code = u32::try_from(self.error_codes.get(0)?.as_u64()?).ok()?;
+        i32::try_from(code).is_ok().then_some(code)
+    }
 }
 
 /// Reads an answer, or why there is none.
 pub(super) fn understand(answer: &Result<TokenAnswer, DialError>, now: DateTime<Utc>) -> Told {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(DialError::Forbidden) => return Told::Later { fault: TokenFault::Unusable, wait: Some(LONGEST_WAIT) },
+        Err(DialError::Forbidden) => {
+            return Told::Later { fault: TokenFault::Unusable, code: None, wait: Some(LONGEST_WAIT) };
+        }
         Err(DialError::HostNotFound | DialError::Unreachable(_) | DialError::TlsFailed(_) | DialError::TimedOut) => {
-            return Told::Later { fault: TokenFault::Unreachable, wait: None };
+            return Told::Later { fault: TokenFault::Unreachable, code: None, wait: None };
         }
     };
     let wait = answer.retry_after.as_deref().and_then(|text| retry_after(text, now));
     match answer.status {
-        200 => granted(&answer.body).unwrap_or(Told::Later { fault: TokenFault::Unusable, wait: None }),
+        200 => granted(&answer.body).unwrap_or(Told::Later { fault: TokenFault::Unusable, code: None, wait: None }),
         // Whatever the body says: a provider that is throttling has judged nobody.
-        429 | 500..=599 => Told::Later { fault: TokenFault::Busy, wait },
-        _ => match serde_json::from_slice::<Refused>(&answer.body).map(|refused| fault_of(&refused.error)) {
-            Ok(fault) if fault.is_refusal() => Told::Refused(fault),
-            Ok(fault) => Told::Later { fault, wait },
-            Err(_no_json) => Told::Later { fault: TokenFault::Unusable, wait },
+        429 | 500..=599 => Told::Later { fault: TokenFault::Busy, code: None, wait },
+        _ => match serde_json::from_slice::<Refused>(&answer.body) {
+            Ok(refused) => match (fault_of(&refused.error), refused.code()) {
+                (fault, code) if fault.is_refusal() => Told::Refused { fault, code },
+                (fault, code) => Told::Later { fault, code, wait },
+            },
+            Err(_no_json) => Told::Later { fault: TokenFault::Unusable, code: None, wait },
         },
     }
 }
@@ -129,8 +151,8 @@ mod tests {
 
     fn later(told: &Told) -> Option<(TokenFault, Option<i64>)> {
         match told {
-            Told::Later { fault, wait } => Some((*fault, wait.map(|wait| wait.num_seconds()))),
-            Told::Granted { .. } | Told::Refused(_) => None,
+            Told::Later { fault, wait, .. } => Some((*fault, wait.map(|wait| wait.num_seconds()))),
+            Told::Granted { .. } | Told::Refused { .. } => None,
         }
     }
 
@@ -195,9 +217,18 @@ mod tests {
             for status in [400, 401, 403] {
                 let body =
                     format!(r#"{{"error":"{error}","error_description":"AADSTS700082","error_codes":[700082]}}"#);
-                let Told::Refused(told) = told(status, None, &body) else { panic!("{error}") };
-                assert_eq!(told, fault);
+                let Told::Refused { fault: told, code } = told(status, None, &body) else { panic!("{error}") };
+                assert_eq!((told, code), (fault, Some(700_082)));
             }
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_left_out() {
+        for codes in ["[]", "null", "[-1]", "[4294967296]", "[3000000000]", r#"["7"]"#, "7", "{}"] {
+            let body = format!(r#"{{"error":"invalid_client","error_codes":{codes}}}"#);
+            let told = told(401, None, &body);
+            assert!(matches!(told, Told::Refused { code: None, .. }), "{codes}");
         }
     }
 

@@ -2,7 +2,9 @@
 
 mod access;
 mod answer;
+mod claims;
 mod refresh;
 mod request;
 
-pub(crate) use access::{Access, Grant, NoToken};
+pub(crate) use access::{Access, Grant, NoToken, Token};
+pub(crate) use claims::lacks_permission;

@@ -56,6 +56,8 @@ enum Outcome {
     },
     Failed {
         fault: TokenFault,
+        /// The provider's own number for it.
+        code: Option<u32>,
         next_try_at: DateTime<Utc>,
     },
 }
@@ -132,7 +134,7 @@ impl Asker {
         });
         let told = match asked {
             // Nothing comes of it until somebody replaces the credential or opens the way.
-            None => Told::Later { fault: TokenFault::Unusable, wait: Some(TimeDelta::hours(1)) },
+            None => Told::Later { fault: TokenFault::Unusable, code: None, wait: Some(TimeDelta::hours(1)) },
             Some((url, form)) => {
                 let answer = Box::pin(self.egress.ask_for_token(&url, form.as_bytes().to_vec())).await;
                 understand(&answer, self.time.now())
@@ -144,11 +146,11 @@ impl Asker {
                 issued: self.issued(&key, &access_token, now, asked_at + holds)?,
                 rotated: self.rotated(&key, secret, refresh_token)?,
             },
-            Told::Refused(fault) => Outcome::Failed { fault, next_try_at: now },
-            Told::Later { fault, wait } => {
+            Told::Refused { fault, code } => Outcome::Failed { fault, code, next_try_at: now },
+            Told::Later { fault, code, wait } => {
                 let by_itself = Connection::cool_down(self.failures.saturating_add(1), self.entropy.fraction());
                 let wait = wait.unwrap_or_default().max(by_itself).max(SHORTEST_WAIT);
-                Outcome::Failed { fault, next_try_at: now + wait }
+                Outcome::Failed { fault, code, next_try_at: now + wait }
             }
         })
     }
@@ -211,10 +213,11 @@ impl Asker {
                     access_token::store(&mut tx, &self.holder, self.lease, issued).await?;
                 }
             }
-            Outcome::Failed { fault, next_try_at } => {
+            Outcome::Failed { fault, code, next_try_at } => {
                 if credential::hold(&mut tx, id, version).await? {
                     let now = self.time.now();
-                    access_token::fail(&mut tx, &self.holder, self.lease, *fault, *next_try_at, now).await?;
+                    let why = (*fault, *code);
+                    access_token::fail(&mut tx, &self.holder, self.lease, why, *next_try_at, now).await?;
                 }
             }
         }

@@ -36,6 +36,7 @@ pub(crate) async fn upkeep(fleet: Fleet, time: Time, stop: CancellationToken) {
 async fn once(fleet: &Fleet, time: &Time) -> Result<(), StoreError> {
     let now = time.now();
     fleet.forget_hosts(now).await?;
+    fleet.forget_jobs(now).await?;
     let made = fleet.ensure_partitions(now).await?;
     let dropped = fleet.drop_partitions(now - RETENTION).await?;
     if made + dropped > 0 {

@@ -66,6 +66,66 @@ pub async fn lease(
     Ok(find(tx, id).await?.map(|mailbox| (mailbox, lease)))
 }
 
+/// Takes a mailbox that is in nobody's hands, due or not, also one that is paused or whose password was refused: for whoever
+/// was asked to try it. `None`: somebody has it, or it is gone.
+///
+/// Commit before the work begins.
+#[tracing::instrument(name = "store.mailbox.borrow", skip_all, fields(mailbox.id = %id))]
+pub async fn borrow(
+    tx: &mut MspTx,
+    id: MailboxId,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<Option<(Mailbox, Lease)>, StoreError> {
+    let taken = sqlx::query!(
+        r#"update mailbox set lease_token = gen_random_uuid(), lease_until = $3, attempt = attempt + 1
+        where mailbox_id = $1 and (lease_until is null or lease_until <= $2 or lease_until > $2 + interval '1 hour')
+        returning lease_token as "lease_token!", attempt"#,
+        id.as_uuid(),
+        now,
+        until
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    let Some(taken) = taken else { return Ok(None) };
+    let lease = Lease { token: taken.lease_token, until, attempt: row::number("mailbox", taken.attempt)? };
+    Ok(find(tx, id).await?.map(|mailbox| (mailbox, lease)))
+}
+
+/// Gives back a mailbox that was [borrowed](borrow()), as it was. `works`: it was let in, so that whatever kept it from being
+/// read is over, and it is due at that time. `false`: it is ours no more.
+pub async fn give_back_borrowed(
+    tx: &mut MspTx,
+    id: MailboxId,
+    lease: &Lease,
+    works: Option<DateTime<Utc>>,
+) -> Result<bool, StoreError> {
+    if let Some(now) = works {
+        // What reading it did to us, or its numbering, is none of the connection's matter.
+        sqlx::query!(
+            "update mailbox set connection = 'new', connection_since = null, connection_fault = null, connection_failures = 0,
+                connection_refusal = null, next_poll_at = $3
+            where mailbox_id = $1 and lease_token = $2 and connection in ('unreachable', 'credential_refused')
+                and coalesce(connection_fault not in ('set_aside', 'unstable_uids'), true)",
+            id.as_uuid(),
+            lease.token,
+            now
+        )
+        .execute(tx.conn())
+        .await?;
+    }
+    let done = sqlx::query!(
+        "update mailbox set lease_token = null, lease_until = null, attempt = 0,
+            next_poll_at = least(next_poll_at, poll_requested_at), poll_requested_at = null
+        where mailbox_id = $1 and lease_token = $2",
+        id.as_uuid(),
+        lease.token
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Keeps a mailbox until `until`. `false`: it is ours no more, stop.
 pub async fn renew(tx: &mut MspTx, id: MailboxId, lease: &Lease, until: DateTime<Utc>) -> Result<bool, StoreError> {
     let done = sqlx::query!(

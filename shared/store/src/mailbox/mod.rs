@@ -11,7 +11,10 @@ use uuid::Uuid;
 pub use idle::{
     IdleEnd, IdleLease, IdleStanding, begin_idle, end_idle, give_back_idling, idle_standing, notice, stay_out,
 };
-pub use lease::{DetectorState, Ending, MailboxEnd, detector_state, end, give_back, hold, lease, progress, renew};
+pub use lease::{
+    DetectorState, Ending, MailboxEnd, borrow, detector_state, end, give_back, give_back_borrowed, hold, lease,
+    progress, renew,
+};
 
 use crate::{Listed, MspTx, Page, Sealed, StoreError, in_hand, quarantine, row};
 

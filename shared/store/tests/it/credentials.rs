@@ -78,7 +78,7 @@ async fn what_an_older_secret_was_answered_counts_for_nothing(pool: PgPool) {
     access_token::store(&mut tx, &holder, quick, &issued(61)).await.unwrap();
     assert!(!credential::hold(&mut tx, id, 1).await.unwrap(), "the refusal of the other is of the first secret");
     assert!(!credential::rotate(&mut tx, id, 1, &sealed(b"s3")).await.unwrap());
-    access_token::fail(&mut tx, &holder, slow, TokenFault::InvalidGrant, at(62), at(62)).await.unwrap();
+    access_token::fail(&mut tx, &holder, slow, (TokenFault::InvalidGrant, None), at(62), at(62)).await.unwrap();
     let known = access_token::find(&mut tx, &holder).await.unwrap().unwrap();
     assert_eq!((known.token, known.refused), (Some(issued(61)), None), "nor with a lease that ran out");
     let secret = credential::secret(&mut tx, id).await.unwrap().unwrap();
@@ -98,12 +98,15 @@ async fn a_refusal_stays_until_it_is_pardoned_and_a_cool_down_until_its_time(poo
     let (id, holder) = (credential.id, shared(&credential));
     let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
     let lease = access_token::lease(&mut tx, &holder, None, at(0), at(60)).await.unwrap().unwrap();
-    access_token::fail(&mut tx, &holder, lease, TokenFault::Busy, at(30), at(1)).await.unwrap();
+    access_token::fail(&mut tx, &holder, lease, (TokenFault::Busy, None), at(30), at(1)).await.unwrap();
     let condition = credential::find(&mut tx, id).await.unwrap().unwrap().condition;
     assert_eq!(condition, Condition::CoolingDown { fault: TokenFault::Busy, next_try_at: at(30) });
     assert_eq!(access_token::lease(&mut tx, &holder, None, at(29), at(89)).await.unwrap(), None);
     let lease = access_token::lease(&mut tx, &holder, None, at(30), at(90)).await.unwrap().unwrap();
-    access_token::fail(&mut tx, &holder, lease, TokenFault::InvalidClient, at(30), at(31)).await.unwrap();
+    let fault = (TokenFault::InvalidClient, Some(7_000_215));
+    access_token::fail(&mut tx, &holder, lease, fault, at(30), at(31)).await.unwrap();
+    let known = access_token::find(&mut tx, &holder).await.unwrap().unwrap();
+    assert_eq!(known.provider_code, Some(7_000_215));
     assert_eq!(access_token::lease(&mut tx, &holder, None, at(9_999), at(10_059)).await.unwrap(), None);
     let condition = credential::find(&mut tx, id).await.unwrap().unwrap().condition;
     assert_eq!(condition, Condition::Refused { fault: TokenFault::InvalidClient, since: at(31) });

@@ -1,0 +1,104 @@
+//! Asking for a test of a mailbox's connection.
+
+use actix_web::web::Bytes;
+use actix_web::{HttpResponse, post};
+use chrono::{DateTime, TimeDelta, Utc};
+use daimon_domain::id::JobId;
+use daimon_domain::job::{Job, JobKind, JobState};
+use daimon_domain::mailbox::Mailbox;
+use daimon_domain::tenant::Language;
+use daimon_store::job::{self, Count};
+use daimon_store::{mailbox, tenant};
+use serde_json::json;
+
+use crate::caller::{Caller, MailboxesWrite, Permitted};
+use crate::idempotency::{Created, IdempotencyKey};
+use crate::jobs::JobView;
+use crate::path::{At, IdempotencyKeyHeader, MailboxPath};
+use crate::problem::Problem;
+
+/// Limits hold for so long.
+const AN_HOUR: TimeDelta = TimeDelta::hours(1);
+/// So many tests of a tenant may lead nowhere, at servers where nobody of yours was ever let in: else this would find out what
+/// listens where.
+const MOST_IN_VAIN: i64 = 10;
+/// So often a mailbox is signed in to because somebody asks for it.
+const MOST_OF_A_MAILBOX: i64 = 20;
+
+/// Test a mailbox's connection
+///
+/// Tries the mailbox one step after the other: the host's name, the connection, TLS and its certificate, the IMAP server, the
+/// access token where it has a credential, the sign-in, its folders, INBOX, the newest mail, copies of what was sent, the host's
+/// limits. Answers with a job; read it until it is `done`. Each step has a code, a sentence and, where something is wrong, what to
+/// do about it at this provider, in English or Japanese. A paused mailbox is tested too. A refused password counts like any
+/// other refusal: after three it is not tried any more, and the test says so. A token is asked for again, also where the
+/// provider refused before: so this proves the consent steps of a credential. A mailbox that could not be read and can be now
+/// is read again at once. While a test of it goes on, you are given that one. Nothing is marked as read.
+#[utoipa::path(operation_id = "testMailboxConnection", tag = "Mailboxes", params(MailboxPath, IdempotencyKeyHeader), responses(
+    (status = 202, description = "The job", body = JobView, headers(("Location", description = "Where to see how it goes"))),
+    (status = 409, description = "A request with this Idempotency-Key is being answered right now"),
+    (status = 429, description = "More than 10 tests of this tenant have led nowhere within an hour, or this mailbox was tested 20 times", headers(("Retry-After", description = "In so many seconds the next one can be asked for")))))]
+#[post("/v1/mailboxes/{mailbox_id}/test-connection")]
+pub(super) async fn test_connection(
+    asked: Permitted<MailboxesWrite, (At<MailboxPath>, IdempotencyKey)>,
+) -> Result<HttpResponse, Problem> {
+    let Permitted(mut caller, (path, once)) = asked;
+    let mailbox = mailbox::find(&mut caller.tx, path.id()?).await?.ok_or_else(MailboxPath::absent)?;
+    let once = match once.begin(&mut caller, &Bytes::new()).await? {
+        Ok(once) => once,
+        Err(answer) => return Ok(answer),
+    };
+    let tenant = tenant::find(&mut caller.tx, mailbox.tenant).await?;
+    let language = tenant.map_or(Language::English, |tenant| tenant.language);
+    let job = match job::unfinished(&mut caller.tx, mailbox.id, JobKind::TestConnection).await? {
+        Some(job) => job,
+        None => begin(&mut caller, &mailbox).await?,
+    };
+    let (service, msp, id) = (caller.service.clone(), caller.msp, job.id);
+    let made =
+        Created { location: format!("/v1/jobs/{id}"), version: None, view: JobView::without_result(job, language) };
+    let response = once.accepted(caller, made).await?;
+    service.hint_job(msp, mailbox.tenant, id).await;
+    Ok(response)
+}
+
+async fn begin(caller: &mut Caller<MailboxesWrite>, mailbox: &Mailbox) -> Result<Job, Problem> {
+    let (now, since) = (caller.now, caller.now - AN_HOUR);
+    let asked = job::asked_since(&mut caller.tx, mailbox.id, JobKind::TestConnection, since).await?;
+    within(asked, MOST_OF_A_MAILBOX, now, "This mailbox was tested 20 times within an hour.")?;
+    if !job::knows_host(&mut caller.tx, &mailbox.server.host).await? {
+        let in_vain = job::in_vain_since(&mut caller.tx, mailbox.tenant, since).await?;
+        within(in_vain, MOST_IN_VAIN, now, "10 tests of this tenant have led nowhere within an hour.")?;
+    }
+    let job = Job {
+        id: JobId::new(now, caller.service.sources.entropy()),
+        tenant: mailbox.tenant,
+        mailbox: mailbox.id,
+        kind: JobKind::TestConnection,
+        state: JobState::Waiting,
+        created_at: now,
+        created_by: caller.key.to_string(),
+        not_before: now,
+        started_at: None,
+        ended_at: None,
+        failure: None,
+    };
+    if !job::insert(&mut caller.tx, &job).await? {
+        // Somebody was faster by a moment.
+        let other = job::unfinished(&mut caller.tx, mailbox.id, JobKind::TestConnection).await?;
+        return other.ok_or(Problem::Conflict("A test of this mailbox has just ended."));
+    }
+    let detail = json!({ "job": job.id, "host": mailbox.server.host });
+    caller.audit("mailbox.connection_test_requested", mailbox.id, Some(mailbox.tenant), detail).await?;
+    Ok(job)
+}
+
+/// Refuses what is too much, and says when it is no more.
+fn within(seen: Count, most: i64, now: DateTime<Utc>, detail: &'static str) -> Result<(), Problem> {
+    if seen.count < most {
+        return Ok(());
+    }
+    let opens_at = seen.first.map_or(now, |first| first + AN_HOUR);
+    let wait_s = u32::try_from((opens_at - now).num_seconds()).unwrap_or(0).max(1);
+    Err(Problem::TooMany { detail, wait_s })
+}
