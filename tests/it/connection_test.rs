@@ -325,6 +325,40 @@ async fn a_server_that_counts_for_its_own_is_given_no_second_session_and_a_dead_
     assert_eq!(world.number("select count(*) from in_hand").await.unwrap(), 0, "no death is laid to the mailbox");
 }
 
+#[tokio::test]
+async fn a_test_that_three_workers_died_of_ends_and_the_mailbox_is_read_on() {
+    let mut world = World::start().await.unwrap();
+    let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
+    let server = ScriptedImap::start(&world.servers.authority).await.unwrap();
+    let mailbox = onboarded(&world, &tenant, "deadly", HOST, server.port, "implicit").await;
+    world.drain().await.unwrap();
+    world.client.post(&format!("/v1/mailboxes/{mailbox}/pause"), &json!({})).await.unwrap();
+    let (told, mut listing) = tokio::sync::mpsc::unbounded_channel();
+    server.answers(move |_, command| {
+        command.starts_with("LIST").then(|| {
+            let _ = told.send(());
+            Reply::say("")
+        })
+    });
+    let id = asked(&world, &mailbox).await;
+    for _ in 0..3 {
+        listing.recv().await.unwrap();
+        world.kill_worker().unwrap();
+        world.clock.advance(TimeDelta::seconds(61)).await.unwrap();
+        world.start_worker().await.unwrap();
+    }
+    let job = ended(&world, &id).await;
+    assert_eq!((&job["state"], &job["failure"]), (&json!("failed"), &json!("crashed")), "{job}");
+    assert!(job["advice"].as_str().unwrap().contains("Tell the operator"), "{job}");
+    assert!(listing.try_recv().is_err(), "nobody tried a fourth time");
+    server.is_honest();
+    world.client.post(&format!("/v1/mailboxes/{mailbox}/resume"), &json!({})).await.unwrap();
+    world.drain().await.unwrap();
+    assert_eq!(world.client.mailbox(&mailbox).await.unwrap()["connection"]["state"], "connected");
+    let job = tested(&world, &mailbox).await;
+    assert_eq!(step(&job, "inbox")["outcome"], "ok", "and it can be tested again: {job}");
+}
+
 /// A mailbox with a credential at a Dovecot that believes the identity provider.
 struct WithTokens {
     world: World,

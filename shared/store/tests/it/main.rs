@@ -10,6 +10,7 @@ mod hosts;
 mod idle;
 mod in_hand;
 mod incidents;
+mod jobs;
 mod leases;
 mod partitions;
 mod schema;
