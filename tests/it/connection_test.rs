@@ -18,11 +18,15 @@ use tokio::net::TcpListener;
 
 const HOST: &str = "mail.sakura-dental.example";
 
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
 /// Asks for a test; the job's id.
 async fn asked(world: &World, mailbox: &str) -> String {
     let path = format!("/v1/mailboxes/{mailbox}/test-connection");
     let answer = world.client.post(&path, &json!({})).await.unwrap();
-    assert_eq!((answer.status, &answer.body["kind"]), (202, &json!("test_connection")), "{}", answer.body);
+    assert_eq!((answer.status, text(&answer.body, "/kind")), (202, "test_connection"), "{}", answer.body);
     answer.text("id").unwrap()
 }
 
@@ -37,36 +41,38 @@ async fn tested(world: &World, mailbox: &str) -> Value {
 }
 
 async fn ended(world: &World, id: &str) -> Value {
+    let mut seen = Value::Null;
     for _ in 0..100 {
         world.drain().await.unwrap();
-        let job = job(world, id).await;
-        if job["state"] == "done" || job["state"] == "failed" {
-            return job;
+        seen = job(world, id).await;
+        if ["done", "failed"].contains(&text(&seen, "/state")) {
+            break;
         }
         world.clock.advance(TimeDelta::seconds(1)).await.unwrap();
     }
-    panic!("the test does not end: {}", job(world, id).await);
+    assert!(text(&seen, "/ended_at").ends_with('Z'), "the test does not end: {seen}");
+    seen
 }
 
 fn step<'a>(job: &'a Value, name: &str) -> &'a Value {
     let steps = job.pointer("/connection_test/steps").and_then(Value::as_array).unwrap();
-    steps.iter().find(|step| step["step"] == name).unwrap()
+    steps.iter().find(|step| text(step, "/step") == name).unwrap()
 }
 
 fn outcome(job: &Value) -> &str {
-    job.pointer("/connection_test/outcome").and_then(Value::as_str).unwrap()
+    text(job, "/connection_test/outcome")
 }
 
 /// The code of the step that failed, and its name.
 fn failure(job: &Value) -> (String, String) {
     let steps = job.pointer("/connection_test/steps").and_then(Value::as_array).unwrap();
-    let bad: Vec<&Value> = steps.iter().filter(|step| step["outcome"] == "failed").collect();
-    assert_eq!((bad.len(), outcome(job)), (1, "failed"), "{job}");
-    let at = steps.iter().position(|step| step["outcome"] == "failed").unwrap();
-    assert!(steps[at + 1..].iter().all(|step| step["code"] == "not_reached"), "{job}");
-    assert!(bad[0]["advice"].as_str().is_some_and(|advice| advice.len() > 40), "{job}");
-    let text = |key: &str| bad[0][key].as_str().unwrap().to_owned();
-    (text("step"), text("code"))
+    let is_bad = |step: &&Value| text(step, "/outcome") == "failed";
+    assert_eq!((steps.iter().filter(is_bad).count(), outcome(job)), (1, "failed"), "{job}");
+    let after = steps.iter().skip_while(|step| !is_bad(step)).skip(1);
+    assert!(after.into_iter().all(|step| text(step, "/code") == "not_reached"), "{job}");
+    let bad = steps.iter().find(is_bad).unwrap();
+    assert!(text(bad, "/advice").len() > 40, "{job}");
+    (text(bad, "/step").to_owned(), text(bad, "/code").to_owned())
 }
 
 fn is(failure: &(String, String), step: &str, code: &str) -> bool {
