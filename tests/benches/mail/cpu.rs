@@ -40,3 +40,11 @@ pub(crate) fn since(before: &BTreeMap<String, Cpu>) -> anyhow::Result<Vec<(Strin
     used.sort_by(|(_, one), (_, next)| (next.user + next.system).total_cmp(&(one.user + one.system)));
     Ok(used)
 }
+
+/// Shows it.
+pub(crate) fn print(used: &[(String, Cpu)]) {
+    println!("processor time meanwhile, user and system:");
+    for (name, cpu) in used {
+        println!("    {name:<20}{:>8.2}{:>8.2} s", cpu.user, cpu.system);
+    }
+}

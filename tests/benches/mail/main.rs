@@ -118,10 +118,7 @@ async fn drained(at: &ServersAt, mails: u32) -> anyhow::Result<(bool, Value)> {
     println!("sampling, {} were read and {} counted", sampled.read, sampled.counted);
     let (ours, mbsync, bare) = (all.took.as_secs_f64(), mbsync.as_secs_f64(), bare.as_secs_f64());
     println!("daimon, every mail: next to mbsync {:.2}, next to the bare FETCH {:.2}", ours / mbsync, ours / bare);
-    println!("processor time of that, user and system:");
-    for (name, cpu) in &all.cpu {
-        println!("    {name:<20}{:>8.2}{:>8.2} s", cpu.user, cpu.system);
-    }
+    cpu::print(&all.cpu);
     let reached = ours <= MOST_OF_MBSYNC * mbsync && ours <= MOST_OF_BARE_FETCH * bare;
     let figures = json!({
         "mails": mails, "seconds": round(ours), "mbsync_seconds": round(mbsync), "bare_fetch_seconds": round(bare),

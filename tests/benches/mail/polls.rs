@@ -8,6 +8,7 @@ use daimon_tests::scripted_imap::ScriptedImap;
 use daimon_tests::servers::ServersAt;
 use serde_json::{Value, json};
 
+use crate::cpu;
 use crate::crowd::{self, quantile};
 
 const MOST_LATE: f64 = 6.0;
@@ -26,7 +27,7 @@ pub(crate) async fn measure(at: &ServersAt, mailboxes: u32, minutes: u32) -> any
     let read = "select count(*) from mailbox where connection = 'connected'";
     crowd::until(&mut look, read, i64::from(mailboxes), PATIENCE).await?;
     let (mut turns, mut late): (HashMap<uuid::Uuid, DateTime<Utc>>, Vec<f64>) = (HashMap::new(), Vec::new());
-    let before = scripted.connections();
+    let (before, cpu) = (scripted.connections(), cpu::by_program()?);
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(u64::from(minutes) * 60) {
         let rows: Vec<(uuid::Uuid, DateTime<Utc>, DateTime<Utc>)> =
@@ -47,6 +48,7 @@ pub(crate) async fn measure(at: &ServersAt, mailboxes: u32, minutes: u32) -> any
     println!("\n{mailboxes} mailboxes every {EVERY_S} s, for {minutes} minutes: {} reads", late.len());
     println!("a second {a_second:>31.1}");
     println!("read to the end after its turn: p50 {median:.2} s, p99 {p99:.2} s (wanted: at most {MOST_LATE:.0})");
+    cpu::print(&cpu::since(&cpu)?);
     let reached = p99 <= MOST_LATE && late.len() >= usize::try_from(mailboxes)? * usize::try_from(minutes - 1)?;
     let figures = json!({
         "mailboxes": mailboxes, "reads": late.len(), "reads_a_second": daimon_bench::round(a_second),
