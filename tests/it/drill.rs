@@ -164,10 +164,10 @@ async fn a_drill_leaves_nothing_behind() {
     }
 }
 
-/// All tables but the audit log, what is kept of drills, and answers that are kept for repeated requests.
+/// All tables but the audit log, what is kept of drills, answers that are kept for repeated requests, and which workers live.
 async fn rest(world: &World) -> BTreeMap<String, String> {
     let mut contents = world.contents().await.unwrap();
-    for table in ["audit_entry", "audit_head", "drill", "idempotency"] {
+    for table in ["audit_entry", "audit_head", "drill", "idempotency", "idle_worker"] {
         assert!(contents.remove(table).is_some(), "{table}");
     }
     contents

@@ -64,6 +64,7 @@ fn operations(document: &Value) -> Vec<(Method, String, bool, Value)> {
             ("ticket_id", "tkt"),
             ("campaign_id", "cmp"),
             ("drill_id", "drl"),
+            ("job_id", "job"),
             ("window_id", "mwd"),
             ("endpoint_id", "whe"),
             ("delivery_id", "dlv"),
