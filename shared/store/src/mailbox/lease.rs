@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use daimon_domain::id::MailboxId;
 use daimon_domain::job::Lease;
 use daimon_domain::mailbox::{Connection, Mailbox};
+use uuid::Uuid;
 
 use super::{Columns, find};
 use crate::{MspTx, StoreError, in_hand, row};
@@ -62,8 +63,7 @@ pub async fn lease(
     .fetch_optional(tx.conn())
     .await?;
     let Some(taken) = taken else { return Ok(None) };
-    let lease = Lease { token: taken.lease_token, until, attempt: row::number("mailbox", taken.attempt)? };
-    Ok(find(tx, id).await?.map(|mailbox| (mailbox, lease)))
+    leased(tx, id, taken.lease_token, taken.attempt, until).await
 }
 
 /// Takes a mailbox that is in nobody's hands, due or not, also one that is paused or whose password was refused: for whoever
@@ -88,7 +88,18 @@ pub async fn borrow(
     .fetch_optional(tx.conn())
     .await?;
     let Some(taken) = taken else { return Ok(None) };
-    let lease = Lease { token: taken.lease_token, until, attempt: row::number("mailbox", taken.attempt)? };
+    leased(tx, id, taken.lease_token, taken.attempt, until).await
+}
+
+/// The mailbox as it was leased.
+async fn leased(
+    tx: &mut MspTx,
+    id: MailboxId,
+    token: Uuid,
+    attempt: i32,
+    until: DateTime<Utc>,
+) -> Result<Option<(Mailbox, Lease)>, StoreError> {
+    let lease = Lease { token, until, attempt: row::number("mailbox", attempt)? };
     Ok(find(tx, id).await?.map(|mailbox| (mailbox, lease)))
 }
 
