@@ -65,11 +65,15 @@ impl Fleet {
                 .await?;
             // The generic cell rate algorithm: a sign-in costs its share of a minute, and what was not used is kept for
             // as many as may come at once.
-            let each = match i32::from(bears.logins_a_minute) {
-                0 => TimeDelta::zero(),
-                count => TimeDelta::minutes(1) / count,
+            // Where as many may come as there are, nobody comes too soon: also not who looked at the clock a moment before
+            // another one and was served after it.
+            let (each, saved) = match i32::from(bears.logins_a_minute) {
+                0 => (TimeDelta::zero(), TimeDelta::minutes(1)),
+                count => {
+                    let each = TimeDelta::minutes(1) / count;
+                    (each, each * (i32::from(bears.connections) - 1))
+                }
             };
-            let saved = each * (i32::from(bears.connections) - 1);
             let opens_at = opens_at.max(now - saved) + each;
             sqlx::query!("update host set opens_at = $2 where host = $1", host, opens_at).execute(&mut *tx).await?;
         }

@@ -65,6 +65,14 @@ async fn sign_ins_come_no_faster_than_the_server_bears(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "daimon_store::MIGRATOR")]
+async fn whoever_was_served_after_one_with_a_later_look_at_the_clock_does_not_come_too_soon(pool: PgPool) {
+    let world = World::new(pool).await;
+    assert!(take(&world, "imap.host.example", BEARS, 1, 0).await);
+    assert!(take(&world, "imap.host.example", BEARS, 2, 10).await);
+    assert!(take(&world, "imap.host.example", BEARS, 3, 9).await);
+}
+
+#[sqlx::test(migrator = "daimon_store::MIGRATOR")]
 async fn a_mailbox_whose_server_is_full_keeps_nobody_else_from_being_read(pool: PgPool) {
     let world = World::new(pool).await;
     let due = |second| world.fleet.due_mailboxes(at(second), 100);
