@@ -63,9 +63,10 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Connects.
+    /// Connects. What this role writes is about now (who has a seat, which worker lives) and is not waited for: a crash of the
+    /// database may forget the last moment of it.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        Ok(Self { pool: crate::tx::connect(url, 8).await? })
+        Ok(Self { pool: crate::tx::connect_for_now(url, 8).await? })
     }
 
     /// For a pool that exists.

@@ -36,7 +36,16 @@ pub struct Owner {
 
 /// A pool whose role has been found to be ordinary.
 pub(crate) async fn connect(url: &str, max_connections: u32) -> Result<PgPool, StoreError> {
+    connect_with(url.parse()?, max_connections).await
+}
+
+/// The same for what a crash of the database may undo: a commit does not wait for the disk.
+pub(crate) async fn connect_for_now(url: &str, max_connections: u32) -> Result<PgPool, StoreError> {
     let options: PgConnectOptions = url.parse()?;
+    connect_with(options.options([("synchronous_commit", "off")]), max_connections).await
+}
+
+async fn connect_with(options: PgConnectOptions, max_connections: u32) -> Result<PgPool, StoreError> {
     let options = options.application_name("daimon").options([
         ("statement_timeout", "30s"),
         ("idle_in_transaction_session_timeout", "120s"),
@@ -103,6 +112,13 @@ impl MspTx {
     /// Makes it happen.
     pub async fn commit(self) -> Result<(), StoreError> {
         Ok(self.tx.commit().await?)
+    }
+
+    /// Makes it happen without waiting for the disk: a crash of the database may undo it, and what is committed in it has to
+    /// bear that.
+    pub async fn commit_for_now(mut self) -> Result<(), StoreError> {
+        sqlx::query!("select set_config('synchronous_commit', 'off', true) as set").fetch_one(self.conn()).await?;
+        self.commit().await
     }
 
     /// Undoes it, and waits until the connection is free again.

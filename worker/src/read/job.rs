@@ -240,7 +240,8 @@ async fn take_leased(
             {
                 mailbox::set_secret_hash(&mut tx, id, &work.hash.password(work.tenant.id, password)).await?;
             }
-            tx.commit().await?;
+            // A lease that a crash of the database undoes fences its session off like one that has run out.
+            tx.commit_for_now().await?;
             Ok(Some(*work))
         }
         Taken::Gone => Ok(None),

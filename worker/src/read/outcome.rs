@@ -196,6 +196,7 @@ async fn finish(
         deliveries.extend(move_on(tx, work.subject(), &mut memory, &live, now, &ctx.entropy).await?.deliveries);
         work.memory = memory;
     }
+    let mut is_news = work.mailbox.connection != connection;
     work.mailbox.connection = connection.clone();
     // Whoever works on a mailbox wants to hear only of what is still so afterwards. A password that is refused is not tried
     // again, so that waits for nobody.
@@ -203,6 +204,7 @@ async fn finish(
     if event.as_ref().is_some_and(can_wait) && tell::is_held(tx, work.subject(), now).await? {
         work.memory.told_unreachable = event.take() == Some(EventType::MailboxRecovered);
     }
+    is_news |= event.is_some();
     if let Some(kind) = event {
         let code = match &connection {
             Connection::Unreachable { code, .. } | Connection::CredentialRefused { code, .. } => Some(*code),
@@ -214,12 +216,13 @@ async fn finish(
     }
     let begun = std::mem::take(&mut work.begun);
     let is_begun = idle::record(tx, work.id(), &begun, now).await?;
+    is_news |= is_begun;
     let mut next_poll_at = next_poll_at.max(now + ctx.least_interval(&work.mailbox));
     if matches!(begun, Begun::Waits(_)) && !is_begun {
         // It is not to wait any more, or somebody else does.
         next_poll_at = next_poll_at.min(next_turn(work.id(), now, work.mailbox.poll_interval_s));
     }
-    let end = MailboxEnd { connection, next_poll_at, last_polled_at, state: Some(work.memory.write()) };
+    let end = MailboxEnd { connection, next_poll_at, last_polled_at, state: Some(work.memory.write()), is_news };
     ending.finish(&end).await?;
     if let Begun::Waits(waiting) = begun
         && is_begun

@@ -33,6 +33,8 @@ pub struct MailboxEnd {
     pub last_polled_at: Option<DateTime<Utc>>,
     /// What the detector remembers now; `None` keeps what it remembered.
     pub state: Option<DetectorState>,
+    /// Whether anything came of it but that it was read. If not, a crash of the database may forget it: it is read once more.
+    pub is_news: bool,
 }
 
 /// Takes a mailbox that is due and in nobody's hands. `None`: the hint was stale.
@@ -240,7 +242,7 @@ impl Ending {
         if end.last_polled_at.is_some() {
             in_hand::forget(&mut self.tx, self.id).await?;
         }
-        self.tx.commit().await
+        if end.is_news { self.tx.commit().await } else { self.tx.commit_for_now().await }
     }
 }
 

@@ -58,6 +58,7 @@ async fn read(world: &World, second: i64) {
         next_poll_at: at(900),
         last_polled_at: Some(at(second)),
         state: None,
+        is_news: true,
     };
     mailbox::end(tx, world.ours.mailbox, lease).await.unwrap().unwrap().finish(&end).await.unwrap();
 }

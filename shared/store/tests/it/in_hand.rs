@@ -56,6 +56,7 @@ async fn a_session_leaves_what_it_had_last_and_one_that_lives_takes_it_out(pool:
         next_poll_at: at(190),
         last_polled_at: None,
         state: None,
+        is_news: true,
     };
     let ending = mailbox::end(begin(&world).await, id, third).await.unwrap().unwrap();
     ending.finish(&end).await.unwrap();

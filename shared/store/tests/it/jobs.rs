@@ -147,6 +147,7 @@ async fn a_mailbox_is_borrowed_in_any_state_but_from_nobody_and_comes_back_as_it
             next_poll_at: at(600),
             last_polled_at: None,
             state: None,
+            is_news: true,
         };
         ending.finish(&end).await.unwrap();
         tx = world.db.begin(&world.ours.wall()).await.unwrap();

@@ -17,6 +17,7 @@ fn read_to_the_end() -> MailboxEnd {
         next_poll_at: at(80),
         last_polled_at: Some(at(20)),
         state: Some(DetectorState { version: 2, bytes: b"state".to_vec() }),
+        is_news: true,
     }
 }
 
