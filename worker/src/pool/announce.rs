@@ -16,6 +16,12 @@ use uuid::Uuid;
 
 /// How many due ids are asked for at a time.
 const AT_A_TIME: u32 = 2_000;
+/// When there are more deliveries than that, so many of them are asked for every now and then: hints of what is behind the
+/// first may be lost too, and a receiver that takes its time keeps the first from getting fewer.
+const MOST_DELIVERIES: u32 = 20_000;
+const MOST_EVERY_S: i64 = 10;
+/// How many hints are pushed at a time: Redis does nothing else meanwhile.
+const PUSHED_AT_A_TIME: usize = 1_000;
 
 /// Goes on until `stop`.
 pub(crate) async fn announce(fleet: Fleet, queue: Queue, time: Time, stop: CancellationToken) {
@@ -52,7 +58,10 @@ pub(super) async fn once(fleet: &Fleet, queue: &Queue, time: &Time) -> Result<()
     let now = time.now();
     let mailboxes = fleet.due_mailboxes(now, AT_A_TIME).await?;
     hint(queue, Kind::Poll, mailboxes.iter().map(|due| (place(due), due.id.as_uuid()))).await;
-    let deliveries = fleet.due_deliveries(now, AT_A_TIME).await?;
+    let mut deliveries = fleet.due_deliveries(now, AT_A_TIME).await?;
+    if deliveries.len() >= AT_A_TIME as usize && now.timestamp() % MOST_EVERY_S == 0 {
+        deliveries = fleet.due_deliveries(now, MOST_DELIVERIES).await?;
+    }
     hint(queue, Kind::Deliver, deliveries.iter().map(|due| (place(due), due.id.as_uuid()))).await;
     let incidents = fleet.due_incidents(now, AT_A_TIME).await?;
     hint(queue, Kind::Tend, incidents.iter().map(|due| (place(due), due.id.as_uuid()))).await;
@@ -79,10 +88,12 @@ async fn hint(queue: &Queue, kind: Kind, due: impl Iterator<Item = ((MspId, Tena
         of_tenant.entry(place).or_default().push(id);
     }
     for ((msp, tenant), ids) in of_tenant {
-        if let Err(error) = queue.push_many(kind, tenant, msp, &ids).await {
-            // Consumers ask Postgres while Redis is away.
-            tracing::debug!(error = %error, "due work was not hinted");
-            return;
+        for ids in ids.chunks(PUSHED_AT_A_TIME) {
+            if let Err(error) = queue.push_many(kind, tenant, msp, ids).await {
+                // Consumers ask Postgres while Redis is away.
+                tracing::debug!(error = %error, "due work was not hinted");
+                return;
+            }
         }
     }
 }
