@@ -26,6 +26,9 @@ use secrecy::ExposeSecret;
 
 const BODY: &str = r#"{"type":"incident.opened","timestamp":"2026-11-24T08:00:00Z","data":{"name":"桜"}}"#;
 
+/// So many webhooks are sent at a time.
+const SLOTS: usize = 8;
+
 struct Story {
     db: Db,
     wall: Wall,
@@ -70,7 +73,7 @@ impl Story {
         .unwrap();
         let master = Arc::new(MasterKey::from_hex_file(&files.master_key).unwrap());
         let told: Arc<dyn Clock> = clock.clone();
-        let deliverer = Deliverer::new(db.clone(), egress, Arc::clone(&master), told, lease);
+        let deliverer = Deliverer::new(db.clone(), egress, Arc::clone(&master), told, lease, SLOTS);
         let catcher = Catcher::start(&servers.authority).await.unwrap();
         Self { db, wall, clock, master, catcher, deliverer, _place: place }
     }

@@ -106,7 +106,8 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
         stop: stop.clone(),
         hurry: hurry.clone(),
     };
-    let deliverer = Deliverer::new(db.clone(), egress, master, Arc::new(time.clone()), lease);
+    let slots = usize::from(settings.deliver_slots);
+    let deliverer = Deliverer::new(db.clone(), egress, master, Arc::new(time.clone()), lease, slots);
     let jobs = Arc::new(Jobs::new(reader, deliverer));
     let loops = TaskTracker::new();
     let tasks = TaskTracker::new();

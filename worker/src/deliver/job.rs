@@ -65,10 +65,19 @@ pub struct Deliverer {
 
 impl Deliverer {
     /// A lease holds for `lease`, but always longer than a request may take.
-    pub fn new(db: Db, egress: Egress, master: Arc<MasterKey>, clock: Arc<dyn Clock>, lease: TimeDelta) -> Self {
+    ///
+    /// So many as there are `slots` are sent at a time.
+    pub fn new(
+        db: Db,
+        egress: Egress,
+        master: Arc<MasterKey>,
+        clock: Arc<dyn Clock>,
+        lease: TimeDelta,
+        slots: usize,
+    ) -> Self {
         let request = TimeDelta::from_std(egress.post_limit()).unwrap_or(lease);
         let lease = lease.max(request + TO_RECORD);
-        Self { db, egress, master, clock, entropy: SystemEntropy, lease, breaker: Breaker::default() }
+        Self { db, egress, master, clock, entropy: SystemEntropy, lease, breaker: Breaker::new(slots) }
     }
 }
 
@@ -98,9 +107,10 @@ async fn attempt_one(ctx: &Deliverer, msp: MspId, id: DeliveryId) -> Result<JobE
         tracing::error!(delivery.id = %id, "delivery {id} was begun ten times and no end of it was recorded");
         return give_up(ctx, &wall, &leased, AttemptFault::Interrupted.as_str()).await;
     }
-    if let Err(until) = ctx.breaker.admit(endpoint.id, endpoint.failures, now) {
-        return put_back(ctx, &wall, &leased, until).await;
-    }
+    let pass = match ctx.breaker.admit(endpoint.id, endpoint.failures, now) {
+        Ok(pass) => pass,
+        Err(until) => return put_back(ctx, &wall, &leased, until).await,
+    };
     let secrets = match open(&ctx.master, msp, endpoint.id, &sealed) {
         Ok(secrets) => secrets,
         Err(error) => {
@@ -113,6 +123,7 @@ async fn attempt_one(ctx: &Deliverer, msp: MspId, id: DeliveryId) -> Result<JobE
     let began = Instant::now();
     let result = send(ctx, &endpoint.url, &request).await;
     let outcome = judge(&result, made, ctx.entropy.fraction(), ctx.clock.now());
+    pass.ended(outcome.fault.is_none());
     log(&leased, &endpoint, &result, outcome);
 
     let attempt = Attempt {
