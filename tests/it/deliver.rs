@@ -73,7 +73,7 @@ impl Story {
         .unwrap();
         let master = Arc::new(MasterKey::from_hex_file(&files.master_key).unwrap());
         let told: Arc<dyn Clock> = clock.clone();
-        let deliverer = Deliverer::new(db.clone(), egress, Arc::clone(&master), told, lease, SLOTS);
+        let deliverer = Deliverer::new(db.planned_once(), egress, Arc::clone(&master), told, lease, SLOTS);
         let catcher = Catcher::start(&servers.authority).await.unwrap();
         Self { db, wall, clock, master, catcher, deliverer, _place: place }
     }

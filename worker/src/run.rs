@@ -107,7 +107,7 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
         hurry: hurry.clone(),
     };
     let slots = usize::from(settings.deliver_slots);
-    let deliverer = Deliverer::new(db.clone(), egress, master, Arc::new(time.clone()), lease, slots);
+    let deliverer = Deliverer::new(db.planned_once(), egress, master, Arc::new(time.clone()), lease, slots);
     let jobs = Arc::new(Jobs::new(reader, deliverer));
     let loops = TaskTracker::new();
     let tasks = TaskTracker::new();

@@ -15,10 +15,15 @@ use crate::{MIGRATOR, StoreError};
 /// How long a request waits for a connection before it is told that the database is away.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What `plan_cache_mode` says.
+const PLANNED_AS_POSTGRES_LIKES: &str = "auto";
+const PLANNED_ONCE: &str = "force_generic_plan";
+
 /// Connections of an ordinary role, for requests and jobs.
 #[derive(Clone, Debug)]
 pub struct Db {
     pool: PgPool,
+    plans: &'static str,
 }
 
 /// A transaction that sees one MSP, or some tenants of it. Dropping it undoes it.
@@ -70,18 +75,26 @@ async fn refuse_unwalled(pool: &PgPool) -> Result<(), StoreError> {
 impl Db {
     /// Connects, and refuses a role that would see over every wall.
     pub async fn connect(url: &str, max_connections: u32) -> Result<Self, StoreError> {
-        Ok(Self { pool: connect(url, max_connections).await? })
+        Ok(Self { pool: connect(url, max_connections).await?, plans: PLANNED_AS_POSTGRES_LIKES })
     }
 
     /// The same for a pool that exists.
     pub async fn of_pool(pool: PgPool) -> Result<Self, StoreError> {
         refuse_unwalled(&pool).await?;
-        Ok(Self { pool })
+        Ok(Self { pool, plans: PLANNED_AS_POSTGRES_LIKES })
+    }
+
+    /// The same connections, for who says the same few things thousands of times, each of one row that it names: they are
+    /// planned once. By itself Postgres plans them each time, because a plan for one month looks cheaper than one for all,
+    /// and takes longer for that than for what is planned.
+    #[must_use]
+    pub fn planned_once(&self) -> Self {
+        Self { pool: self.pool.clone(), plans: PLANNED_ONCE }
     }
 
     /// Begins a transaction inside `wall`.
     pub async fn begin(&self, wall: &Wall) -> Result<MspTx, StoreError> {
-        MspTx::begin(&self.pool, wall).await
+        MspTx::begin(&self.pool, wall, self.plans).await
     }
 
     /// Whether the database answers.
@@ -97,12 +110,14 @@ impl Db {
 }
 
 impl MspTx {
-    async fn begin(pool: &PgPool, wall: &Wall) -> Result<Self, StoreError> {
+    async fn begin(pool: &PgPool, wall: &Wall, plans: &str) -> Result<Self, StoreError> {
         let mut tx = Self { tx: pool.begin().await?, wall: wall.clone() };
         sqlx::query!(
-            "select set_config('app.msp_id', $1, true) as msp, set_config('app.tenant_scope', $2, true) as tenants",
+            "select set_config('app.msp_id', $1, true) as msp, set_config('app.tenant_scope', $2, true) as tenants,
+                set_config('plan_cache_mode', $3, true) as plans",
             wall.msp.as_uuid().to_string(),
-            scope(&wall.tenants)
+            scope(&wall.tenants),
+            plans
         )
         .fetch_one(tx.conn())
         .await?;
@@ -191,7 +206,7 @@ impl Owner {
 
     /// Begins a transaction inside `wall`: forced row security binds the owner too.
     pub async fn begin(&self, wall: &Wall) -> Result<MspTx, StoreError> {
-        MspTx::begin(&self.pool, wall).await
+        MspTx::begin(&self.pool, wall, PLANNED_AS_POSTGRES_LIKES).await
     }
 
     /// Closes every connection; what runs is waited for.
