@@ -30,6 +30,8 @@ pub struct Answer {
     pub status: u16,
     /// Its `ETag`, if any.
     pub etag: Option<String>,
+    /// Its `Retry-After`, if any.
+    pub retry_after: Option<String>,
     /// Its body; null when there is none.
     pub body: Value,
 }
@@ -94,6 +96,18 @@ impl Client {
         Ok(token)
     }
 
+    /// Creates something under a key of the caller's own, so that it can be asked for again; whatever comes of it.
+    pub async fn post_once(&self, path: &str, once: &str, body: &Value) -> anyhow::Result<Answer> {
+        let known = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let token = if let Some(token) = known { token } else { self.sign_in().await? };
+        let answer = self.send_once(&Method::POST, path, &token, None, Some(body), once).await?;
+        if answer.status != StatusCode::UNAUTHORIZED.as_u16() {
+            return Ok(answer);
+        }
+        let token = self.sign_in().await?;
+        self.send_once(&Method::POST, path, &token, None, Some(body), once).await
+    }
+
     async fn send(
         &self,
         method: &Method,
@@ -102,13 +116,25 @@ impl Client {
         if_match: Option<&str>,
         body: Option<&Value>,
     ) -> anyhow::Result<Answer> {
+        use daimon_domain::clock::Entropy as _;
+        let mut random = [0; 16];
+        daimon_seal::SystemEntropy.fill(&mut random);
+        let once: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.send_once(method, path, bearer, if_match, body, &once).await
+    }
+
+    async fn send_once(
+        &self,
+        method: &Method,
+        path: &str,
+        bearer: &str,
+        if_match: Option<&str>,
+        body: Option<&Value>,
+        once: &str,
+    ) -> anyhow::Result<Answer> {
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.base)).bearer_auth(bearer);
         if *method == Method::POST {
-            use daimon_domain::clock::Entropy as _;
-            let mut random = [0; 16];
-            daimon_seal::SystemEntropy.fill(&mut random);
-            let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-            request = request.header("idempotency-key", text);
+            request = request.header("idempotency-key", once);
         }
         if let Some(etag) = if_match {
             request = request.header("if-match", etag);
@@ -118,10 +144,12 @@ impl Client {
         }
         let answer = request.send().await?;
         let status = answer.status().as_u16();
-        let etag = answer.headers().get("etag").and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+        let header =
+            |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+        let (etag, retry_after) = (header("etag"), header("retry-after"));
         let bytes = answer.bytes().await?;
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Ok(Answer { status, etag, body })
+        Ok(Answer { status, etag, retry_after, body })
     }
 
     /// Reads something.

@@ -16,7 +16,7 @@ pub fn write(folder: &Path, owner: &Person, count: u32, now: DateTime<Utc>) -> a
     for part in ["cur", "new", "tmp"] {
         std::fs::create_dir_all(folder.join(part))?;
     }
-    let filler = "Please see the invoice of last month; it has not been paid. \r\n".repeat(BYTES / 62);
+    let filler = filler();
     for number in 0..count {
         let at = now - TimeDelta::milliseconds(i64::from(count - number) * 700);
         let path = folder.join("cur").join(format!("{}.M{number}.flood:2,", at.timestamp()));
@@ -26,6 +26,15 @@ pub fn write(folder: &Path, owner: &Person, count: u32, now: DateTime<Utc>) -> a
         file.set_modified(at.into()).context("a mail could not be dated")?;
     }
     Ok(())
+}
+
+/// One of them.
+pub fn one(owner: &Person, number: u32, at: DateTime<Utc>) -> String {
+    bounce(owner, number, at, &filler())
+}
+
+fn filler() -> String {
+    "Please see the invoice of last month; it has not been paid. \r\n".repeat(BYTES / 62)
 }
 
 /// As Postfix reports it (RFC 3464), in 5 KB.

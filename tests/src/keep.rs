@@ -129,11 +129,30 @@ impl Kept {
         }
     }
 
-    /// Kills it as a power cut would.
+    /// Kills it and its children as a power cut would, also those that went into groups of their own.
     pub fn kill(mut self) -> anyhow::Result<()> {
+        let children = children(self.child.id());
         signal("KILL", &self.child.id().to_string());
         self.child.wait()?;
+        for child in &children {
+            signal("KILL", &child.to_string());
+        }
+        let begun = Instant::now();
+        while children.iter().any(|child| is_living(*child)) {
+            anyhow::ensure!(begun.elapsed() < Duration::from_secs(10), "children of {} live on", self.name);
+            std::thread::sleep(Duration::from_millis(5));
+        }
         Ok(())
+    }
+
+    /// Sends it a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        signal(name, &self.child.id().to_string());
+    }
+
+    /// Waits until it has ended by itself, or of a signal.
+    pub fn ended(&mut self) -> anyhow::Result<ExitStatus> {
+        Ok(self.child.wait()?)
     }
 
     /// Asks it to stop and waits; kills it when it doesn't.
@@ -210,6 +229,25 @@ fn has_living(group: u32) -> bool {
         let mut fields = line.rsplit(')').next().unwrap_or_default().split_whitespace();
         fields.next() != Some("Z") && fields.nth(1).and_then(|of| of.parse().ok()) == Some(group)
     })
+}
+
+/// Processes whose parent this is (proc(5): the fourth field).
+fn children(parent: u32) -> Vec<u32> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let all = processes.filter_map(|process| process.file_name().to_str()?.parse::<u32>().ok());
+    all.filter(|pid| of_stat(*pid).is_some_and(|(_, of)| of == parent)).collect()
+}
+
+/// Whether a process is there that does not only wait to be reaped.
+fn is_living(pid: u32) -> bool {
+    of_stat(pid).is_some_and(|(state, _)| state != "Z")
+}
+
+/// A process's state and its parent.
+fn of_stat(pid: u32) -> Option<(String, u32)> {
+    let line = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = line.rsplit(')').next()?.split_whitespace();
+    Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
 }
 
 fn collect(from: impl std::io::Read + Send + 'static, into: Arc<Said>) {

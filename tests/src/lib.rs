@@ -22,8 +22,11 @@ pub mod postgres;
 pub mod program;
 pub mod redis_server;
 pub mod remote;
+#[cfg(feature = "world")]
+pub mod rig;
 pub mod scripted_imap;
 pub mod servers;
+pub mod sink;
 pub mod smtp;
 #[cfg(feature = "world")]
 pub mod stage;

@@ -17,7 +17,7 @@ const ADMIN: &str = "daimon_admin";
 #[derive(Debug)]
 pub struct Postgres {
     socket: PathBuf,
-    _kept: Kept,
+    kept: Kept,
 }
 
 impl Postgres {
@@ -66,12 +66,24 @@ impl Postgres {
         kept.wait_for_line(Duration::from_secs(20), "ready", |line| {
             line.contains("database system is ready to accept connections")
         })?;
-        Ok(Self { socket, _kept: kept })
+        Ok(Self { socket, kept })
     }
 
     /// Where it listens.
     pub fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// Kills it with all its backends; what it confirmed stays for the next one in the same place, if it is durable.
+    pub fn kill(self) -> anyhow::Result<()> {
+        self.kept.kill()
+    }
+
+    /// Stops it as an administrator does: who is connected is cut off.
+    pub fn stop(self) -> anyhow::Result<()> {
+        let status = self.kept.stop(Duration::from_secs(30))?;
+        anyhow::ensure!(status.success(), "Postgres did not stop by itself: {status}");
+        Ok(())
     }
 }
 

@@ -64,6 +64,17 @@ impl Program {
         self.kept.kill()
     }
 
+    /// Sends it a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        self.kept.signal(name);
+    }
+
+    /// Lets it end as `abort()` ends a program.
+    pub fn abort(mut self) -> anyhow::Result<ExitStatus> {
+        self.kept.signal("ABRT");
+        self.kept.ended()
+    }
+
     /// Asks it to stop, as an upgrade does.
     pub fn stop(self) -> anyhow::Result<ExitStatus> {
         self.kept.stop(Duration::from_secs(30))
@@ -81,8 +92,14 @@ fn command(name: &str, settings: &Settings) -> anyhow::Result<Command> {
     Ok(command)
 }
 
+/// The variable that names the folder with the programs, where it is not Cargo's that we lie in.
+pub const PROGRAMS: &str = "DAIMON_TEST_PROGRAMS";
+
 /// Where Cargo put a program of the workspace: beside us, or one folder up from a test.
 pub fn built(name: &str) -> anyhow::Result<PathBuf> {
+    if let Some(folder) = std::env::var_os(PROGRAMS) {
+        return Ok(PathBuf::from(folder).join(name));
+    }
     let me = std::env::current_exe()?;
     let found = me.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
     found.with_context(|| format!("{name} is not built: `cargo build --workspace --bins` builds it"))

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use anyhow::Context;
+
 use crate::keep::Kept;
 use crate::place::{Place, program};
 
@@ -11,7 +13,8 @@ use crate::place::{Place, program};
 #[derive(Debug)]
 pub struct Redis {
     socket: PathBuf,
-    _kept: Kept,
+    dir: PathBuf,
+    kept: Kept,
 }
 
 impl Redis {
@@ -36,11 +39,29 @@ impl Redis {
         let mut kept = Kept::start("redis", command, "TERM", place.to_remove())?;
         // "The server is now ready …", or "Ready …" since 7.2.
         kept.wait_for_line(Duration::from_secs(20), "ready", |line| line.contains("eady to accept connections"))?;
-        Ok(Self { socket, _kept: kept })
+        Ok(Self { socket, dir, kept })
     }
 
     /// Its address.
     pub fn url(&self) -> String {
         format!("redis+unix://{}", self.socket.display())
+    }
+
+    /// Kills it; what it wrote stays for the next one in the same place.
+    pub fn kill(self) -> anyhow::Result<()> {
+        self.kept.kill()
+    }
+
+    /// Kills it and takes the last `octets` of its append-only file away, as a power cut may; how many there were.
+    pub fn lose(self, octets: u64) -> anyhow::Result<u64> {
+        let dir = self.dir.clone();
+        self.kept.kill()?;
+        let files = std::fs::read_dir(dir.join("appendonlydir"))?.flatten().map(|file| file.path());
+        let newest = files.filter(|path| path.extension().is_some_and(|ending| ending == "aof")).max();
+        let file = std::fs::File::options().write(true).open(newest.context("no append-only file")?)?;
+        let length = file.metadata()?.len();
+        file.set_len(length.saturating_sub(octets))?;
+        file.sync_all()?;
+        Ok(length)
     }
 }
