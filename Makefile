@@ -1,10 +1,10 @@
 # Every target is one line that calls a program of the workspace. `make` alone says what there is.
-.PHONY: help deps demo up test test-second bench bench-bounce bench-verdict bench-mail fuzz sqlx openapi
+.PHONY: help deps demo up test test-second faults bench bench-bounce bench-verdict bench-mail bench-webhooks fuzz sqlx openapi
 
 CARGO = SQLX_OFFLINE=true cargo
 
 help: ## Say what there is
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 deps: ## Install what the private servers are made of (Postgres, Redis, Dovecot, Postfix)
 	@tests/deps.sh
@@ -23,7 +23,11 @@ test-second: ## The stories again, with mailboxes on Courier instead of Dovecot
 		target/debug/with-servers run cargo nextest run --locked --workspace --test it \
 		-E 'package(daimon-tests) and not test(/^oauth::/)'
 
-bench: bench-bounce bench-verdict bench-mail ## Every bench, one after the other
+faults: deps ## Break everything for real and compare what is left with what was promised; SEED=7 for others, PARTS=R1,R5 for some
+	@$(CARGO) build --release --locked -p daimon-api -p daimon-worker --bins
+	@$(CARGO) bench --locked -p daimon-tests --bench faults -- $(if $(SEED),--seed $(SEED)) $(if $(PARTS),--parts $(PARTS))
+
+bench: bench-bounce bench-verdict bench-mail bench-webhooks ## Every bench, one after the other
 
 bench-bounce: ## How fast reports are read, next to mail-parser alone, and how hostile ones
 	@$(CARGO) bench --locked -p daimon-bounce --bench bounce
@@ -35,6 +39,10 @@ bench-mail: ## Mailboxes on a real Dovecot: a flood, memory and latency with IDL
 	@tests/deps.sh isync
 	@$(CARGO) build --release --locked -p daimon-api -p daimon-worker --bins
 	@$(CARGO) bench --locked -p daimon-tests --bench mail -- --mails $(or $(MAILS),100000) $(if $(PARTS),--parts $(PARTS))
+
+bench-webhooks: deps ## Webhooks a second to 1, 10 and 100 endpoints, and how soon they come; MINUTES=1 for a quick look
+	@$(CARGO) build --release --locked -p daimon-api -p daimon-worker --bins
+	@$(CARGO) bench --locked -p daimon-tests --bench webhooks -- --minutes $(or $(MINUTES),10) $(if $(PARTS),--parts $(PARTS))
 
 fuzz: ## Try inputs that nobody thought of; MINUTES=5 for each target
 	@shared/bounce/fuzz/run $(or $(MINUTES),5)

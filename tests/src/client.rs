@@ -43,6 +43,18 @@ impl Answer {
         found.map(ToOwned::to_owned).with_context(|| format!("no {key} in {}", self.body))
     }
 
+    /// The same, or nothing when it is absent.
+    pub fn word(&self, key: &str) -> &str {
+        self.body.get(key).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Whether it says, as it should, that something is away and when to come again.
+    pub fn is_honest_refusal(&self) -> bool {
+        self.status == StatusCode::SERVICE_UNAVAILABLE.as_u16()
+            && self.retry_after.is_some()
+            && self.word("code") == "unavailable"
+    }
+
     /// The objects of a page.
     pub fn items(&self) -> Vec<Value> {
         let list = ["items", "data"].iter().find_map(|key| self.body.get(key)).and_then(Value::as_array);
