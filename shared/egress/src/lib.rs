@@ -9,6 +9,8 @@ mod handshake;
 mod post;
 mod resolve;
 #[cfg(test)]
+mod scripted_dns;
+#[cfg(test)]
 mod stub;
 mod url;
 
