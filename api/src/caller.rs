@@ -120,34 +120,39 @@ impl<P: Permit + 'static> FromRequest for Caller<P> {
         async move {
             let service = service.ok_or(Problem::Internal)?;
             let token = token.ok_or(Problem::Unauthenticated("Send a token as Authorization: Bearer."))?;
-            let now = service.sources.now();
-            let claims = service.tokens.verify(&token, now).map_err(|error| match error {
-                TokenError::Expired => Problem::Unauthenticated("This token has expired."),
-                TokenError::Forged | TokenError::Key => {
-                    Problem::Unauthenticated("This is no token of ours. Exchange your API key at POST /v1/auth/token.")
-                }
-            })?;
-            let mut tx = service.db.begin(&Wall { msp: claims.msp, tenants: claims.tenants.clone() }).await?;
-            let live = api_key::find(&mut tx, claims.key).await?.is_some_and(|(key, _hash)| key.is_live(now));
-            if !live {
-                return Err(Problem::Unauthenticated("The API key of this token was revoked or has expired."));
-            }
-            if !claims.permissions.contains(&P::PERMISSION) {
-                return Err(Problem::Forbidden(P::PERMISSION));
-            }
-            Ok(Self {
-                tx,
-                msp: claims.msp,
-                key: claims.key,
-                tenants: claims.tenants,
-                permissions: claims.permissions,
-                now,
-                service,
-                permit: PhantomData,
-            })
+            admit(&service, &token).await
         }
         .boxed_local()
     }
+}
+
+/// The bearer of that token, if it holds, its key is live and has the permission.
+pub(crate) async fn admit<P: Permit>(service: &Data<Service>, token: &str) -> Result<Caller<P>, Problem> {
+    let now = service.sources.now();
+    let claims = service.tokens.verify(token, now).map_err(|error| match error {
+        TokenError::Expired => Problem::Unauthenticated("This token has expired."),
+        TokenError::Forged | TokenError::Key => {
+            Problem::Unauthenticated("This is no token of ours. Exchange your API key at POST /v1/auth/token.")
+        }
+    })?;
+    let mut tx = service.db.begin(&Wall { msp: claims.msp, tenants: claims.tenants.clone() }).await?;
+    let live = api_key::find(&mut tx, claims.key).await?.is_some_and(|(key, _hash)| key.is_live(now));
+    if !live {
+        return Err(Problem::Unauthenticated("The API key of this token was revoked or has expired."));
+    }
+    if !claims.permissions.contains(&P::PERMISSION) {
+        return Err(Problem::Forbidden(P::PERMISSION));
+    }
+    Ok(Caller {
+        tx,
+        msp: claims.msp,
+        key: claims.key,
+        tenants: claims.tenants,
+        permissions: claims.permissions,
+        now,
+        service: service.clone(),
+        permit: PhantomData,
+    })
 }
 
 /// A caller who may do `P`, and what the request says.

@@ -53,6 +53,7 @@ pub(crate) async fn serve(api: Api) -> anyhow::Result<()> {
         extra_ca_file: common.egress.extra_ca_file.clone(),
         resolve_file: common.egress.resolve_file.clone(),
         dns_servers: common.egress.dns_servers.clone(),
+        own_hosts: common.egress.api_hosts.clone(),
         development: is_development,
     })?;
     let db = Db::connect(common.database_url.expose(), CONNECTIONS).await?;
@@ -66,6 +67,8 @@ pub(crate) async fn serve(api: Api) -> anyhow::Result<()> {
         egress,
         queue: Some(queue),
         sources: sources.clone(),
+        streams: Arc::default(),
+        stop: stop.clone(),
     });
     let asked = db.clone();
     let postgres = Check::new("postgres", move || {

@@ -11,6 +11,7 @@ mod campaigns;
 mod code;
 mod credentials;
 mod deliveries;
+mod digest;
 mod docs;
 mod drills;
 mod endpoints;
@@ -36,5 +37,6 @@ mod spec_tests;
 mod tenants;
 mod words;
 
+pub use events::Streams;
 pub use routes::{app, document_json};
 pub use service::{Service, Sources};

@@ -15,8 +15,8 @@ use crate::docs::{self, Document};
 use crate::problem::Problem;
 use crate::service::{Service, Sources};
 use crate::{
-    answer, audit, auth, bounces, campaigns, credentials, deliveries, drills, endpoints, events, incidents, jobs, keys,
-    mailboxes, maintenance, root, spec, tenants,
+    answer, audit, auth, bounces, campaigns, credentials, deliveries, digest, drills, endpoints, events, incidents,
+    jobs, keys, mailboxes, maintenance, root, spec, tenants,
 };
 
 fn operations(config: &mut ServiceConfig<'_>) {
@@ -34,6 +34,7 @@ fn operations(config: &mut ServiceConfig<'_>) {
     jobs::routes(config);
     endpoints::routes(config);
     deliveries::routes(config);
+    digest::routes(config);
     events::routes(config);
     audit::routes(config);
 }

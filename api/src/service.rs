@@ -9,7 +9,10 @@ use daimon_egress::{Egress, Guard};
 use daimon_queue::{Kind, Queue};
 use daimon_seal::{MasterKey, TokenIssuer};
 use daimon_store::Db;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use crate::events::Streams;
 
 /// Time and randomness.
 #[derive(Clone)]
@@ -58,6 +61,10 @@ pub struct Service {
     pub queue: Option<Queue>,
     /// Time and randomness.
     pub sources: Sources,
+    /// Who follows what happens.
+    pub streams: Arc<Streams>,
+    /// Cancelled when the program is asked to stop: what would go on for ever ends then.
+    pub stop: CancellationToken,
 }
 
 impl Service {

@@ -91,6 +91,7 @@ pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
         .flat_map(|components| &components.schemas)
         .filter_map(|(name, schema)| Some((name.clone(), example_of_schema(schema)?)))
         .collect();
+    document.webhooks = Some(crate::events::webhooks());
     let paths = std::mem::take(&mut document.paths.paths);
     document.paths.paths = paths
         .into_iter()

@@ -63,7 +63,12 @@ fn every_operation_shows_examples_and_problem_bodies() {
                 assert_eq!(content["schema"]["$ref"], "#/components/schemas/Problem", "{name}");
                 assert_eq!(content["example"]["status"].to_string(), *status, "{name}");
             } else if status != "204" {
-                assert!(response["content"]["application/json"]["example"].is_object(), "{name}: no example");
+                let content = response["content"].as_object().expect(&name);
+                let is_shown = |(kind, shown): (&String, &Value)| match kind.as_str() {
+                    "application/json" => shown["example"].is_object(),
+                    _text => shown["example"].is_string(),
+                };
+                assert!(!content.is_empty() && content.iter().all(is_shown), "{name}: no example");
             }
         }
         if operation["security"][0]["token"].is_array() {
@@ -76,6 +81,23 @@ fn every_operation_shows_examples_and_problem_bodies() {
         if path.contains('{') {
             assert!(responses.contains_key("404"), "{name}");
         }
+    }
+}
+
+#[test]
+fn every_type_of_event_is_a_webhook_with_an_example() {
+    let document = document();
+    let webhooks = document["webhooks"].as_object().unwrap();
+    let types: Vec<&str> = daimon_domain::event::EventType::ALL.iter().map(|kind| kind.as_str()).collect();
+    assert_eq!(webhooks.len(), types.len());
+    for kind in types {
+        let operation = &webhooks[kind]["post"];
+        assert!(operation["description"].as_str().is_some_and(|text| text.len() >= 40), "{kind}");
+        let content = &operation["requestBody"]["content"]["application/json"];
+        assert_eq!(content["example"]["type"], kind);
+        assert!(content["example"]["data"]["livemode"].is_boolean(), "{kind}");
+        assert!(content["schema"]["properties"]["data"].is_object(), "{kind}");
+        assert_eq!(operation["parameters"].as_array().map(Vec::len), Some(3), "{kind}: the three headers");
     }
 }
 

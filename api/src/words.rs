@@ -3,7 +3,7 @@
 use daimon_domain::bounce::{Action, Kind, NoticeKind, NoticePlace, NoticeStrength};
 use daimon_domain::connection_test::{Finding, StepOutcome, TestStep};
 use daimon_domain::credential::{CredentialKind, TokenFault};
-use daimon_domain::delivery::{AttemptFault, DeliveryState};
+use daimon_domain::delivery::{AttemptFault, DeliveryState, WaitsFor};
 use daimon_domain::drill::{DrillEpisode, DrillState};
 use daimon_domain::event::EventType;
 use daimon_domain::incident::{Dismissal, IncidentState};
@@ -82,6 +82,8 @@ words_schemas! {
     finding: Finding = "What came of a step.";
     step_state: daimon_store::incident::StepState = "Where the step stands.";
     attempt_fault: AttemptFault = "Why the attempt failed.";
+    waits_for: WaitsFor = "What it waits for although nothing has failed: its turn at an endpoint that has a rate limit, or the end of the endpoint's quiet hours.";
+    which: daimon_store::delivery::Which = "What is replayed: `missed` is what has not arrived and is not on its way, `all` is everything.";
 }
 
 macro_rules! nullable {
@@ -103,6 +105,8 @@ nullable! {
     tenant_id_or_null = tenant_id;
     drill_id_or_null = drill_id;
     job_failure_or_null = job_failure;
+    waits_for_or_null = waits_for;
+    severity_or_null = severity;
 }
 
 /// A list of permissions.
@@ -118,6 +122,40 @@ pub(crate) fn event_types() -> Array {
 /// A list of severities.
 pub(crate) fn severities() -> Array {
     ArrayBuilder::new().items(severity()).build()
+}
+
+/// A list of verdicts.
+pub(crate) fn verdicts() -> Array {
+    ArrayBuilder::new().items(verdict()).build()
+}
+
+/// A list of groups of tenants.
+pub(crate) fn groups() -> Array {
+    let group = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("A label that tenants share."))
+        .pattern(Some("^[a-z0-9_-]{1,40}$"))
+        .examples([serde_json::json!("gold")]);
+    ArrayBuilder::new().items(group).build()
+}
+
+/// A time of day.
+pub(crate) fn time_of_day() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("A time of day, to the minute."))
+        .pattern(Some("^([01][0-9]|2[0-3]):[0-5][0-9]$"))
+        .examples([serde_json::json!("22:00")])
+        .build()
+}
+
+/// A time zone.
+pub(crate) fn time_zone() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("A time zone by its name in the IANA database."))
+        .examples([serde_json::json!("Asia/Tokyo")])
+        .build()
 }
 
 /// A list of tenants.

@@ -3,20 +3,23 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::clock::{Clock, ManualClock};
-use daimon_domain::delivery::{AttemptFault, Delivery, DeliveryState};
+use daimon_domain::day::QuietHours;
+use daimon_domain::delivery::{AttemptFault, Delivery, DeliveryState, WaitsFor};
 use daimon_domain::event::{Event, EventType};
 use daimon_domain::id::{DeliveryId, EndpointId, EventId, MspId};
 use daimon_domain::job::JobEnd;
+use daimon_domain::pace::Pace;
 use daimon_domain::scope::Wall;
+use daimon_domain::verdict::Severity;
 use daimon_egress::{Egress, Settings};
 use daimon_seal::{MasterKey, SystemEntropy, WebhookSecret};
 use daimon_store::attempt::{self, Attempt};
 use daimon_store::endpoint::{self, DisabledReason, Endpoint};
-use daimon_store::{Db, Owner, Page, delivery, event, msp};
+use daimon_store::{Db, Fleet, Owner, Page, delivery, event, msp};
 use daimon_tests::catcher::{Answer, Catcher};
 use daimon_tests::place::Place;
 use daimon_tests::servers::shared;
@@ -31,11 +34,14 @@ const SLOTS: usize = 8;
 
 struct Story {
     db: Db,
+    fleet: Fleet,
     wall: Wall,
     clock: Arc<ManualClock>,
     master: Arc<MasterKey>,
     catcher: Catcher,
     deliverer: Deliverer,
+    /// Another worker.
+    colleague: Deliverer,
     _place: Place,
 }
 
@@ -72,29 +78,27 @@ impl Story {
         })
         .unwrap();
         let master = Arc::new(MasterKey::from_hex_file(&files.master_key).unwrap());
-        let told: Arc<dyn Clock> = clock.clone();
-        let deliverer = Deliverer::new(db.planned_once(), egress, Arc::clone(&master), told, lease, SLOTS);
+        let worker = || {
+            let told: Arc<dyn Clock> = clock.clone();
+            Deliverer::new(db.planned_once(), egress.clone(), Arc::clone(&master), told, lease, SLOTS)
+        };
+        let (deliverer, colleague) = (worker(), worker());
+        let fleet = Fleet::connect(&servers.postgres.url("daimon_fleet", &database)).await.unwrap();
         let catcher = Catcher::start(&servers.authority).await.unwrap();
-        Self { db, wall, clock, master, catcher, deliverer, _place: place }
+        Self { db, fleet, wall, clock, master, catcher, deliverer, colleague, _place: place }
     }
 
     /// An endpoint at the catcher, and the text of its secret.
     async fn endpoint(&self, types: &[EventType]) -> (EndpointId, String) {
+        self.endpoint_with(types, |_as_it_is| ()).await
+    }
+
+    async fn endpoint_with(&self, types: &[EventType], change: impl FnOnce(&mut Endpoint)) -> (EndpointId, String) {
         let id = EndpointId::new(self.clock.now(), &SystemEntropy);
         let secret = WebhookSecret::generate(&SystemEntropy);
-        let endpoint = Endpoint {
-            id,
-            url: self.catcher.url(),
-            description: String::new(),
-            types: types.to_vec(),
-            severities: Vec::new(),
-            tenants: Vec::new(),
-            disabled: None,
-            failing_since: None,
-            failures: 0,
-            created_at: self.clock.now(),
-            version: 1,
-        };
+        let mut endpoint = Endpoint::new(id, self.catcher.url(), self.clock.now());
+        endpoint.wants.types = types.to_vec();
+        change(&mut endpoint);
         let sealed = secret.seal(&self.master, self.wall.msp, id).unwrap();
         let mut tx = self.db.begin(&self.wall).await.unwrap();
         endpoint::insert(&mut tx, &endpoint, &sealed).await.unwrap();
@@ -104,21 +108,17 @@ impl Story {
 
     /// An event that is due at that endpoint.
     async fn due(&self, endpoint: EndpointId) -> DeliveryId {
+        self.due_with(endpoint, None, false).await
+    }
+
+    async fn due_with(&self, endpoint: EndpointId, severity: Option<Severity>, is_test: bool) -> DeliveryId {
         let now = self.clock.now();
         let event = EventId::new(now, &SystemEntropy);
         let id = DeliveryId::new(now, &SystemEntropy);
         let stored = Event { id: event, kind: EventType::IncidentOpened, occurred_at: now, body: BODY.to_owned() };
-        let due = Delivery {
-            id,
-            event,
-            endpoint,
-            state: DeliveryState::Pending,
-            attempts: 0,
-            next_attempt_at: Some(now),
-            created_at: now,
-        };
+        let due = Delivery { is_test, ..Delivery::new(id, event, endpoint, now) };
         let mut tx = self.db.begin(&self.wall).await.unwrap();
-        event::insert(&mut tx, &stored, None, None, None).await.unwrap();
+        event::insert(&mut tx, &stored, None, severity, None).await.unwrap();
         delivery::insert_many(&mut tx, None, &[due], None).await.unwrap();
         tx.commit().await.unwrap();
         id
@@ -202,6 +202,7 @@ async fn a_delivery_arrives_once_signed_and_byte_for_byte() {
     assert_eq!(story.delivery(id).await.state, DeliveryState::Delivered);
     let attempts = story.attempts(id).await;
     assert_eq!((attempts.len(), attempts[0].status, attempts[0].fault), (1, Some(204), None));
+    assert_eq!(attempts[0].request_sha256, Some(daimon_seal::sha256(&caught[0].body)));
 }
 
 #[tokio::test]
@@ -296,7 +297,7 @@ async fn ten_failures_end_a_delivery_and_warn_once_of_its_endpoint() {
     let story = Story::start().await;
     let (endpoint, _) = story.endpoint(&[EventType::IncidentOpened]).await;
     let id = story.due(endpoint).await;
-    let start = story.now();
+    let (start, began) = (story.now(), Instant::now());
     story.catcher.answer(Answer::HangUp);
     let mut end = story.deliver(id).await;
     while matches!(end, JobEnd::Retry { .. }) {
@@ -322,6 +323,80 @@ async fn ten_failures_end_a_delivery_and_warn_once_of_its_endpoint() {
     story.clock.set(start + TimeDelta::days(6));
     story.deliver(two).await;
     assert_eq!(story.found(endpoint).await.disabled, Some((story.now(), DisabledReason::Failing)));
+    assert!(began.elapsed() < Duration::from_secs(2), "six days took {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_throttled_endpoint_is_told_as_often_as_it_wants_whoever_sends() {
+    let story = Story::start().await;
+    let pace = Pace::try_from(60).unwrap();
+    let (slow, _) = story.endpoint_with(&[], |endpoint| endpoint.pace = Some(pace)).await;
+    let (quick, _) = story.endpoint(&[]).await;
+    for _ in 0..90 {
+        story.due(slow).await;
+    }
+    let other = story.due(quick).await;
+    let (start, mut asked) = (story.now(), 0);
+    for second in 0..60 {
+        story.clock.set(start + TimeDelta::seconds(second));
+        for (place, due) in story.fleet.due_deliveries(story.now(), 200).await.unwrap().into_iter().enumerate() {
+            let worker = if place % 2 == 0 { &story.deliverer } else { &story.colleague };
+            deliver(worker, story.wall.msp, due.id).await.unwrap();
+            asked += 1;
+        }
+        if second == 0 {
+            assert_eq!(story.delivery(other).await.state, DeliveryState::Delivered, "nobody else waits for it");
+        }
+    }
+    let sent = story.catcher.caught().len() - 1;
+    assert!((57..=63).contains(&sent), "{sent} in the first minute");
+    // All were listed once at the beginning; then each comes back in its turn, and is sent.
+    assert!(asked <= 91 + 60, "asked {asked} times");
+    let oldest = story.fleet.oldest_undelivered().await.unwrap();
+    assert_eq!(oldest, Some(start), "what waits for its turn is not forgotten by the lag");
+}
+
+#[tokio::test]
+async fn in_quiet_hours_what_is_urgent_goes_out_and_the_rest_follows_when_they_end() {
+    let story = Story::start().await;
+    // The story begins at 08:00 UTC, which is 17:00 in Tokyo.
+    let hours = QuietHours {
+        from: "16:00".parse().unwrap(),
+        until: "18:00".parse().unwrap(),
+        zone: "Asia/Tokyo".parse().unwrap(),
+        let_through: Some(Severity::Critical),
+    };
+    let (endpoint, _) = story.endpoint_with(&[], |endpoint| endpoint.quiet_hours = Some(hours)).await;
+    let urgent = story.due_with(endpoint, Some(Severity::Critical), false).await;
+    let waits = story.due_with(endpoint, Some(Severity::High), false).await;
+    let test = story.due_with(endpoint, None, true).await;
+    for id in [urgent, test] {
+        assert_eq!(story.deliver(id).await, JobEnd::Done);
+        assert_eq!(story.delivery(id).await.state, DeliveryState::Delivered);
+    }
+    let end = story.deliver(waits).await;
+    assert_eq!(story.after(end), TimeDelta::hours(1));
+    let held = story.delivery(waits).await;
+    assert_eq!((held.attempts, held.waits_for), (0, Some(WaitsFor::QuietHours)));
+    assert_eq!(story.again(end, waits).await, JobEnd::Done);
+    assert_eq!((story.catcher.caught().len(), story.delivery(waits).await.waits_for), (3, None));
+}
+
+#[tokio::test]
+async fn a_test_that_fails_is_not_tried_again_and_nothing_follows_from_it() {
+    let story = Story::start().await;
+    let (endpoint, _) = story.endpoint(&[]).await;
+    let test = story.due_with(endpoint, None, true).await;
+    for answer in [Answer::Status(500), Answer::Status(410)] {
+        story.catcher.answer(answer);
+        let test = story.due_with(endpoint, None, true).await;
+        assert_eq!(story.deliver(test).await, JobEnd::GiveUp { because: "refused" });
+        assert_eq!((story.delivery(test).await.state, story.delivery(test).await.attempts), (DeliveryState::Failed, 1));
+    }
+    let found = story.found(endpoint).await;
+    assert_eq!((found.failures, found.disabled), (0, None));
+    story.catcher.answer(Answer::Status(200));
+    assert_eq!(story.deliver(test).await, JobEnd::Done);
 }
 
 #[tokio::test]

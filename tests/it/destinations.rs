@@ -45,6 +45,12 @@ async fn a_webhook_that_leads_inside_is_refused_when_it_is_made_and_when_it_is_c
             assert_eq!((answer.status, pointer(&answer.body)), (422, Some("/url")), "{method} {url}: {}", answer.body);
         }
     }
+    let own = json!({ "url": world.client.base.replace("http:", "https:") });
+    for (method, path) in [(Method::POST, "/v1/webhook-endpoints"), (Method::PATCH, path.as_str())] {
+        let answer = world.client.request(method, path, Some("*"), Some(&own)).await.unwrap();
+        let detail = answer.body.pointer("/errors/0/detail").and_then(Value::as_str);
+        assert_eq!(detail, Some("a webhook URL does not lead to this API"), "{}", answer.body);
+    }
     let kept = world.client.get(&path).await.unwrap();
     assert_eq!(kept.text("url").unwrap(), catcher.url());
     assert_eq!(world.client.get("/v1/webhook-endpoints").await.unwrap().items().len(), 1);

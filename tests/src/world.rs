@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::Context;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use daimon_domain::clock::{Clock as _, SystemClock};
-use daimon_domain::id::{KeyId, MspId};
+use daimon_domain::event::EventType;
+use daimon_domain::id::{KeyId, MspId, TenantId};
 use daimon_domain::scope::{Permission, Tenants, Wall};
+use daimon_domain::verdict::{Severity, Verdict};
 use daimon_seal::{ApiKey, SystemEntropy};
-use daimon_store::{Owner, api_key, msp};
+use daimon_store::{Db, Owner, api_key, event, msp};
 use secrecy::ExposeSecret;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
@@ -209,6 +211,27 @@ impl World {
     /// Stops the worker as an upgrade does.
     pub fn stop_worker(&mut self) -> anyhow::Result<std::process::ExitStatus> {
         self.worker.take().context("no worker runs")?.stop()
+    }
+
+    /// Something happens, and whoever wants to be told is told, as when a worker finds it out.
+    pub async fn happens(
+        &self,
+        kind: EventType,
+        verdict: Option<Verdict>,
+        severity: Option<Severity>,
+        tenant: Option<&str>,
+    ) -> anyhow::Result<()> {
+        let app = self.settings.iter().find(|(name, _)| name == "DATABASE_URL").context("no DATABASE_URL")?;
+        let db = Db::connect(&app.1, 1).await?;
+        let msp = ApiKey::parse(self.client.key()).ok().context("no key")?.msp;
+        let (now, tenant) = (self.clock.now().await, tenant.map(str::parse::<TenantId>).transpose()?);
+        let body = format!("{{\"type\":\"{kind}\",\"timestamp\":\"{}\",\"data\":{{}}}}", now.to_rfc3339());
+        let told = event::New { kind, at: now, body, verdict, drill: None };
+        let mut tx = db.begin(&Wall::whole(msp)).await?;
+        event::tell(&mut tx, told, tenant, severity, &SystemEntropy).await?;
+        tx.commit().await?;
+        db.close().await;
+        Ok(())
     }
 
     /// A client for another provider in the same database.

@@ -33,6 +33,8 @@ const TEND_SLOTS: u16 = 4;
 const DRILL_SLOTS: u16 = 1;
 /// Jobs that clients wait for, at once: each holds one session for seconds.
 const JOB_SLOTS: u16 = 4;
+/// Digests that are written at once: each counts an MSP's day.
+const DIGEST_SLOTS: u16 = 2;
 /// Jobs may go on this long after the signal before their work is given back.
 const FINISH_WITHIN: Duration = Duration::from_secs(22);
 /// And this long to give it back.
@@ -58,6 +60,7 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
         extra_ca_file: common.egress.extra_ca_file.clone(),
         resolve_file: common.egress.resolve_file.clone(),
         dns_servers: common.egress.dns_servers.clone(),
+        own_hosts: common.egress.api_hosts.clone(),
         development: common.surroundings.environment == Environment::Development,
     };
     let egress = match Egress::new(&egress) {
@@ -124,6 +127,7 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
         (Kind::Tend, TEND_SLOTS),
         (Kind::Drill, DRILL_SLOTS),
         (Kind::Job, JOB_SLOTS),
+        (Kind::Digest, DIGEST_SLOTS),
     ];
     let mut news = Some(news);
     for (kind, slots) in slots_for {

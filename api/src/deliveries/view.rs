@@ -1,7 +1,7 @@
 //! Wire shapes of deliveries and attempts.
 
 use chrono::{DateTime, Utc};
-use daimon_domain::delivery::{AttemptFault, Delivery, DeliveryState};
+use daimon_domain::delivery::{AttemptFault, Delivery, DeliveryState, WaitsFor};
 use daimon_domain::id::{AttemptId, DeliveryId, EndpointId, EventId};
 use daimon_store::attempt::Attempt;
 use garde::Validate;
@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 #[schema(as = Delivery, example = json!({
     "id": "dlv_019ab1c2d3e47f508192a3b4c5d6e7f8", "event_id": "evt_019ab1c2d3e47f508192a3b4c5d6e7f8",
     "endpoint_id": "whe_019ab1c2d3e47f508192a3b4c5d6e7f8", "state": "pending", "attempts": 1,
-    "next_attempt_at": "2026-11-24T07:00:05Z", "created_at": "2026-11-24T07:00:00Z"
+    "next_attempt_at": "2026-11-24T07:00:05Z", "waits_for": null, "is_test": false, "created_at": "2026-11-24T07:00:00Z"
 }))]
 pub(crate) struct DeliveryView {
     /// Its id.
@@ -33,6 +33,11 @@ pub(crate) struct DeliveryView {
     /// When the next one is due.
     #[schema(required = true)]
     next_attempt_at: Option<DateTime<Utc>>,
+    /// What it waits for until then, where nothing has failed.
+    #[schema(schema_with = crate::words::waits_for_or_null)]
+    waits_for: Option<WaitsFor>,
+    /// Whether somebody only tries the endpoint out.
+    is_test: bool,
     /// When it was created.
     created_at: DateTime<Utc>,
 }
@@ -41,7 +46,8 @@ pub(crate) struct DeliveryView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Attempt, example = json!({
     "id": "att_019ab1c2d3e47f508192a3b4c5d6e7f8", "delivery_id": "dlv_019ab1c2d3e47f508192a3b4c5d6e7f8",
-    "at": "2026-11-24T07:00:00Z", "status": 503, "fault": "refused", "latency_ms": 120, "excerpt": "Service Unavailable"
+    "at": "2026-11-24T07:00:00Z", "status": 503, "fault": "refused", "latency_ms": 120, "excerpt": "Service Unavailable",
+    "request_sha256": "0b2c1a8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c4d3e2f1a0b"
 }))]
 pub(crate) struct AttemptView {
     /// Its id.
@@ -60,9 +66,12 @@ pub(crate) struct AttemptView {
     fault: Option<AttemptFault>,
     /// How long it took, in milliseconds.
     latency_ms: u32,
-    /// The beginning of the answer, up to 1 KiB.
+    /// The beginning of the answer, up to 1 KiB, without what looks like a secret.
     #[schema(required = true)]
     excerpt: Option<String>,
+    /// The SHA-256 of the body that was sent, in hexadecimal digits; `null` where none was.
+    #[schema(required = true)]
+    request_sha256: Option<String>,
 }
 
 impl From<Delivery> for DeliveryView {
@@ -74,6 +83,8 @@ impl From<Delivery> for DeliveryView {
             state: delivery.state,
             attempts: delivery.attempts,
             next_attempt_at: delivery.next_attempt_at,
+            waits_for: delivery.waits_for,
+            is_test: delivery.is_test,
             created_at: delivery.created_at,
         }
     }
@@ -89,6 +100,7 @@ impl From<Attempt> for AttemptView {
             fault: attempt.fault,
             latency_ms: attempt.latency_ms,
             excerpt: attempt.excerpt,
+            request_sha256: attempt.request_sha256.map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect()),
         }
     }
 }

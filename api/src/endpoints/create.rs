@@ -1,15 +1,19 @@
 //! Asking to be told.
 
 use actix_web::{HttpResponse, post};
+use daimon_domain::day::QuietHours;
 use daimon_domain::id::{EndpointId, TenantId};
-use daimon_egress::WebhookUrl;
+use daimon_domain::pace::{MalformedPace, Pace};
+use daimon_egress::{MalformedUrl, WebhookUrl};
 use daimon_seal::WebhookSecret;
-use daimon_store::endpoint::{self, Endpoint};
+use daimon_store::endpoint::{self, Endpoint, Wants};
 use daimon_store::tenant;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::view::{EndpointView, EndpointWithSecretView, NewEndpoint};
+use super::asked::NewEndpoint;
+use super::reached_at::ReachedAt;
+use super::view::{EndpointView, EndpointWithSecretView};
 use crate::caller::{Caller, Permitted, WebhooksWrite};
 use crate::idempotency::{Created, IdempotencyKey};
 use crate::input::Body;
@@ -25,28 +29,31 @@ use crate::problem::Problem;
     (status = 409, description = "A request with this Idempotency-Key is being answered right now")))]
 #[post("/v1/webhook-endpoints")]
 pub(super) async fn create_endpoint(
-    asked: Permitted<WebhooksWrite, (IdempotencyKey, Body<NewEndpoint>)>,
+    asked: Permitted<WebhooksWrite, (IdempotencyKey, ReachedAt, Body<NewEndpoint>)>,
 ) -> Result<HttpResponse, Problem> {
-    let Permitted(mut caller, (once, body)) = asked;
+    let Permitted(mut caller, (once, reached_at, body)) = asked;
     let once = match once.begin(&mut caller, &body.bytes).await? {
         Ok(once) => once,
         Err(answer) => return Ok(answer),
     };
     let new = body.value;
-    let url = understand_url(&caller, &new.url)?;
-    require_tenants(&mut caller, &new.tenants).await?;
+    let url = understand_url(&caller, &reached_at, &new.url)?;
+    require_tenants(&mut caller, "tenants", &new.tenants).await?;
+    require_tenants(&mut caller, "except_tenants", &new.except_tenants).await?;
+    let id = EndpointId::new(caller.now, caller.service.sources.entropy());
     let endpoint = Endpoint {
-        id: EndpointId::new(caller.now, caller.service.sources.entropy()),
-        url,
         description: new.description,
-        types: new.types,
-        severities: new.severities,
-        tenants: new.tenants,
-        disabled: None,
-        failing_since: None,
-        failures: 0,
-        created_at: caller.now,
-        version: 1,
+        wants: Wants {
+            types: new.types,
+            severities: new.severities,
+            verdicts: new.verdicts,
+            tenants: new.tenants,
+            groups: new.tenant_groups,
+            except: new.except_tenants,
+        },
+        pace: understand_pace(new.rate_limit_per_minute)?,
+        quiet_hours: new.quiet_hours.map(QuietHours::from),
+        ..Endpoint::new(id, url, caller.now)
     };
     let secret = WebhookSecret::generate(caller.service.sources.entropy());
     let sealed = secret.seal(&caller.service.master, caller.msp, endpoint.id)?;
@@ -60,18 +67,31 @@ pub(super) async fn create_endpoint(
     once.created(caller, Created { location, version: Some(version), view }).await
 }
 
-/// A URL that may be called. Its addresses are vetted at each attempt.
-pub(super) fn understand_url<P>(caller: &Caller<P>, text: &str) -> Result<String, Problem> {
-    WebhookUrl::parse(text, &caller.service.guard)
-        .map(|url| url.as_str().to_owned())
-        .map_err(|malformed| Problem::invalid("/url", malformed.to_string()))
+/// A URL that may be called, and that does not lead back to us. Its addresses are vetted at each attempt.
+pub(super) fn understand_url<P>(caller: &Caller<P>, reached_at: &ReachedAt, text: &str) -> Result<String, Problem> {
+    let url = WebhookUrl::parse(text, &caller.service.guard)
+        .map_err(|malformed| Problem::invalid("/url", malformed.to_string()))?;
+    if reached_at.is_at(&url) {
+        return Err(Problem::invalid("/url", MalformedUrl::Own.to_string()));
+    }
+    Ok(url.as_str().to_owned())
+}
+
+/// A pace, where one was asked for.
+pub(super) fn understand_pace(per_minute: Option<u32>) -> Result<Option<Pace>, Problem> {
+    let malformed = |error: MalformedPace| Problem::invalid("/rate_limit_per_minute", error.to_string());
+    per_minute.map(|rate| Pace::try_from(rate).map_err(malformed)).transpose()
 }
 
 /// Tenants that are within reach.
-pub(super) async fn require_tenants<P>(caller: &mut Caller<P>, tenants: &[TenantId]) -> Result<(), Problem> {
+pub(super) async fn require_tenants<P>(
+    caller: &mut Caller<P>,
+    field: &str,
+    tenants: &[TenantId],
+) -> Result<(), Problem> {
     for (index, id) in tenants.iter().enumerate() {
         if tenant::find(&mut caller.tx, *id).await?.is_none() {
-            return Err(Problem::invalid(format!("/tenants/{index}"), "there is no such tenant"));
+            return Err(Problem::invalid(format!("/{field}/{index}"), "there is no such tenant"));
         }
     }
     Ok(())

@@ -1,10 +1,14 @@
 //! Webhook endpoints: where an MSP wants to be told.
 
+mod asked;
 mod create;
 mod delete;
 mod get;
 mod list;
+mod reached_at;
+mod replay;
 mod rotate;
+mod test;
 mod update;
 mod view;
 
@@ -17,5 +21,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
         .service(get::get_endpoint)
         .service(update::update_endpoint)
         .service(delete::delete_endpoint)
-        .service(rotate::rotate_secret);
+        .service(rotate::rotate_secret)
+        .service(test::test_endpoint)
+        .service(replay::replay_events);
 }

@@ -7,7 +7,8 @@ use daimon_store::endpoint;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::view::{EndpointView, EndpointWithSecretView, Rotation};
+use super::asked::Rotation;
+use super::view::{EndpointView, EndpointWithSecretView};
 use crate::caller::{Permitted, WebhooksWrite};
 use crate::etag::{IfMatch, tagged};
 use crate::input::Body;

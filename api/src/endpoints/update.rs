@@ -1,11 +1,14 @@
 //! Changing a webhook endpoint.
 
 use actix_web::{HttpResponse, patch};
+use daimon_domain::day::QuietHours;
 use daimon_store::endpoint::{self, DisabledReason};
 use serde_json::json;
 
-use super::create::{require_tenants, understand_url};
-use super::view::{EndpointChange, EndpointView};
+use super::asked::EndpointChange;
+use super::create::{require_tenants, understand_pace, understand_url};
+use super::reached_at::ReachedAt;
+use super::view::EndpointView;
 use crate::caller::{Permitted, WebhooksWrite};
 use crate::etag::{IfMatch, tagged};
 use crate::input::Body;
@@ -22,28 +25,46 @@ use crate::problem::Problem;
     (status = 428, description = "If-Match is missing")))]
 #[patch("/v1/webhook-endpoints/{endpoint_id}")]
 pub(super) async fn update_endpoint(
-    asked: Permitted<WebhooksWrite, (At<EndpointPath>, IfMatch, Body<EndpointChange>)>,
+    asked: Permitted<WebhooksWrite, (At<EndpointPath>, IfMatch, ReachedAt, Body<EndpointChange>)>,
 ) -> Result<HttpResponse, Problem> {
-    let Permitted(mut caller, (path, expected, body)) = asked;
+    let Permitted(mut caller, (path, expected, reached_at, body)) = asked;
     let mut endpoint = endpoint::find(&mut caller.tx, path.id()?).await?.ok_or_else(EndpointPath::absent)?;
     expected.check(endpoint.version)?;
     let change = body.value;
     if let Some(url) = change.url {
-        endpoint.url = understand_url(&caller, &url)?;
+        endpoint.url = understand_url(&caller, &reached_at, &url)?;
     }
     if let Some(tenants) = change.tenants {
-        require_tenants(&mut caller, &tenants).await?;
-        endpoint.tenants = tenants;
+        require_tenants(&mut caller, "tenants", &tenants).await?;
+        endpoint.wants.tenants = tenants;
+    }
+    if let Some(tenants) = change.except_tenants {
+        require_tenants(&mut caller, "except_tenants", &tenants).await?;
+        endpoint.wants.except = tenants;
     }
     endpoint.description = change.description.unwrap_or(endpoint.description);
-    endpoint.types = change.types.unwrap_or(endpoint.types);
-    endpoint.severities = change.severities.unwrap_or(endpoint.severities);
+    let wants = &mut endpoint.wants;
+    wants.types = change.types.unwrap_or_else(|| std::mem::take(&mut wants.types));
+    wants.severities = change.severities.unwrap_or_else(|| std::mem::take(&mut wants.severities));
+    wants.verdicts = change.verdicts.unwrap_or_else(|| std::mem::take(&mut wants.verdicts));
+    wants.groups = change.tenant_groups.unwrap_or_else(|| std::mem::take(&mut wants.groups));
+    let (pace, quiet_hours) = (endpoint.pace, endpoint.quiet_hours);
+    if let Some(rate) = change.rate_limit_per_minute {
+        endpoint.pace = understand_pace(rate)?;
+    }
+    if let Some(hours) = change.quiet_hours {
+        endpoint.quiet_hours = hours.map(QuietHours::from);
+    }
     endpoint.disabled = match change.disabled {
         None => endpoint.disabled,
         Some(false) => None,
         Some(true) => endpoint.disabled.or(Some((caller.now, DisabledReason::ByHand))),
     };
     endpoint::update(&mut caller.tx, &endpoint).await?.ok_or(Problem::PreconditionFailed)?;
+    if (pace, quiet_hours) != (endpoint.pace, endpoint.quiet_hours) {
+        let now = caller.now;
+        endpoint::release(&mut caller.tx, endpoint.id, now).await?;
+    }
     let endpoint = endpoint::find(&mut caller.tx, endpoint.id).await?.ok_or_else(EndpointPath::absent)?;
     caller.audit("webhook_endpoint.changed", endpoint.id, None, json!({})).await?;
     caller.commit().await?;

@@ -1,109 +1,65 @@
 //! Wire shapes of webhook endpoints.
 
 use chrono::{DateTime, Utc};
+use daimon_domain::day::{QuietHours, TimeOfDay, TimeZone};
 use daimon_domain::event::EventType;
 use daimon_domain::id::{EndpointId, TenantId};
-use daimon_domain::verdict::Severity;
+use daimon_domain::pace::Pace;
+use daimon_domain::tenant::Group;
+use daimon_domain::verdict::{Severity, Verdict};
 use daimon_store::endpoint::{DisabledReason, Endpoint};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::input::is_plain;
-
-/// A webhook endpoint to be told.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
+/// Hours in which an endpoint is told only what can't wait.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = NewWebhookEndpoint, example = json!({
-    "url": "https://tickets.msp.example/daimon", "description": "Ticket system",
-    "types": ["incident.opened", "incident.updated"], "severities": ["high", "critical"]
-}))]
-pub(crate) struct NewEndpoint {
-    /// Where to send: https, a public host name, port 443 or one that the operator opened; no user name, no fragment.
-    #[garde(length(max = 2_000))]
-    #[schema(format = Uri, max_length = 2_000)]
-    pub(crate) url: String,
-    /// What it is.
-    #[serde(default)]
-    #[garde(length(chars, max = 500), custom(is_plain))]
-    #[schema(max_length = 500)]
-    pub(crate) description: String,
-    /// Which events; all when empty.
-    #[serde(default)]
-    #[garde(length(max = 64))]
-    #[schema(schema_with = crate::words::event_types)]
-    pub(crate) types: Vec<EventType>,
-    /// Of incidents with which severities; all when empty.
-    #[serde(default)]
-    #[garde(length(max = 8))]
-    #[schema(schema_with = crate::words::severities)]
-    pub(crate) severities: Vec<Severity>,
-    /// Of which tenants; all, also those to come, when empty.
-    #[serde(default)]
-    #[garde(length(max = 200))]
-    #[schema(schema_with = crate::words::tenant_ids)]
-    pub(crate) tenants: Vec<TenantId>,
-}
-
-/// What to change of a webhook endpoint. What is left out stays.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = WebhookEndpointChange, example = json!({"disabled": false}))]
-pub(crate) struct EndpointChange {
-    /// Where to send.
-    #[serde(default)]
-    #[garde(inner(length(max = 2_000)))]
-    #[schema(nullable = false, format = Uri, max_length = 2_000)]
-    pub(crate) url: Option<String>,
-    /// What it is.
-    #[serde(default)]
-    #[garde(inner(length(chars, max = 500), custom(is_plain)))]
-    #[schema(nullable = false, max_length = 500)]
-    pub(crate) description: Option<String>,
-    /// Which events; all when empty.
-    #[serde(default)]
-    #[garde(inner(length(max = 64)))]
-    #[schema(schema_with = crate::words::event_types)]
-    pub(crate) types: Option<Vec<EventType>>,
-    /// Of incidents with which severities; all when empty.
-    #[serde(default)]
-    #[garde(inner(length(max = 8)))]
-    #[schema(schema_with = crate::words::severities)]
-    pub(crate) severities: Option<Vec<Severity>>,
-    /// Of which tenants; all when empty.
-    #[serde(default)]
-    #[garde(inner(length(max = 200)))]
-    #[schema(schema_with = crate::words::tenant_ids)]
-    pub(crate) tenants: Option<Vec<TenantId>>,
-    /// Whether to stop calling it. `false` calls it again after it was disabled.
+#[schema(as = QuietHours, example = json!({"from": "22:00", "until": "07:00", "time_zone": "Asia/Tokyo", "let_through": "critical"}))]
+pub(crate) struct QuietHoursView {
+    /// When they begin.
+    #[serde(deserialize_with = "crate::input::text", serialize_with = "crate::input::shown")]
+    #[garde(skip)]
+    #[schema(schema_with = crate::words::time_of_day)]
+    pub(crate) from: TimeOfDay,
+    /// When they end, on the next day where that is earlier; what has waited is told then.
+    #[serde(deserialize_with = "crate::input::text", serialize_with = "crate::input::shown")]
+    #[garde(skip)]
+    #[schema(schema_with = crate::words::time_of_day)]
+    pub(crate) until: TimeOfDay,
+    /// Whose day it is.
+    #[serde(deserialize_with = "crate::input::text", serialize_with = "crate::input::shown")]
+    #[garde(skip)]
+    #[schema(schema_with = crate::words::time_zone)]
+    pub(crate) time_zone: TimeZone,
+    /// What is at least that urgent is told all the same; nothing is when left out.
     #[serde(default)]
     #[garde(skip)]
-    #[schema(nullable = false)]
-    pub(crate) disabled: Option<bool>,
+    #[schema(schema_with = crate::words::severity_or_null)]
+    pub(crate) let_through: Option<Severity>,
 }
 
-/// How to rotate.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = SecretRotation, example = json!({"overlap_s": 86400}))]
-pub(crate) struct Rotation {
-    /// For how many seconds both secrets sign: up to 7 days, a day when left out.
-    #[serde(default = "a_day")]
-    #[garde(range(max = 604_800))]
-    #[schema(maximum = 604_800)]
-    pub(crate) overlap_s: u32,
+impl From<QuietHoursView> for QuietHours {
+    fn from(view: QuietHoursView) -> Self {
+        Self { from: view.from, until: view.until, zone: view.time_zone, let_through: view.let_through }
+    }
 }
 
-const fn a_day() -> u32 {
-    86_400
+impl From<QuietHours> for QuietHoursView {
+    fn from(hours: QuietHours) -> Self {
+        Self { from: hours.from, until: hours.until, time_zone: hours.zone, let_through: hours.let_through }
+    }
 }
 
 /// Where an MSP wants to be told.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = WebhookEndpoint, example = json!({
     "id": "whe_019ab1c2d3e47f508192a3b4c5d6e7f8", "url": "https://tickets.msp.example/daimon", "description": "Ticket system",
-    "types": ["incident.opened", "incident.updated"], "severities": ["high", "critical"], "tenants": [], "disabled_at": null,
-    "disabled_because": null, "failing_since": null, "failures": 0, "created_at": "2026-11-24T07:00:00Z"
+    "types": ["incident.opened", "incident.updated"], "severities": ["high", "critical"], "verdicts": [], "tenants": [],
+    "tenant_groups": ["gold"], "except_tenants": [], "rate_limit_per_minute": 60,
+    "quiet_hours": {"from": "22:00", "until": "07:00", "time_zone": "Asia/Tokyo", "let_through": "critical"},
+    "disabled_at": null, "disabled_because": null, "failing_since": null, "failures": 0, "undelivered_since": null,
+    "created_at": "2026-11-24T07:00:00Z"
 }))]
 pub(crate) struct EndpointView {
     /// Its id.
@@ -119,9 +75,24 @@ pub(crate) struct EndpointView {
     /// Of incidents with which severities; all when empty.
     #[schema(schema_with = crate::words::severities)]
     pub(crate) severities: Vec<Severity>,
-    /// Of which tenants; all when empty.
+    /// Of incidents with which verdicts; all when empty.
+    #[schema(schema_with = crate::words::verdicts)]
+    pub(crate) verdicts: Vec<Verdict>,
+    /// Of which tenants, beside those of `tenant_groups`; all when both are empty.
     #[schema(schema_with = crate::words::tenant_ids)]
     pub(crate) tenants: Vec<TenantId>,
+    /// Of the tenants of which groups.
+    #[schema(schema_with = crate::words::groups)]
+    pub(crate) tenant_groups: Vec<Group>,
+    /// Of none of these tenants.
+    #[schema(schema_with = crate::words::tenant_ids)]
+    pub(crate) except_tenants: Vec<TenantId>,
+    /// How many requests a minute it gets at most.
+    #[schema(required = true)]
+    pub(crate) rate_limit_per_minute: Option<u32>,
+    /// When it is told only what can't wait.
+    #[schema(required = true)]
+    pub(crate) quiet_hours: Option<QuietHoursView>,
     /// Since when it is not called any more.
     #[schema(required = true)]
     pub(crate) disabled_at: Option<DateTime<Utc>>,
@@ -133,6 +104,9 @@ pub(crate) struct EndpointView {
     pub(crate) failing_since: Option<DateTime<Utc>>,
     /// Failures in a row.
     pub(crate) failures: u32,
+    /// Since when something waits to be told there that has neither arrived nor failed for good, whatever it waits for.
+    #[schema(required = true)]
+    pub(crate) undelivered_since: Option<DateTime<Utc>>,
     /// When it was created.
     pub(crate) created_at: DateTime<Utc>,
 }
@@ -141,8 +115,9 @@ pub(crate) struct EndpointView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = WebhookEndpointWithSecret, example = json!({
     "id": "whe_019ab1c2d3e47f508192a3b4c5d6e7f8", "url": "https://tickets.msp.example/daimon", "description": "Ticket system",
-    "types": [], "severities": [], "tenants": [], "disabled_at": null, "disabled_because": null, "failing_since": null,
-    "failures": 0, "created_at": "2026-11-24T07:00:00Z", "secret": "whsec_…"
+    "types": [], "severities": [], "verdicts": [], "tenants": [], "tenant_groups": [], "except_tenants": [],
+    "rate_limit_per_minute": null, "quiet_hours": null, "disabled_at": null, "disabled_because": null, "failing_since": null,
+    "failures": 0, "undelivered_since": null, "created_at": "2026-11-24T07:00:00Z", "secret": "whsec_…"
 }))]
 pub(crate) struct EndpointWithSecretView {
     #[serde(flatten)]
@@ -157,13 +132,19 @@ impl From<Endpoint> for EndpointView {
             id: endpoint.id,
             url: endpoint.url,
             description: endpoint.description,
-            types: endpoint.types,
-            severities: endpoint.severities,
-            tenants: endpoint.tenants,
+            types: endpoint.wants.types,
+            severities: endpoint.wants.severities,
+            verdicts: endpoint.wants.verdicts,
+            tenants: endpoint.wants.tenants,
+            tenant_groups: endpoint.wants.groups,
+            except_tenants: endpoint.wants.except,
+            rate_limit_per_minute: endpoint.pace.map(Pace::per_minute),
+            quiet_hours: endpoint.quiet_hours.map(QuietHoursView::from),
             disabled_at: endpoint.disabled.map(|(at, _)| at),
             disabled_because: endpoint.disabled.map(|(_, reason)| reason),
             failing_since: endpoint.failing_since,
             failures: endpoint.failures,
+            undelivered_since: endpoint.undelivered_since,
             created_at: endpoint.created_at,
         }
     }
@@ -181,4 +162,16 @@ pub(crate) struct ListEndpoints {
     #[garde(range(min = 1, max = 200))]
     #[param(minimum = 1, maximum = 200)]
     pub(crate) limit: Option<u16>,
+}
+
+/// What a replay tells once more.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Replay, example = json!({"events": 42, "more": false, "dry_run": true}))]
+pub(crate) struct ReplayView {
+    /// How many events, each a delivery of its own.
+    pub(crate) events: u32,
+    /// Whether there are more than a replay may have: 10,000.
+    pub(crate) more: bool,
+    /// Whether that was only counted.
+    pub(crate) dry_run: bool,
 }

@@ -2,12 +2,12 @@
 
 use actix_web::get;
 use actix_web::web::Json;
-use daimon_store::event;
+use daimon_store::event::{self, Placed};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::view::{EventView, ListEvents};
-use crate::caller::{EventsRead, Permitted};
+use crate::caller::{Caller, EventsRead, Permitted};
 use crate::input::Query;
 use crate::page::{Cursors, DEFAULT_LIMIT, Page};
 use crate::problem::{FieldError, Problem};
@@ -24,30 +24,42 @@ pub(super) async fn list_events(
 ) -> Result<Json<Page<EventView>>, Problem> {
     let Permitted(mut caller, query) = asked;
     let limit = query.0.limit.unwrap_or(DEFAULT_LIMIT);
-    // The place in the order belongs to the MSP: it outlives the key that read up to there.
-    let cursors = Cursors::new(caller.service.master.keyed_hash(caller.msp), caller.msp.as_uuid(), "events", &());
-    let after = cursors.read(query.0.after.as_deref()).map_err(|_refused| not_a_cursor())?;
-    let after = after.and_then(|place| i64::try_from(place.as_u128()).ok()).unwrap_or(0);
+    let cursors = cursors(&caller);
+    let after = match query.0.after.as_deref() {
+        Some(cursor) => place(&cursors, cursor).map_err(|_refused| not_a_cursor())?,
+        None => 0,
+    };
     let mut placed = event::list_after(&mut caller.tx, after, limit.saturating_add(1)).await?;
     let is_more = placed.len() > usize::from(limit);
     placed.truncate(usize::from(limit));
-    let items: Vec<EventView> = placed
-        .into_iter()
-        .map(|placed| {
-            Ok(EventView {
-                id: placed.event.id,
-                r#type: placed.event.kind,
-                occurred_at: placed.event.occurred_at,
-                cursor: cursors.after(Uuid::from_u128(u128::try_from(placed.position).unwrap_or(0))),
-                body: RawValue::from_string(placed.event.body).map_err(|error| Problem::internal(&error))?,
-            })
-        })
-        .collect::<Result<_, Problem>>()?;
+    let items: Vec<EventView> = placed.into_iter().map(|placed| view(&cursors, placed)).collect::<Result<_, _>>()?;
     caller.commit().await?;
     let next = items.last().filter(|_last| is_more).map(|last| last.cursor.clone());
     Ok(Json(Page { items, next }))
 }
 
-fn not_a_cursor() -> Problem {
+/// The place in the order belongs to the MSP: it outlives the key that read up to there.
+pub(super) fn cursors<P>(caller: &Caller<P>) -> Cursors {
+    Cursors::new(caller.service.master.keyed_hash(caller.msp), caller.msp.as_uuid(), "events", &())
+}
+
+/// The position that a cursor names.
+pub(super) fn place(cursors: &Cursors, cursor: &str) -> Result<i64, Problem> {
+    let place = cursors.read(Some(cursor))?;
+    Ok(place.and_then(|place| i64::try_from(place.as_u128()).ok()).unwrap_or(0))
+}
+
+/// An event as it is listed.
+pub(super) fn view(cursors: &Cursors, placed: Placed) -> Result<EventView, Problem> {
+    Ok(EventView {
+        id: placed.event.id,
+        r#type: placed.event.kind,
+        occurred_at: placed.event.occurred_at,
+        cursor: cursors.after(Uuid::from_u128(u128::try_from(placed.position).unwrap_or(0))),
+        body: RawValue::from_string(placed.event.body).map_err(|error| Problem::internal(&error))?,
+    })
+}
+
+pub(super) fn not_a_cursor() -> Problem {
     Problem::Invalid(vec![FieldError::of("after", "not a cursor of an event")])
 }

@@ -43,3 +43,24 @@ pub(crate) struct ListEvents {
     #[param(minimum = 1, maximum = 200)]
     pub(crate) limit: Option<u16>,
 }
+
+/// Where to go on following.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FollowEvents {
+    /// The `cursor` of the last event that you have; what happens from now on when left out, and no `Last-Event-ID` is sent.
+    #[garde(skip)]
+    pub(crate) after: Option<String>,
+}
+
+/// The header by which a client goes on where it had come.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only describes the header; `stream::Follower` reads it")]
+pub(crate) struct LastEventIdHeader {
+    /// The `id` of the last event that you have. It counts before `after`.
+    #[serde(rename = "Last-Event-ID")]
+    #[param(required = false, example = "AAAA")]
+    last_event_id: Option<String>,
+}

@@ -190,6 +190,20 @@ where
     text(from).map(Some)
 }
 
+/// For `deserialize_with`: a field of a change that may be left out, which leaves what there is, or be `null`, which ends it.
+pub(crate) fn maybe_null<'de, T, D>(from: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: serde::Deserializer<'de>,
+{
+    Option::deserialize(from).map(Some)
+}
+
+/// For `serialize_with`: what the domain writes as text.
+pub(crate) fn shown<T: std::fmt::Display, S: serde::Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(value)
+}
+
 /// For `garde(custom)`: text that can be stored and shown, without control characters.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as garde calls it")]
 pub(crate) fn is_plain(text: &str, _context: &()) -> garde::Result {

@@ -40,6 +40,7 @@ pub(super) async fn create_tenant(
         name: body.value.name,
         language: body.value.language.unwrap_or(Language::English),
         external_refs: body.value.external_refs,
+        groups: body.value.groups.into_iter().collect(),
         created_at: caller.now,
         version: 1,
     };

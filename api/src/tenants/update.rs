@@ -29,6 +29,9 @@ pub(super) async fn update_tenant(
     tenant.name = change.name.unwrap_or(tenant.name);
     tenant.language = change.language.unwrap_or(tenant.language);
     tenant.external_refs = change.external_refs.unwrap_or(tenant.external_refs);
+    if let Some(groups) = change.groups {
+        tenant.groups = groups.into_iter().collect();
+    }
     tenant.version = tenant::update(&mut caller.tx, &tenant).await?.ok_or(Problem::PreconditionFailed)?;
     caller.audit("tenant.changed", tenant.id, Some(tenant.id), json!({})).await?;
     caller.commit().await?;

@@ -1,10 +1,10 @@
 //! Wire shapes of tenants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use daimon_domain::id::TenantId;
-use daimon_domain::tenant::{Language, Tenant, TenantName};
+use daimon_domain::tenant::{Group, Language, Tenant, TenantName};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 /// A tenant to be made.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = NewTenant, example = json!({"name": "Sakura Dental", "language": "ja", "external_refs": {"halopsa": "1234"}}))]
+#[schema(as = NewTenant, example = json!({"name": "Sakura Dental", "language": "ja", "external_refs": {"halopsa": "1234"}, "groups": ["gold"]}))]
 pub(crate) struct NewTenant {
     /// Its name: 1 to 200 characters.
     #[serde(deserialize_with = "crate::input::text")]
@@ -28,6 +28,11 @@ pub(crate) struct NewTenant {
     #[serde(default)]
     #[garde(custom(are_references))]
     pub(crate) external_refs: BTreeMap<String, String>,
+    /// The groups it belongs to: at most 50. Webhook endpoints can be told of a group.
+    #[serde(default)]
+    #[garde(length(max = 50))]
+    #[schema(schema_with = crate::words::groups)]
+    pub(crate) groups: Vec<Group>,
 }
 
 /// What to change of a tenant. What is left out stays.
@@ -49,13 +54,18 @@ pub(crate) struct TenantChange {
     #[serde(default)]
     #[garde(inner(custom(are_references)))]
     pub(crate) external_refs: Option<BTreeMap<String, String>>,
+    /// The groups it belongs to; replaces all of them. What happens from now on is told accordingly.
+    #[serde(default)]
+    #[garde(inner(length(max = 50)))]
+    #[schema(schema_with = crate::words::groups)]
+    pub(crate) groups: Option<Vec<Group>>,
 }
 
 /// A client company.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Tenant, example = json!({
     "id": "tnt_019ab1c2d3e47f508192a3b4c5d6e7f8", "name": "Sakura Dental", "language": "ja", "external_refs": {"halopsa": "1234"},
-    "created_at": "2026-11-24T07:00:00Z"
+    "groups": ["gold"], "created_at": "2026-11-24T07:00:00Z"
 }))]
 pub(crate) struct TenantView {
     /// Its id, for ever.
@@ -68,6 +78,9 @@ pub(crate) struct TenantView {
     pub(crate) language: Language,
     /// What your other systems call it.
     pub(crate) external_refs: BTreeMap<String, String>,
+    /// The groups it belongs to.
+    #[schema(schema_with = crate::words::groups)]
+    pub(crate) groups: BTreeSet<Group>,
     /// When it was created.
     pub(crate) created_at: DateTime<Utc>,
 }
@@ -93,6 +106,7 @@ impl From<Tenant> for TenantView {
             name: tenant.name.as_str().to_owned(),
             language: tenant.language,
             external_refs: tenant.external_refs,
+            groups: tenant.groups,
             created_at: tenant.created_at,
         }
     }

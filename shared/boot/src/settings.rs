@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, ValueEnum};
+use daimon_domain::mailbox::HostName;
 
 /// Where the program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -124,6 +125,10 @@ pub struct Egress {
     /// left out.
     #[arg(long, value_name = "ADDRESS", env = "DAIMON_DNS_SERVERS", value_delimiter = ',')]
     pub dns_servers: Vec<SocketAddr>,
+    /// By which names clients reach the API, such as `api.daimon.example`: no webhook may lead there, because each event would
+    /// make another. When left out, the name that is refused is the one by which whoever registers a webhook reached us.
+    #[arg(long, value_name = "HOST", env = "DAIMON_API_HOSTS", value_delimiter = ',')]
+    pub api_hosts: Vec<HostName>,
 }
 
 /// Postgres as the role that may ask the few questions that span MSPs.

@@ -18,6 +18,16 @@ words! {
 }
 
 words! {
+    /// Why a delivery waits although nothing has failed.
+    WaitsFor {
+        /// Its turn: the endpoint is told no faster than it wants.
+        RateLimit = "rate_limit",
+        /// The end of the endpoint's quiet hours.
+        QuietHours = "quiet_hours",
+    }
+}
+
+words! {
     /// Why an attempt failed.
     AttemptFault {
         /// The URL leads to an address that is not allowed.
@@ -66,8 +76,29 @@ pub struct Delivery {
     pub attempts: u32,
     /// When the next one is due.
     pub next_attempt_at: Option<DateTime<Utc>>,
+    /// What it waits for until then, where nothing has failed.
+    pub waits_for: Option<WaitsFor>,
+    /// Somebody only tries the endpoint out: it is told once, at once, and nothing follows from how that goes.
+    pub is_test: bool,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+}
+
+impl Delivery {
+    /// One that is due at once.
+    pub const fn new(id: DeliveryId, event: EventId, endpoint: EndpointId, now: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            event,
+            endpoint,
+            state: DeliveryState::Pending,
+            attempts: 0,
+            next_attempt_at: Some(now),
+            waits_for: None,
+            is_test: false,
+            created_at: now,
+        }
+    }
 }
 
 #[cfg(test)]

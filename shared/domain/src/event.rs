@@ -32,6 +32,8 @@ words! {
         EndpointFailing = "endpoint.failing",
         /// It is not called any more.
         EndpointDisabled = "endpoint.disabled",
+        /// What the last day brought.
+        DigestDaily = "digest.daily",
     }
 }
 

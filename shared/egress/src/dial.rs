@@ -39,6 +39,8 @@ pub struct Settings {
     pub resolve_file: Option<PathBuf>,
     /// `DAIMON_DNS_SERVERS`; none: the system's.
     pub dns_servers: Vec<SocketAddr>,
+    /// `DAIMON_API_HOSTS`: what our own API is called.
+    pub own_hosts: Vec<HostName>,
     /// Whether this is development.
     pub development: bool,
 }
@@ -60,7 +62,8 @@ struct Inner {
 impl Egress {
     /// Reads the files that the settings name.
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        let guard = Guard::new(settings.allow_file.as_deref(), settings.development)?;
+        let guard =
+            Guard::new(settings.allow_file.as_deref(), settings.development)?.with_own(settings.own_hosts.clone());
         let resolver = Resolver::new(settings.resolve_file.as_deref(), &settings.dns_servers, settings.development)?;
         let extra_roots = settings.extra_ca_file.as_deref().map(certificates).transpose()?.unwrap_or_default();
         Self::with(guard, resolver, extra_roots, crate::post::LIMIT)

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use daimon_domain::mailbox::TlsMode;
+use daimon_domain::mailbox::{HostName, TlsMode};
 use ipnet::IpNet;
 
 use crate::deny::is_forbidden;
@@ -46,12 +46,14 @@ impl Opening {
 pub struct Guard {
     openings: Vec<Opening>,
     development: bool,
+    /// What our own API is called.
+    own: Vec<HostName>,
 }
 
 impl Guard {
     /// A guard that follows the deny list, and the allow file where there is one.
     pub fn new(allow_file: Option<&Path>, development: bool) -> Result<Self, SettingsError> {
-        let Some(path) = allow_file else { return Ok(Self { openings: Vec::new(), development }) };
+        let Some(path) = allow_file else { return Ok(Self { development, ..Self::default() }) };
         Self::parse(&read(path)?, development).map_err(|line| SettingsError::Malformed {
             path: path.to_owned(),
             line,
@@ -59,11 +61,21 @@ impl Guard {
         })
     }
 
+    /// The same, and no webhook leads to these names, which are our own API's.
+    #[must_use]
+    pub fn with_own(self, own: Vec<HostName>) -> Self {
+        Self { own, ..self }
+    }
+
+    pub(crate) fn is_own(&self, name: &HostName) -> bool {
+        self.own.contains(name)
+    }
+
     /// The lines of an allow file; `Err` has the number of the first line that is none.
     pub(crate) fn parse(text: &str, development: bool) -> Result<Self, usize> {
         let openings =
             lines(text).map(|(number, line)| Opening::parse(line).ok_or(number)).collect::<Result<_, _>>()?;
-        Ok(Self { openings, development })
+        Ok(Self { openings, development, ..Self::default() })
     }
 
     /// Whether that address may be dialled at that port, when these ports are the usual ones.

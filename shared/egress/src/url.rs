@@ -33,6 +33,9 @@ pub enum MalformedUrl {
     /// An address, or a name that only this machine knows.
     #[error("a webhook URL has a public host name")]
     Host,
+    /// Our own API: each event would make another.
+    #[error("a webhook URL does not lead to this API")]
+    Own,
     /// Another port than 443.
     #[error("a webhook URL has no other port than 443, unless the operator opened it")]
     Port,
@@ -83,6 +86,9 @@ impl WebhookUrl {
         if is_plain && !matches!(&target, Target::Loopback(_)) && !is_localhost(&target) {
             return Err(MalformedUrl::Scheme);
         }
+        if matches!(&target, Target::Name(name) if guard.is_own(name)) {
+            return Err(MalformedUrl::Own);
+        }
         let port = url.port_or_known_default().unwrap_or_default();
         if !guard.has_webhook_port(port) {
             return Err(MalformedUrl::Port);
@@ -110,7 +116,8 @@ impl WebhookUrl {
         &self.0
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    /// The port, also where it goes without saying.
+    pub fn port(&self) -> u16 {
         self.0.port_or_known_default().unwrap_or(443)
     }
 
@@ -280,6 +287,15 @@ mod tests {
         }
         let long = format!("https://hooks.example.com/{}", "a".repeat(MAX_LEN));
         assert_eq!(WebhookUrl::parse(&long, &production()).err(), Some(Form));
+    }
+
+    #[test]
+    fn a_webhook_to_our_own_api_is_refused() {
+        let guard = production().with_own(vec!["api.daimon.example".parse().unwrap()]);
+        for text in ["https://api.daimon.example/v1/tenants", "https://API.Daimon.example:8443/"] {
+            assert_eq!(WebhookUrl::parse(text, &guard).err(), Some(MalformedUrl::Own), "{text}");
+        }
+        assert!(WebhookUrl::parse("https://hooks.daimon.example/", &guard).is_ok());
     }
 
     #[test]

@@ -17,6 +17,8 @@ words! {
         Drill = "drill",
         /// Work that a client waits for.
         Job = "job",
+        /// What an MSP is told once a day.
+        Digest = "digest",
     }
 }
 
@@ -27,7 +29,7 @@ pub struct Hint {
     pub msp: MspId,
     /// Of which tenant.
     pub tenant: TenantId,
-    /// The mailbox, the delivery, the incident, the drill or the job.
+    /// The mailbox, the delivery, the incident, the drill, the job, or the MSP itself.
     pub id: uuid::Uuid,
 }
 

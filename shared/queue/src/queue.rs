@@ -27,7 +27,7 @@ pub struct Queue {
     client: Client,
     commands: ConnectionManager,
     /// One connection for each kind of waiting: a blocked command would hold up all others on its connection.
-    waiting: Arc<[Mutex<Option<MultiplexedConnection>>; 5]>,
+    waiting: Arc<[Mutex<Option<MultiplexedConnection>>; 6]>,
     push: Script,
     pop: Script,
 }
@@ -54,7 +54,7 @@ impl Queue {
             prefix: prefix.into(),
             client,
             commands,
-            waiting: Arc::new([const { Mutex::const_new(None) }; 5]),
+            waiting: Arc::new([const { Mutex::const_new(None) }; 6]),
             push: Script::new(include_str!("lua/push.lua")),
             pop: Script::new(include_str!("lua/pop.lua")),
         })
@@ -96,13 +96,14 @@ impl Queue {
 
     /// Waits until something is pushed, at most `timeout`, and says whether something was. One waits at a time.
     pub async fn wait(&self, kind: Kind, timeout: Duration) -> Result<bool, QueueError> {
-        let [poll, deliver, tend, drill, job] = &*self.waiting;
+        let [poll, deliver, tend, drill, job, digest] = &*self.waiting;
         let mut slot = match kind {
             Kind::Poll => poll.lock().await,
             Kind::Deliver => deliver.lock().await,
             Kind::Tend => tend.lock().await,
             Kind::Drill => drill.lock().await,
             Kind::Job => job.lock().await,
+            Kind::Digest => digest.lock().await,
         };
         // Taken out while in use, so that a broken connection, or one whose answer nobody waited for, is not used again.
         let mut connection = if let Some(connection) = slot.take() {

@@ -14,7 +14,7 @@ pub use api_key::{ApiKey, MalformedApiKey};
 pub use client_secret::ClientSecret;
 pub use entropy::SystemEntropy;
 pub use envelope::{Aad, DataKey, SealError};
-pub use hash::KeyedHash;
+pub use hash::{KeyedHash, sha256};
 pub use master::{MasterKey, MasterKeyError};
 pub use service_account::{MalformedServiceAccount, ServiceAccount};
 pub use token::{Claims, TOKEN_LIFETIME_S, TokenError, TokenIssuer};

@@ -24,6 +24,8 @@ pub struct Attempt {
     pub latency_ms: u32,
     /// The beginning of the answer, at most 1 KiB.
     pub excerpt: Option<String>,
+    /// The SHA-256 of the body that was sent; none: nothing was.
+    pub request_sha256: Option<[u8; 32]>,
 }
 
 struct Row {
@@ -34,6 +36,7 @@ struct Row {
     fault: Option<String>,
     latency_ms: i32,
     excerpt: Option<String>,
+    request_sha256: Option<Vec<u8>>,
 }
 
 impl TryFrom<Row> for Attempt {
@@ -48,6 +51,7 @@ impl TryFrom<Row> for Attempt {
             fault: row::maybe_text("attempt", row.fault.as_deref())?,
             latency_ms: row::number("attempt", row.latency_ms)?,
             excerpt: row.excerpt,
+            request_sha256: row.request_sha256.map(|bytes| row::hash("attempt", bytes)).transpose()?,
         })
     }
 }
@@ -60,8 +64,9 @@ pub async fn insert(tx: &mut MspTx, tenant: Option<TenantId>, attempt: &Attempt)
     let msp = tx.msp().as_uuid();
     sqlx::query!(
         "insert into attempt
-            (msp_id, attempt_id, tenant_id, delivery_id, attempted_at, status, fault, latency_ms, excerpt, drill_id)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, (select drill_id from delivery where delivery_id = $4))",
+            (msp_id, attempt_id, tenant_id, delivery_id, attempted_at, status, fault, latency_ms, excerpt,
+            request_sha256, drill_id)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, (select drill_id from delivery where delivery_id = $4))",
         msp,
         attempt.id.as_uuid(),
         tenant.map(TenantId::as_uuid),
@@ -70,7 +75,8 @@ pub async fn insert(tx: &mut MspTx, tenant: Option<TenantId>, attempt: &Attempt)
         attempt.status.and_then(|status| i16::try_from(status).ok()),
         attempt.fault.map(AttemptFault::as_str),
         row::int(attempt.latency_ms),
-        attempt.excerpt.as_ref().map(|excerpt| row::clean(excerpt, LONGEST_EXCERPT))
+        attempt.excerpt.as_ref().map(|excerpt| row::clean(excerpt, LONGEST_EXCERPT)),
+        attempt.request_sha256.as_ref().map(<[u8; 32]>::as_slice)
     )
     .execute(tx.conn())
     .await?;
@@ -81,7 +87,7 @@ pub async fn insert(tx: &mut MspTx, tenant: Option<TenantId>, attempt: &Attempt)
 pub async fn list(tx: &mut MspTx, delivery: DeliveryId, page: Page<AttemptId>) -> Result<Listed<Attempt>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        "select attempt_id, delivery_id, attempted_at, status, fault, latency_ms, excerpt from attempt
+        "select attempt_id, delivery_id, attempted_at, status, fault, latency_ms, excerpt, request_sha256 from attempt
         where delivery_id = $1 and ($2::uuid is null or attempt_id < $2) order by attempt_id desc limit $3",
         delivery.as_uuid(),
         page.before.map(AttemptId::as_uuid),

@@ -6,16 +6,19 @@
 
 use chrono::{DateTime, Utc};
 use daimon_domain::clock::Entropy;
-use daimon_domain::delivery::{Delivery, DeliveryState};
+use daimon_domain::delivery::Delivery;
 use daimon_domain::event::{Event, EventType};
 use daimon_domain::id::{DeliveryId, DrillId, EventId, TenantId};
-use daimon_domain::verdict::Severity;
+use daimon_domain::verdict::{Severity, Verdict};
 use uuid::Uuid;
 
+use crate::endpoint::Matter;
 use crate::{MspTx, StoreError, delivery, endpoint, row};
 
 /// How many events get their position at once.
 const BATCH: i64 = 5_000;
+/// The position of what is in no list: they begin with 1.
+const NOWHERE: i64 = 0;
 
 /// An event and where it stands in the order of the list.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,18 +59,36 @@ pub async fn insert(
     severity: Option<Severity>,
     drill: Option<DrillId>,
 ) -> Result<(), StoreError> {
+    let matter = Matter { kind: event.kind, severity, verdict: None, tenant };
+    write(tx, event, matter, drill, None).await
+}
+
+/// Stores an event that somebody made up to try an endpoint out. It has no place in the order of the list: nothing happened.
+pub async fn insert_test(tx: &mut MspTx, event: &Event, tenant: Option<TenantId>) -> Result<(), StoreError> {
+    write(tx, event, Matter { tenant, ..Matter::of_msp(event.kind) }, None, Some(NOWHERE)).await
+}
+
+async fn write(
+    tx: &mut MspTx,
+    event: &Event,
+    matter: Matter,
+    drill: Option<DrillId>,
+    position: Option<i64>,
+) -> Result<(), StoreError> {
     let msp = tx.msp().as_uuid();
     sqlx::query!(
-        "insert into event (msp_id, event_id, tenant_id, type, severity, occurred_at, body, drill_id)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "insert into event (msp_id, event_id, tenant_id, type, severity, occurred_at, body, drill_id, verdict, position)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         msp,
         event.id.as_uuid(),
-        tenant.map(TenantId::as_uuid),
+        matter.tenant.map(TenantId::as_uuid),
         event.kind.as_str(),
-        severity.map(Severity::as_str),
+        matter.severity.map(Severity::as_str),
         event.occurred_at,
         event.body,
-        drill.map(DrillId::as_uuid)
+        drill.map(DrillId::as_uuid),
+        matter.verdict.map(Verdict::as_str),
+        position
     )
     .execute(tx.conn())
     .await?;
@@ -83,6 +104,8 @@ pub struct New {
     pub at: DateTime<Utc>,
     /// The body, as `daimon_verdict::telling` writes it.
     pub body: String,
+    /// What it was found to be.
+    pub verdict: Option<Verdict>,
     /// The drill that made it up.
     pub drill: Option<DrillId>,
 }
@@ -95,24 +118,45 @@ pub async fn tell(
     severity: Option<Severity>,
     entropy: &dyn Entropy,
 ) -> Result<Vec<DeliveryId>, StoreError> {
-    let New { kind, at, body, drill } = new;
-    let event = Event { id: EventId::new(at, entropy), kind, occurred_at: at, body };
-    insert(tx, &event, tenant, severity, drill).await?;
-    let wanted = endpoint::for_event(tx, kind, severity, tenant).await?;
+    let id = EventId::new(new.at, entropy);
+    tell_as(tx, id, new, tenant, severity, entropy).await
+}
+
+/// The same under an id that follows from what happened, so that it is told once whoever finds it out.
+pub async fn tell_as(
+    tx: &mut MspTx,
+    id: EventId,
+    new: New,
+    tenant: Option<TenantId>,
+    severity: Option<Severity>,
+    entropy: &dyn Entropy,
+) -> Result<Vec<DeliveryId>, StoreError> {
+    let New { kind, at, body, verdict, drill } = new;
+    let event = Event { id, kind, occurred_at: at, body };
+    let matter = Matter { kind, severity, verdict, tenant };
+    write(tx, &event, matter, drill, None).await?;
+    let wanted = endpoint::for_event(tx, matter).await?;
     let deliveries: Vec<Delivery> = wanted
         .into_iter()
-        .map(|endpoint| Delivery {
-            id: DeliveryId::new(at, entropy),
-            event: event.id,
-            endpoint,
-            state: DeliveryState::Pending,
-            attempts: 0,
-            next_attempt_at: Some(at),
-            created_at: at,
-        })
+        .map(|endpoint| Delivery::new(DeliveryId::new(at, entropy), event.id, endpoint, at))
         .collect();
     delivery::insert_many(tx, tenant, &deliveries, drill).await?;
     Ok(deliveries.into_iter().map(|delivery| delivery.id).collect())
+}
+
+/// How urgent what an event tells of is; `None`: nothing says so.
+pub async fn severity(tx: &mut MspTx, id: EventId) -> Result<Option<Severity>, StoreError> {
+    let word = sqlx::query_scalar!("select severity from event where event_id = $1", id.as_uuid())
+        .fetch_optional(tx.conn())
+        .await?;
+    row::maybe_text("event", word.flatten().as_deref())
+}
+
+/// The position of the newest event in the order of the list. Commit, so that what has just happened keeps its place.
+pub async fn last_position(tx: &mut MspTx) -> Result<i64, StoreError> {
+    place(tx).await?;
+    let last = sqlx::query_scalar!("select last_event_position from msp").fetch_optional(tx.conn()).await?;
+    Ok(last.unwrap_or(0))
 }
 
 /// Reads one event; `None` also when it is outside the wall.

@@ -41,6 +41,8 @@ pub struct Busy {
     pub drills: i64,
     /// Jobs that are due, or in somebody's hands.
     pub jobs: i64,
+    /// Digests that are due.
+    pub digests: i64,
 }
 
 impl Busy {
@@ -53,6 +55,7 @@ impl Busy {
             && self.due_incidents == 0
             && self.drills == 0
             && self.jobs == 0
+            && self.digests == 0
     }
 }
 
@@ -210,7 +213,8 @@ impl Fleet {
                     + (select count(*) from old_credential where next_try_at <= $1) as "due_incidents!",
                 (select count(*) from drill_run where next_step_at <= $1 or lease_until > $1) as "drills!",
                 (select count(*) from job where ended_at is null
-                    and (not_before <= $1 or not_before > $1 + interval '2 hours' or lease_until > $1)) as "jobs!""#,
+                    and (not_before <= $1 or not_before > $1 + interval '2 hours' or lease_until > $1)) as "jobs!",
+                (select count(*) from digest where next_at <= $1) as "digests!""#,
             now
         )
         .fetch_one(&self.pool)
@@ -223,10 +227,32 @@ impl Fleet {
             due_incidents: counts.due_incidents,
             drills: counts.drills,
             jobs: counts.jobs,
+            digests: counts.digests,
         })
     }
 
-    /// When the oldest delivery that nobody has sent yet became due: the age of it is the webhooks' lag.
+    /// MSPs whose daily digest is due.
+    #[tracing::instrument(name = "store.fleet.due_digests", skip_all)]
+    pub async fn due_digests(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Due<MspId>>, StoreError> {
+        let msps = sqlx::query_scalar!(
+            "select msp_id from digest where next_at <= $1 order by next_at limit $2",
+            now,
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(msps.into_iter().map(|msp| Due::of(msp, None, MspId::from_uuid(msp))).collect())
+    }
+
+    /// When the oldest delivery was made that has neither arrived nor failed for good, whatever it waits for: its turn, the
+    /// end of quiet hours, another attempt.
+    pub async fn oldest_undelivered(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        Ok(sqlx::query_scalar!("select min(created_at) from delivery where state = 'pending'")
+            .fetch_one(&self.pool)
+            .await?)
+    }
+
+    /// When the oldest delivery that nobody has sent yet became due: how far the workers are behind.
     pub async fn oldest_due_delivery(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
         Ok(sqlx::query_scalar!(
             "select min(next_attempt_at) from delivery where state = 'pending' and next_attempt_at <= $1",

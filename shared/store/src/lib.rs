@@ -9,6 +9,7 @@ pub mod campaign;
 pub mod correspondent;
 pub mod credential;
 pub mod delivery;
+pub mod digest;
 pub mod dkim_selector;
 pub mod domain_posture;
 pub mod drill;

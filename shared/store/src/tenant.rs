@@ -14,6 +14,7 @@ struct Row {
     name: String,
     language: String,
     external_refs: serde_json::Value,
+    groups: Vec<String>,
     created_at: DateTime<Utc>,
     version: i64,
 }
@@ -27,6 +28,7 @@ impl TryFrom<Row> for Tenant {
             name: row::text("tenant", &row.name)?,
             language: row::text("tenant", &row.language)?,
             external_refs: serde_json::from_value(row.external_refs).map_err(|error| row::corrupt("tenant", error))?,
+            groups: row.groups.iter().map(|group| row::text("tenant", group)).collect::<Result<_, _>>()?,
             created_at: row.created_at,
             version: row.version,
         })
@@ -37,8 +39,9 @@ impl TryFrom<Row> for Tenant {
 pub async fn insert(tx: &mut MspTx, tenant: &Tenant, sealed_data_key: &[u8]) -> Result<(), StoreError> {
     let msp = tx.msp().as_uuid();
     sqlx::query!(
-        "insert into tenant (msp_id, tenant_id, name, language, external_refs, data_key, created_at, version)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "insert into tenant (msp_id, tenant_id, name, language, external_refs, data_key, created_at, version,
+            groups)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         msp,
         tenant.id.as_uuid(),
         tenant.name.as_str(),
@@ -46,7 +49,8 @@ pub async fn insert(tx: &mut MspTx, tenant: &Tenant, sealed_data_key: &[u8]) -> 
         references(&tenant.external_refs),
         sealed_data_key,
         tenant.created_at,
-        tenant.version
+        tenant.version,
+        &groups(tenant)
     )
     .execute(tx.conn())
     .await?;
@@ -57,7 +61,7 @@ pub async fn insert(tx: &mut MspTx, tenant: &Tenant, sealed_data_key: &[u8]) -> 
 pub async fn find(tx: &mut MspTx, id: TenantId) -> Result<Option<Tenant>, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        "select tenant_id, name, language, external_refs, created_at, version from tenant where tenant_id = $1",
+        "select tenant_id, name, language, external_refs, groups, created_at, version from tenant where tenant_id = $1",
         id.as_uuid()
     )
     .fetch_optional(tx.conn())
@@ -69,7 +73,7 @@ pub async fn find(tx: &mut MspTx, id: TenantId) -> Result<Option<Tenant>, StoreE
 pub async fn list(tx: &mut MspTx, page: Page<TenantId>) -> Result<Listed<Tenant>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        "select tenant_id, name, language, external_refs, created_at, version
+        "select tenant_id, name, language, external_refs, groups, created_at, version
         from tenant where $1::uuid is null or tenant_id < $1 order by tenant_id desc limit $2",
         page.before.map(TenantId::as_uuid),
         page.probe()
@@ -79,17 +83,18 @@ pub async fn list(tx: &mut MspTx, page: Page<TenantId>) -> Result<Listed<Tenant>
     Ok(page.cut(rows.into_iter().map(Tenant::try_from).collect::<Result<_, _>>()?))
 }
 
-/// Writes name, language and references if the stored version is still `tenant.version`, and answers the new version.
+/// Writes name, language, references and groups if the stored version is still `tenant.version`, and answers the new version.
 /// `None`: somebody else was faster, or it is gone.
 pub async fn update(tx: &mut MspTx, tenant: &Tenant) -> Result<Option<i64>, StoreError> {
     Ok(sqlx::query_scalar!(
-        "update tenant set name = $3, language = $4, external_refs = $5, version = version + 1
+        "update tenant set name = $3, language = $4, external_refs = $5, groups = $6, version = version + 1
         where tenant_id = $1 and version = $2 returning version",
         tenant.id.as_uuid(),
         tenant.version,
         tenant.name.as_str(),
         tenant.language.as_str(),
-        references(&tenant.external_refs)
+        references(&tenant.external_refs),
+        &groups(tenant)
     )
     .fetch_optional(tx.conn())
     .await?)
@@ -113,4 +118,8 @@ pub async fn data_key(tx: &mut MspTx, id: TenantId) -> Result<Option<Vec<u8>>, S
 
 fn references(references: &BTreeMap<String, String>) -> serde_json::Value {
     references.iter().map(|(system, id)| (system.clone(), serde_json::Value::from(id.as_str()))).collect()
+}
+
+fn groups(tenant: &Tenant) -> Vec<String> {
+    tenant.groups.iter().map(|group| group.as_str().to_owned()).collect()
 }

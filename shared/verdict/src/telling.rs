@@ -105,7 +105,7 @@ pub fn time(at: DateTime<Utc>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use daimon_domain::mailbox::{Connection, Idling, ImapServer, NewMail, Polling, TlsMode};
     use daimon_domain::tenant::Language;
@@ -132,6 +132,7 @@ mod tests {
             name: "名".repeat(200).parse().unwrap(),
             language: Language::Japanese,
             external_refs: references,
+            groups: BTreeSet::new(),
             created_at: at,
             version: 1,
         };

@@ -54,13 +54,14 @@ pub(super) struct Pass<'a> {
     of: &'a Breaker,
     endpoint: EndpointId,
     began: Instant,
-    worked: bool,
+    /// `None`: nothing was sent.
+    worked: Option<bool>,
 }
 
 impl Pass<'_> {
     /// The attempt ended, well or badly.
     pub(super) fn ended(mut self, worked: bool) {
-        self.worked = worked;
+        self.worked = Some(worked);
     }
 }
 
@@ -68,9 +69,11 @@ impl Drop for Pass<'_> {
     fn drop(&mut self) {
         if let Some(known) = self.of.lock().get_mut(&self.endpoint) {
             known.in_flight = known.in_flight.saturating_sub(1);
-            known.answers = self.worked;
-            // The last few count.
-            known.takes = (known.takes * 7 + self.began.elapsed()) / 8;
+            if let Some(worked) = self.worked {
+                known.answers = worked;
+                // The last few count.
+                known.takes = (known.takes * 7 + self.began.elapsed()) / 8;
+            }
         }
     }
 }
@@ -116,7 +119,7 @@ impl Breaker {
             }
         }
         known.in_flight += 1;
-        Ok(Pass { of: self, endpoint, began: Instant::now(), worked: false })
+        Ok(Pass { of: self, endpoint, began: Instant::now(), worked: None })
     }
 }
 
@@ -181,6 +184,15 @@ mod tests {
         let _held: Vec<_> = (0..16).map(|_| breaker.admit(endpoint(1), 0, start).unwrap()).collect();
         let (first, second) = (refused(&breaker, 0, start), refused(&breaker, 0, start));
         assert!(start < first && first < second, "they come back one after the other");
+    }
+
+    #[test]
+    fn what_was_not_sent_after_all_says_nothing_of_the_endpoint() {
+        let (breaker, start) = (Breaker::new(32), DateTime::UNIX_EPOCH);
+        breaker.admit(endpoint(1), 0, start).unwrap().ended(true);
+        drop(breaker.admit(endpoint(1), 0, start).unwrap());
+        let held: Vec<_> = (0..16).map_while(|_| breaker.admit(endpoint(1), 0, start).ok()).collect();
+        assert_eq!(held.len(), 16, "it still answers");
     }
 
     #[test]

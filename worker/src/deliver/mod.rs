@@ -7,15 +7,22 @@
 //! | file | what it decides |
 //! |---|---|
 //! | `job.rs` | one delivery, from lease to record |
+//! | `gate.rs` | whether it may go out now: quiet hours, and the endpoint's pace |
 //! | `request.rs` | what is sent, and how it is signed |
+//! | `redact.rs` | what is not kept of an answer |
 //! | `backoff.rs` | what an outcome means: delivered, again later, or never |
 //! | `breaker.rs` | how often a dead endpoint is tried |
 //! | `notice.rs` | telling the MSP that an endpoint fails |
+//! | `digest.rs` | telling the MSP once a day what the last one brought |
 
 mod backoff;
 mod breaker;
+mod digest;
+mod gate;
 mod job;
 mod notice;
+mod redact;
 mod request;
 
+pub use digest::tell_digest;
 pub use job::{DeliverError, Deliverer, deliver};

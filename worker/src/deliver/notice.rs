@@ -1,12 +1,12 @@
 //! Telling the MSP that an endpoint fails, through its other endpoints and the list of events.
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::clock::Entropy;
-use daimon_domain::delivery::{Delivery, DeliveryState};
-use daimon_domain::event::{Event, EventType};
-use daimon_domain::id::{DeliveryId, EndpointId, EventId, uuid_v7};
+use daimon_domain::event::EventType;
+use daimon_domain::id::{EndpointId, EventId, uuid_v7};
 use daimon_store::endpoint::{self, DisabledReason};
-use daimon_store::{MspTx, StoreError, delivery, event};
+use daimon_store::{MspTx, StoreError, event};
+use daimon_verdict::telling::{body, time};
 use serde_json::{Value, json};
 
 /// After a day of nothing but failures a warning is due.
@@ -47,7 +47,7 @@ async fn disable(
         return Ok(());
     }
     tracing::warn!(endpoint.id = %endpoint, reason = %reason, "endpoint {endpoint} is not called any more");
-    let data = json!({ "endpoint_id": endpoint, "reason": reason });
+    let data = json!({ "endpoint_id": endpoint, "reason": reason, "livemode": true });
     tell(tx, EventId::new(now, entropy), EventType::EndpointDisabled, &data, now, entropy).await
 }
 
@@ -63,8 +63,7 @@ async fn warn_once(
     if event::find(tx, id).await?.is_some() {
         return Ok(());
     }
-    let since = since.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-    let data = json!({ "endpoint_id": endpoint, "failing_since": since });
+    let data = json!({ "endpoint_id": endpoint, "failing_since": time(since), "livemode": true });
     tell(tx, id, EventType::EndpointFailing, &data, now, entropy).await
 }
 
@@ -81,23 +80,9 @@ async fn tell(
     now: DateTime<Utc>,
     entropy: &dyn Entropy,
 ) -> Result<(), StoreError> {
-    let timestamp = now.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-    let body = json!({ "type": kind, "timestamp": timestamp, "data": data }).to_string();
-    event::insert(tx, &Event { id, kind, occurred_at: now, body }, None, None, None).await?;
-    let deliveries: Vec<Delivery> = endpoint::for_event(tx, kind, None, None)
-        .await?
-        .into_iter()
-        .map(|endpoint| Delivery {
-            id: DeliveryId::new(now, entropy),
-            event: id,
-            endpoint,
-            state: DeliveryState::Pending,
-            attempts: 0,
-            next_attempt_at: Some(now),
-            created_at: now,
-        })
-        .collect();
-    delivery::insert_many(tx, None, &deliveries, None).await
+    let told = event::New { kind, at: now, body: body(kind, now, data), verdict: None, drill: None };
+    event::tell_as(tx, id, told, None, None, entropy).await?;
+    Ok(())
 }
 
 #[cfg(test)]

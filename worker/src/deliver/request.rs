@@ -6,8 +6,11 @@
 use chrono::{DateTime, Utc};
 use daimon_domain::event::Event;
 use daimon_domain::id::{EndpointId, MspId};
-use daimon_seal::{MasterKey, SealError, WebhookSecret};
+use daimon_seal::{MasterKey, SealError, WebhookSecret, sha256};
 use daimon_store::endpoint::Secrets;
+use secrecy::SecretString;
+
+use super::redact::redact;
 
 /// One signed request.
 pub(super) struct Request {
@@ -15,12 +18,13 @@ pub(super) struct Request {
     pub(super) headers: Vec<(&'static str, String)>,
     /// The event's body, byte for byte as it was stored.
     pub(super) body: Vec<u8>,
-    signatures: Vec<String>,
+    /// What an answer is not shown with.
+    secrets: Vec<SecretString>,
 }
 
 impl Request {
-    /// Signs an event for an attempt at `now`.
-    pub(super) fn sign(event: &Event, secrets: &[WebhookSecret], now: DateTime<Utc>) -> Self {
+    /// Signs an event for an attempt at `now`, to be sent to `url`.
+    pub(super) fn sign(event: &Event, secrets: &[WebhookSecret], url: &str, now: DateTime<Utc>) -> Self {
         let id = event.id.to_string();
         let signatures: Vec<String> =
             secrets.iter().map(|secret| secret.sign(&id, now, event.body.as_bytes())).collect();
@@ -32,14 +36,30 @@ impl Request {
                 ("webhook-signature", signatures.join(" ")),
             ],
             body: event.body.clone().into_bytes(),
-            signatures,
+            secrets: signatures
+                .into_iter()
+                .map(SecretString::from)
+                .chain(secrets.iter().map(WebhookSecret::reveal))
+                .chain(std::iter::once(SecretString::from(behind_the_host(url))))
+                .collect(),
         }
     }
 
-    /// The receiver's answer without our signatures, which a debugging receiver likes to echo.
-    pub(super) fn redact(&self, excerpt: &str) -> String {
-        self.signatures.iter().fold(excerpt.to_owned(), |text, signature| text.replace(signature, "[signature]"))
+    /// The SHA-256 of the body, for receivers who look for what they got.
+    pub(super) fn sha256(&self) -> [u8; 32] {
+        sha256(&self.body)
     }
+
+    /// The receiver's answer without what it echoes of ours, and without what looks like a secret.
+    pub(super) fn redact(&self, excerpt: &str) -> String {
+        redact(excerpt, &self.secrets)
+    }
+}
+
+/// Path and query, where they are long enough to say something: they often carry the receiver's secret.
+fn behind_the_host(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.find('/').and_then(|slash| rest.get(slash..)).filter(|path| path.len() > 8).unwrap_or_default().to_owned()
 }
 
 /// The secrets that sign now, the current one first.
@@ -63,6 +83,8 @@ mod tests {
 
     use super::*;
 
+    const URL: &str = "https://psa.example/in?key=T0B1";
+
     fn event() -> Event {
         Event {
             id: EventId::new(DateTime::UNIX_EPOCH, &SeededEntropy::new(4)),
@@ -81,7 +103,7 @@ mod tests {
         let entropy = SeededEntropy::new(1);
         let secrets = [WebhookSecret::generate(&entropy), WebhookSecret::generate(&entropy)];
         let now = DateTime::from_timestamp(1_782_000_000, 5_000).unwrap();
-        let request = Request::sign(&event(), &secrets, now);
+        let request = Request::sign(&event(), &secrets, URL, now);
         let id = event().id.to_string();
         assert_eq!(header(&request, "webhook-id"), id);
         assert_eq!(header(&request, "webhook-timestamp"), "1782000000");
@@ -93,16 +115,24 @@ mod tests {
     #[test]
     fn each_attempt_is_signed_anew() {
         let secrets = [WebhookSecret::generate(&SeededEntropy::new(1))];
-        let at = |second| Request::sign(&event(), &secrets, DateTime::from_timestamp(second, 0).unwrap());
+        let at = |second| Request::sign(&event(), &secrets, URL, DateTime::from_timestamp(second, 0).unwrap());
         assert_ne!(header(&at(1), "webhook-signature"), header(&at(2), "webhook-signature"));
     }
 
     #[test]
-    fn an_echoed_signature_is_not_kept() {
+    fn what_a_receiver_echoes_of_ours_is_not_kept() {
         let secrets = [WebhookSecret::generate(&SeededEntropy::new(1))];
-        let request = Request::sign(&event(), &secrets, DateTime::UNIX_EPOCH);
-        let echo = format!("you sent {}", header(&request, "webhook-signature"));
-        assert_eq!(request.redact(&echo), "you sent [signature]");
+        let request = Request::sign(&event(), &secrets, URL, DateTime::UNIX_EPOCH);
+        let echo = format!("{URL} got {}", header(&request, "webhook-signature"));
+        assert_eq!(request.redact(&echo), "https://psa.example[redacted] got [redacted]");
+    }
+
+    #[test]
+    fn the_body_is_known_by_its_hash() {
+        let request = Request::sign(&event(), &[], URL, DateTime::UNIX_EPOCH);
+        let hex: String = request.sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+        // printf '{"type":"incident.opened"}' | sha256sum
+        assert_eq!(hex, "4ae8851a7da88eeef5ada35c55ae8b7c2ab48cd69f87805814100f0b4c7de9df");
     }
 
     #[test]

@@ -69,9 +69,14 @@ pub(super) async fn once(fleet: &Fleet, queue: &Queue, time: &Time) -> Result<()
     hint(queue, Kind::Drill, drills.iter().map(|due| (place(due), due.id.as_uuid()))).await;
     let jobs = fleet.due_jobs(now, AT_A_TIME).await?;
     hint(queue, Kind::Job, jobs.iter().map(|due| (place(due), due.id.as_uuid()))).await;
+    let digests = fleet.due_digests(now, AT_A_TIME).await?;
+    hint(queue, Kind::Digest, digests.iter().map(|due| (place(due), due.id.as_uuid()))).await;
     let lag_ms = fleet.oldest_due_delivery(now).await?.map_or(0, |oldest| (now - oldest).num_milliseconds());
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of lag")]
     metrics::gauge!("daimon_oldest_due_delivery_seconds").set(lag_ms as f64 / 1_000.0);
+    let oldest_ms = fleet.oldest_undelivered().await?.map_or(0, |made| (now - made).num_milliseconds().max(0));
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of lag")]
+    metrics::gauge!("daimon_oldest_undelivered_seconds").set(oldest_ms as f64 / 1_000.0);
     #[expect(clippy::cast_precision_loss, reason = "at most two thousand")]
     metrics::gauge!("daimon_due_mailboxes").set(mailboxes.len() as f64);
     Ok(())

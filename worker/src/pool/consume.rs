@@ -105,6 +105,10 @@ async fn due(kind: Kind, max: usize, fleet: &Fleet, time: &Time) -> Result<Vec<H
             let due = fleet.due_jobs(now, limit).await?;
             due.iter().map(|due| hint(place(due), due.id.as_uuid())).collect()
         }
+        Kind::Digest => {
+            let due = fleet.due_digests(now, limit).await?;
+            due.iter().map(|due| hint(place(due), due.id.as_uuid())).collect()
+        }
     })
 }
 

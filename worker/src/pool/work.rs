@@ -12,7 +12,7 @@ use daimon_store::StoreError;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::deliver::{Deliverer, deliver};
+use crate::deliver::{Deliverer, deliver, tell_digest};
 use crate::idle::Told;
 use crate::read::{Reader, note, play, poll, tend, test_connection};
 
@@ -76,6 +76,13 @@ impl Jobs {
                 Err(error) => Some(chain(&error)),
             },
             Kind::Job => match Box::pin(test_connection(&self.reader, hint.msp, JobId::from_uuid(hint.id))).await {
+                Ok(is_done) => {
+                    self.ended.fetch_add(u64::from(is_done), Ordering::SeqCst);
+                    None
+                }
+                Err(error) => Some(chain(&error)),
+            },
+            Kind::Digest => match Box::pin(tell_digest(&self.deliverer, hint.msp)).await {
                 Ok(is_done) => {
                     self.ended.fetch_add(u64::from(is_done), Ordering::SeqCst);
                     None

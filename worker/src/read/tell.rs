@@ -20,7 +20,7 @@ pub(crate) async fn tell(
     now: DateTime<Utc>,
     entropy: &dyn Entropy,
 ) -> Result<Vec<DeliveryId>, StoreError> {
-    let told = event::New { kind, at: now, body: body(kind, now, data), drill: subject.drill };
+    let told = event::New { kind, at: now, body: body(kind, now, data), verdict: None, drill: subject.drill };
     let deliveries = event::tell(tx, told, Some(subject.tenant.id), severity, entropy).await?;
     metrics::counter!("daimon_events_total", "type" => kind.as_str()).increment(1);
     Ok(deliveries)

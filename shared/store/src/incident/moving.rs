@@ -46,7 +46,7 @@ pub async fn tell_now(
     body: Body<'_>,
     entropy: &dyn Entropy,
 ) -> Result<Vec<DeliveryId>, StoreError> {
-    let told = event::New { kind, at, body: body(kind), drill: incident.drill };
+    let told = event::New { kind, at, body: body(kind), verdict: Some(incident.verdict), drill: incident.drill };
     event::tell(tx, told, Some(incident.tenant), Some(incident.severity), entropy).await
 }
 

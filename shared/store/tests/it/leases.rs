@@ -1,7 +1,7 @@
 //! Fenced leases: one worker at a time, and whoever comes back too late changes nothing.
 
 use chrono::TimeDelta;
-use daimon_domain::delivery::{Delivery, DeliveryState};
+use daimon_domain::delivery::{Delivery, DeliveryState, WaitsFor};
 use daimon_domain::job::Lease;
 use daimon_domain::mailbox::{Connection, ConnectionFault};
 use daimon_store::delivery::{self, DeliveryEnd};
@@ -161,15 +161,7 @@ async fn a_delivery_is_sent_by_one_and_its_attempts_are_kept(pool: PgPool) {
     let world = World::new(pool).await;
     let endpoint = world.an_endpoint(world.ours, &[]).await;
     let id = world.delivery_id(5);
-    let fresh = Delivery {
-        id,
-        event: world.event_id(5),
-        endpoint,
-        state: DeliveryState::Pending,
-        attempts: 0,
-        next_attempt_at: Some(at(5)),
-        created_at: at(5),
-    };
+    let fresh = Delivery::new(id, world.event_id(5), endpoint, at(5));
     let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
     delivery::insert_many(&mut tx, Some(world.ours.tenant), &[fresh], None).await.unwrap();
     tx.commit().await.unwrap();
@@ -194,14 +186,16 @@ async fn a_delivery_is_sent_by_one_and_its_attempts_are_kept(pool: PgPool) {
         fault: Some(daimon_domain::delivery::AttemptFault::Refused),
         latency_ms: 120,
         excerpt: Some("busy\0".to_owned()),
+        request_sha256: Some([7; 32]),
     };
     attempt::insert(&mut tx, late.tenant, &refused).await.unwrap();
     assert!(delivery::finish(&mut tx, id, &second.lease, DeliveryEnd::Retry { at: at(300) }).await.unwrap());
     let put_back = delivery::lease(&mut tx, id, at(300), at(360)).await.unwrap().unwrap();
     assert_eq!((put_back.lease.attempt, put_back.delivery.attempts), (1, 1));
-    assert!(delivery::defer(&mut tx, id, &put_back.lease, at(301)).await.unwrap());
+    assert!(delivery::defer(&mut tx, id, &put_back.lease, at(301), Some(WaitsFor::RateLimit)).await.unwrap());
     let third = delivery::lease(&mut tx, id, at(301), at(361)).await.unwrap().unwrap();
     assert_eq!((third.lease.attempt, third.delivery.attempts), (1, 1));
+    assert_eq!(third.delivery.waits_for, Some(WaitsFor::RateLimit));
     delivery::postpone(&mut tx, id, &third.lease, at(900)).await.unwrap();
     assert!(delivery::lease(&mut tx, id, at(361), at(421)).await.unwrap().is_none(), "not before the time");
     assert!(delivery::finish(&mut tx, id, &third.lease, DeliveryEnd::Delivered).await.unwrap());
@@ -214,6 +208,7 @@ async fn a_delivery_is_sent_by_one_and_its_attempts_are_kept(pool: PgPool) {
     let given_up = delivery::find(&mut tx, again.id).await.unwrap().unwrap();
     assert_eq!((given_up.state, given_up.attempts), (DeliveryState::Failed, 0));
     let attempts = attempt::list(&mut tx, id, daimon_store::Page::first(10)).await.unwrap().items;
+    assert_eq!(attempts.first().and_then(|attempt| attempt.request_sha256), Some([7; 32]));
     assert_eq!(attempts.first().and_then(|attempt| attempt.excerpt.clone()).as_deref(), Some("busy\u{fffd}"));
 }
 

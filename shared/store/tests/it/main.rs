@@ -5,6 +5,8 @@
 mod audit;
 mod bounces;
 mod credentials;
+mod digest;
+mod endpoints;
 mod events;
 mod hosts;
 mod idle;

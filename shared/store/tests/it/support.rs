@@ -79,19 +79,9 @@ impl World {
     /// An endpoint that wants to hear of some tenants, or of all.
     pub(crate) async fn an_endpoint(&self, msp: Msp, tenants: &[TenantId]) -> EndpointId {
         let mut tx = self.db.begin(&msp.wall()).await.unwrap();
-        let endpoint = endpoint::Endpoint {
-            id: EndpointId::new(at(1), &self.entropy),
-            url: "https://psa.example/hook".to_owned(),
-            description: String::new(),
-            types: Vec::new(),
-            severities: Vec::new(),
-            tenants: tenants.to_vec(),
-            disabled: None,
-            failing_since: None,
-            failures: 0,
-            created_at: at(1),
-            version: 1,
-        };
+        let id = EndpointId::new(at(1), &self.entropy);
+        let mut endpoint = endpoint::Endpoint::new(id, "https://psa.example/hook".to_owned(), at(1));
+        endpoint.wants.tenants = tenants.to_vec();
         endpoint::insert(&mut tx, &endpoint, b"sealed").await.unwrap();
         tx.commit().await.unwrap();
         endpoint.id
@@ -178,6 +168,7 @@ fn a_tenant(id: TenantId) -> Tenant {
         name: "Sakura K.K.".parse().unwrap(),
         language: Language::Japanese,
         external_refs: [("halopsa".to_owned(), "1234".to_owned())].into(),
+        groups: ["gold".parse().unwrap()].into(),
         created_at: at(0),
         version: 1,
     }

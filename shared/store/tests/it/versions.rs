@@ -67,7 +67,7 @@ async fn an_endpoint_forgets_its_failures_when_one_attempt_works(pool: PgPool) {
     let stored = endpoint::find(&mut tx, id).await.unwrap().unwrap();
     assert_eq!(stored.disabled, Some((at(4), endpoint::DisabledReason::Gone)));
     let kind = daimon_domain::event::EventType::MailboxRecovered;
-    assert!(endpoint::for_event(&mut tx, kind, None, None).await.unwrap().is_empty());
+    assert!(endpoint::for_event(&mut tx, endpoint::Matter::of_msp(kind)).await.unwrap().is_empty());
 }
 
 #[sqlx::test(migrator = "daimon_store::MIGRATOR")]

@@ -95,7 +95,8 @@ async fn an_event_reaches_endpoints_that_its_cause_cannot_see(pool: PgPool) {
     let mut tx = world.db.begin(&world.ours.limited(&[world.ours.tenant])).await.unwrap();
     assert!(endpoint::find(&mut tx, whole).await.unwrap().is_none());
     let kind = daimon_domain::event::EventType::IncidentOpened;
-    let told = endpoint::for_event(&mut tx, kind, None, Some(world.ours.tenant)).await.unwrap();
+    let matter = endpoint::Matter { tenant: Some(world.ours.tenant), ..endpoint::Matter::of_msp(kind) };
+    let told = endpoint::for_event(&mut tx, matter).await.unwrap();
     assert_eq!(told, [whole]);
     assert!(endpoint::find(&mut tx, whole).await.unwrap().is_none(), "the wall stands again");
 }

@@ -246,6 +246,7 @@ mod tests {
             name: "Sakura Dental Clinic".parse().unwrap(),
             language: Language::Japanese,
             external_refs: BTreeMap::new(),
+            groups: BTreeSet::new(),
             created_at: at,
             version: 1,
         };

@@ -1,0 +1,54 @@
+//! Whether an endpoint answers, and what follows when it does not.
+
+use chrono::{DateTime, Utc};
+use daimon_domain::id::EndpointId;
+
+use super::DisabledReason;
+use crate::{MspTx, StoreError, row};
+
+/// Notes an attempt that worked: whatever failed before is forgotten.
+pub async fn succeeded(tx: &mut MspTx, id: EndpointId) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update endpoint set failing_since = null, failures = 0 where endpoint_id = $1 and failing_since is not null",
+        id.as_uuid()
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Notes an attempt that failed, and answers since when all of them did, and how many in a row.
+pub async fn failed(
+    tx: &mut MspTx,
+    id: EndpointId,
+    now: DateTime<Utc>,
+) -> Result<Option<(DateTime<Utc>, u32)>, StoreError> {
+    let row = sqlx::query!(
+        r#"update endpoint set failing_since = coalesce(failing_since, $2), failures = failures + 1
+        where endpoint_id = $1 returning failing_since as "failing_since!", failures"#,
+        id.as_uuid(),
+        now
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(|row| Ok((row.failing_since, row::number("endpoint", row.failures)?))).transpose()
+}
+
+/// Stops calling an endpoint. `false`: it is disabled already, or gone.
+pub async fn disable(
+    tx: &mut MspTx,
+    id: EndpointId,
+    reason: DisabledReason,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "update endpoint set disabled_at = $3, disabled_reason = $2, version = version + 1
+        where endpoint_id = $1 and disabled_at is null",
+        id.as_uuid(),
+        reason.as_str(),
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

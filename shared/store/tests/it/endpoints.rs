@@ -1,0 +1,177 @@
+//! Who is told of what, how fast, and what is told once more.
+
+use daimon_domain::delivery::{Delivery, WaitsFor};
+use daimon_domain::event::{Event, EventType};
+use daimon_domain::id::{DeliveryId, EndpointId, TenantId};
+use daimon_domain::pace::Pace;
+use daimon_domain::verdict::{Severity, Verdict};
+use daimon_store::delivery::{DeliveryEnd, ReplayFilter, Replayable, Which};
+use daimon_store::endpoint::{self, Endpoint, Matter, Wants};
+use daimon_store::{StoreError, delivery, event, tenant};
+use sqlx::PgPool;
+
+use crate::support::{World, at};
+
+impl World {
+    /// An endpoint that wants this.
+    async fn wanting(&self, wants: Wants) -> EndpointId {
+        let id = EndpointId::new(at(1), &self.entropy);
+        let endpoint = Endpoint { wants, ..Endpoint::new(id, "https://psa.example/hook".to_owned(), at(1)) };
+        let mut tx = self.db.begin(&self.ours.wall()).await.unwrap();
+        endpoint::insert(&mut tx, &endpoint, b"sealed").await.unwrap();
+        tx.commit().await.unwrap();
+        id
+    }
+
+    async fn told(&self, matter: Matter) -> Vec<EndpointId> {
+        let mut tx = self.db.begin(&self.ours.wall()).await.unwrap();
+        endpoint::for_event(&mut tx, matter).await.unwrap()
+    }
+
+    /// Deliveries that are due at once.
+    async fn due(&self, endpoint: EndpointId, count: i64) -> Vec<DeliveryId> {
+        let all: Vec<Delivery> =
+            (0..count).map(|n| Delivery::new(self.delivery_id(n), self.event_id(n), endpoint, at(n))).collect();
+        let mut tx = self.db.begin(&self.ours.wall()).await.unwrap();
+        delivery::insert_many(&mut tx, None, &all, None).await.unwrap();
+        tx.commit().await.unwrap();
+        all.into_iter().map(|delivery| delivery.id).collect()
+    }
+}
+
+fn takeover(tenant: TenantId) -> Matter {
+    Matter {
+        kind: EventType::IncidentOpened,
+        severity: Some(Severity::High),
+        verdict: Some(Verdict::AccountTakeover),
+        tenant: Some(tenant),
+    }
+}
+
+#[sqlx::test(migrator = "daimon_store::MIGRATOR")]
+async fn an_endpoint_is_told_of_its_types_severities_verdicts_and_tenants(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (ours, other) = (world.ours.tenant, world.another_tenant(world.ours).await);
+    let all = world.wanting(Wants::default()).await;
+    let opened = world.wanting(Wants { types: vec![EventType::IncidentOpened], ..Wants::default() }).await;
+    let low = world.wanting(Wants { severities: vec![Severity::Low], ..Wants::default() }).await;
+    let thefts = world.wanting(Wants { verdicts: vec![Verdict::AccountTakeover], ..Wants::default() }).await;
+    let listed = world.wanting(Wants { tenants: vec![ours], ..Wants::default() }).await;
+    let gold = world.wanting(Wants { groups: vec!["gold".parse().unwrap()], ..Wants::default() }).await;
+    let silver = world.wanting(Wants { groups: vec!["silver".parse().unwrap()], ..Wants::default() }).await;
+    let others = world.wanting(Wants { except: vec![ours], ..Wants::default() }).await;
+    let either = Wants { tenants: vec![ours], groups: vec!["silver".parse().unwrap()], ..Wants::default() };
+    let either = world.wanting(either).await;
+
+    assert_eq!(world.told(takeover(ours)).await, [all, opened, thefts, listed, gold, either]);
+    assert_eq!(world.told(takeover(other)).await, [all, opened, thefts, gold, others]);
+    let legit = Matter { verdict: Some(Verdict::Legit), severity: Some(Severity::Low), ..takeover(other) };
+    assert_eq!(world.told(legit).await, [all, opened, low, gold, others]);
+    assert_eq!(world.told(Matter::of_msp(EventType::EndpointFailing)).await, [all, others], "about the MSP itself");
+    let without = Matter { tenant: Some(ours), ..Matter::of_msp(EventType::MailboxUnreachable) };
+    assert_eq!(world.told(without).await, [all, listed, gold, either], "without severity and verdict");
+
+    // A tenant that changes its group is told of elsewhere from then on.
+    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    let mut moved = tenant::find(&mut tx, ours).await.unwrap().unwrap();
+    moved.groups = ["silver".parse().unwrap()].into();
+    tenant::update(&mut tx, &moved).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(world.told(takeover(ours)).await, [all, opened, thefts, listed, silver, either]);
+}
+
+#[sqlx::test(migrator = "daimon_store::MIGRATOR")]
+async fn who_is_limited_to_some_tenants_makes_and_sees_no_endpoint_of_a_group(pool: PgPool) {
+    let world = World::new(pool).await;
+    let ours = world.ours.tenant;
+    let wants = Wants { tenants: vec![ours], groups: vec!["gold".parse().unwrap()], ..Wants::default() };
+    let hidden = world.wanting(wants.clone()).await;
+    let mut tx = world.db.begin(&world.ours.limited(&[ours])).await.unwrap();
+    assert!(endpoint::find(&mut tx, hidden).await.unwrap().is_none());
+    let id = EndpointId::new(at(2), &world.entropy);
+    let reaching = Endpoint { wants, ..Endpoint::new(id, "https://psa.example/hook".to_owned(), at(2)) };
+    let refused = endpoint::insert(&mut tx, &reaching, b"sealed").await;
+    assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+}
+
+#[sqlx::test(migrator = "daimon_store::MIGRATOR")]
+async fn what_is_due_at_a_throttled_endpoint_is_given_turns_in_one_go(pool: PgPool) {
+    let world = World::new(pool).await;
+    let endpoint = world.an_endpoint(world.ours, &[]).await;
+    let ids = world.due(endpoint, 5).await;
+    let slow = Pace::try_from(6).unwrap();
+    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    let now = at(100);
+    let held = delivery::lease(&mut tx, ids[0], now, at(160)).await.unwrap().unwrap();
+    assert_eq!(endpoint::take_turn(&mut tx, endpoint, slow, now).await.unwrap(), Some(Ok(())));
+    assert!(delivery::finish(&mut tx, ids[0], &held.lease, DeliveryEnd::Delivered).await.unwrap());
+
+    let held = delivery::lease(&mut tx, ids[1], now, at(160)).await.unwrap().unwrap();
+    assert_eq!(endpoint::take_turn(&mut tx, endpoint, slow, now).await.unwrap(), Some(Err(at(110))));
+    assert!(delivery::defer(&mut tx, ids[1], &held.lease, at(110), Some(WaitsFor::RateLimit)).await.unwrap());
+    for (id, second) in ids.iter().skip(1).zip([110, 120, 130, 140]) {
+        let waits = delivery::find(&mut tx, *id).await.unwrap().unwrap();
+        assert_eq!((waits.next_attempt_at, waits.waits_for), (Some(at(second)), Some(WaitsFor::RateLimit)));
+    }
+    tx.commit().await.unwrap();
+    assert!(world.fleet.due_deliveries(at(109), 9).await.unwrap().is_empty(), "nobody is bothered meanwhile");
+    assert_eq!(world.fleet.oldest_undelivered().await.unwrap(), Some(at(1)), "and the lag counts them");
+
+    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    assert_eq!(endpoint::find(&mut tx, endpoint).await.unwrap().unwrap().undelivered_since, Some(at(1)));
+    assert_eq!(endpoint::release(&mut tx, endpoint, at(105)).await.unwrap(), 4);
+    let released = delivery::find(&mut tx, ids[4]).await.unwrap().unwrap();
+    assert_eq!((released.next_attempt_at, released.waits_for), (Some(at(105)), None));
+}
+
+#[sqlx::test(migrator = "daimon_store::MIGRATOR")]
+async fn a_replay_has_what_the_endpoint_wants_and_has_not(pool: PgPool) {
+    let world = World::new(pool).await;
+    let other = world.another_tenant(world.ours).await;
+    let wants = Wants { types: vec![EventType::IncidentOpened], except: vec![other], ..Wants::default() };
+    let endpoint = world.wanting(wants).await;
+    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    let tell = async |tx: &mut daimon_store::MspTx, second, kind, tenant| {
+        let event = Event { id: world.event_id(second), kind, occurred_at: at(second), body: "{}".to_owned() };
+        event::insert(tx, &event, tenant, None, None).await.unwrap();
+        event.id
+    };
+    let (opened, ours) = (EventType::IncidentOpened, Some(world.ours.tenant));
+    tell(&mut tx, 9, opened, ours).await;
+    let never_sent = tell(&mut tx, 10, opened, ours).await;
+    tell(&mut tx, 11, EventType::IncidentClosed, ours).await;
+    tell(&mut tx, 12, opened, Some(other)).await;
+    let [failed, arrived, waits] = [
+        tell(&mut tx, 13, opened, ours).await,
+        tell(&mut tx, 14, opened, ours).await,
+        tell(&mut tx, 15, opened, None).await,
+    ];
+    tell(&mut tx, 20, opened, ours).await;
+    let test = Event { id: world.event_id(16), kind: opened, occurred_at: at(16), body: "{}".to_owned() };
+    event::insert_test(&mut tx, &test, None).await.unwrap();
+    for (event, end) in [(failed, Some(DeliveryEnd::Failed)), (arrived, Some(DeliveryEnd::Delivered)), (waits, None)] {
+        let id = world.delivery_id(16);
+        delivery::insert_many(&mut tx, None, &[Delivery::new(id, event, endpoint, at(16))], None).await.unwrap();
+        if let Some(end) = end {
+            let held = delivery::lease(&mut tx, id, at(16), at(60)).await.unwrap().unwrap();
+            delivery::finish(&mut tx, id, &held.lease, end).await.unwrap();
+        }
+    }
+    let filter = ReplayFilter { since: at(10), until: at(20), types: vec![], tenants: vec![], which: Which::Missed };
+    let events = async |tx: &mut daimon_store::MspTx, filter: &ReplayFilter| -> Vec<_> {
+        let found = delivery::replayable(tx, endpoint, filter, 100).await.unwrap();
+        found.into_iter().map(|one: Replayable| one.event).collect()
+    };
+    assert_eq!(events(&mut tx, &filter).await, [never_sent, failed]);
+    let all = ReplayFilter { which: Which::All, ..filter.clone() };
+    assert_eq!(events(&mut tx, &all).await, [never_sent, failed, arrived, waits]);
+    let of_ours = ReplayFilter { tenants: vec![world.ours.tenant], ..all };
+    assert_eq!(events(&mut tx, &of_ours).await, [never_sent, failed, arrived]);
+
+    let found = delivery::replayable(&mut tx, endpoint, &filter, 100).await.unwrap();
+    let made: Vec<_> = found.into_iter().map(|one| (world.delivery_id(30), one)).collect();
+    delivery::insert_replayed(&mut tx, endpoint, &made, at(30)).await.unwrap();
+    assert_eq!(events(&mut tx, &filter).await, [], "they are on their way");
+    let again = delivery::find(&mut tx, made[0].0).await.unwrap().unwrap();
+    assert_eq!((again.event, again.next_attempt_at), (never_sent, Some(at(30))));
+}
