@@ -13,6 +13,7 @@ use daimon_domain::playbook::{Phase, Who};
 use daimon_domain::reason::{Fault, Permanence, Reason};
 use daimon_domain::scope::Permission;
 use daimon_domain::tenant::Language;
+use daimon_domain::tidying::Left;
 use daimon_domain::verdict::{Severity, Tier, Verdict};
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
 
@@ -77,6 +78,7 @@ words_schemas! {
     job_kind: JobKind = "What a job does.";
     job_state: JobState = "Where a job stands. `waiting` and `running` go on; `done` has a result; `failed` has none and won't have one.";
     job_failure: JobFailure = "Why a job brought nothing.";
+    left: Left = "Why a mail was left alone.";
     test_step: TestStep = "A step of a test of a mailbox's connection, in the order in which they are taken.";
     step_outcome: StepOutcome = "How a step went.";
     finding: Finding = "What came of a step.";

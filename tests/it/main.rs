@@ -37,6 +37,7 @@ mod sign_in;
 mod starttls;
 mod takeover;
 mod tenancy;
+mod tidy;
 mod verify;
 mod wall;
 mod webhooks;

@@ -2,6 +2,9 @@
 //!
 //! It lets everybody in, and all of them see the same folders.
 
+mod moving;
+
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +17,8 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use crate::authority::Authority;
+
+pub use moving::transfer;
 
 /// What it does after a command.
 #[derive(Clone, Debug)]
@@ -60,12 +65,23 @@ pub struct Folder {
     pub tells_uid_next: bool,
     /// What lies there, by UID.
     pub messages: Vec<Message>,
+    /// UIDs that are marked as deleted.
+    pub deleted: BTreeSet<u32>,
+    /// The next UID is no lower: those of messages that have gone are not given again.
+    least_uid: u32,
 }
 
 impl Folder {
     /// An empty one.
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), uid_validity: 7, tells_uid_next: true, messages: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            uid_validity: 7,
+            tells_uid_next: true,
+            messages: Vec::new(),
+            deleted: BTreeSet::new(),
+            least_uid: 1,
+        }
     }
 
     /// A message comes.
@@ -74,8 +90,15 @@ impl Folder {
         self.messages.push(Message { uid, at, text: text.to_owned() });
     }
 
+    /// Messages go for good.
+    pub fn remove(&mut self, gone: impl Fn(u32) -> bool) {
+        self.least_uid = self.uid_next();
+        self.messages.retain(|message| !gone(message.uid));
+        self.deleted.retain(|uid| !gone(*uid));
+    }
+
     fn uid_next(&self) -> u32 {
-        self.messages.last().map_or(1, |last| last.uid + 1)
+        self.messages.last().map_or(1, |last| last.uid + 1).max(self.least_uid)
     }
 }
 
@@ -85,6 +108,8 @@ pub type Instead = Box<dyn FnMut(&mut Vec<Folder>, &str) -> Option<Reply> + Send
 struct State {
     folders: Vec<Folder>,
     greeting: Vec<u8>,
+    /// What it can do besides the usual.
+    extensions: String,
     instead: Instead,
     /// What was said to it: on which connection, whether in clear, and the line.
     heard: Vec<(usize, bool, String)>,
@@ -141,6 +166,7 @@ impl ScriptedImap {
         let state = Arc::new(Mutex::new(State {
             folders: vec![Folder::new("INBOX")],
             greeting: b"* OK ready\r\n".to_vec(),
+            extensions: String::new(),
             instead: Box::new(|_, _| None),
             heard: Vec::new(),
         }));
@@ -183,6 +209,11 @@ impl ScriptedImap {
     /// Greets with this from now on; with nothing, it hangs up.
     pub fn greets(&self, greeting: &str) {
         self.lock().greeting = greeting.as_bytes().to_vec();
+    }
+
+    /// Can do this too from now on, such as `MOVE UIDPLUS`.
+    pub fn offers(&self, extensions: &str) {
+        self.lock().extensions = format!(" {extensions}");
     }
 
     /// Changes what lies in its folders.
@@ -384,23 +415,27 @@ impl Visit {
         if let Some(reply) = (state.instead)(&mut state.folders, command) {
             return reply;
         }
-        self.honest(&state.folders, command).unwrap_or_else(|| Reply::say("{tag} BAD what\r\n"))
+        let has_uid_plus = state.extensions.contains("UIDPLUS");
+        if let Some(reply) = moving::reply(&mut state.folders, self.opened.as_deref(), command, has_uid_plus) {
+            return reply;
+        }
+        self.honest(&state.folders, &state.extensions, command).unwrap_or_else(|| Reply::say("{tag} BAD what\r\n"))
     }
 
-    fn honest(&mut self, folders: &[Folder], command: &str) -> Option<Reply> {
+    fn honest(&mut self, folders: &[Folder], extensions: &str, command: &str) -> Option<Reply> {
         let word = command.trim_start_matches("UID ").split(' ').next().unwrap_or_default();
         let opened = || folders.iter().find(|folder| Some(&folder.name) == self.opened.as_ref());
         match word {
             "CAPABILITY" if self.in_clear => Some(Reply::ok("* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED\r\n")),
-            "CAPABILITY" => Some(Reply::ok("* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR IDLE\r\n")),
+            "CAPABILITY" => Some(Reply::ok(&format!("* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR IDLE{extensions}\r\n"))),
             "IDLE" => Some(Reply::say("+ idling\r\n")),
             "STARTTLS" => Some(Reply::say("{tag} OK begin\r\n")),
             "LIST" => {
                 let lines = folders.iter().map(|folder| format!("* LIST () \"/\" \"{}\"\r\n", folder.name));
                 Some(Reply::ok(&lines.collect::<String>()))
             }
-            "EXAMINE" => {
-                let name = command.trim_start_matches("EXAMINE ").trim_matches('"');
+            "EXAMINE" | "SELECT" => {
+                let name = command.split_once(' ')?.1.trim_matches('"');
                 let Some(folder) = folders.iter().find(|folder| folder.name == name) else {
                     return Some(Reply::say("{tag} NO no such folder\r\n"));
                 };

@@ -81,6 +81,18 @@ pub(crate) struct MoveNote {
     pub(crate) note: Option<String>,
 }
 
+/// How bounces are moved.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = TidyRequest, example = json!({"dry_run": true}))]
+pub(crate) struct TidyRequest {
+    /// Only look what would be moved: `false` when left out.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(value_type = Option<bool>, nullable = false)]
+    pub(crate) dry_run: Option<bool>,
+}
+
 /// Why it is none.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]

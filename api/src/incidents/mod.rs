@@ -19,6 +19,7 @@ mod report_view;
 mod snooze;
 mod step;
 mod ticket;
+mod tidy;
 mod view;
 
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -43,5 +44,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
         .service(dismiss::dismiss_incident)
         .service(reopen::reopen_incident)
         .service(ticket::link_ticket)
-        .service(ticket::unlink_ticket);
+        .service(ticket::unlink_ticket)
+        .service(tidy::tidy_incident)
+        .service(tidy::untidy_incident);
 }

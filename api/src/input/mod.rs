@@ -204,6 +204,24 @@ pub(crate) fn shown<T: std::fmt::Display, S: serde::Serializer>(value: &T, to: S
     to.collect_str(value)
 }
 
+/// A field in which `null` says something else than nothing does.
+#[derive(Debug, Default)]
+pub(crate) enum Given<T> {
+    /// It is not there.
+    #[default]
+    LeftOut,
+    /// It is `null`.
+    Null,
+    /// It is this.
+    This(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(from)?.map_or(Self::Null, Self::This))
+    }
+}
+
 /// For `garde(custom)`: text that can be stored and shown, without control characters.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as garde calls it")]
 pub(crate) fn is_plain(text: &str, _context: &()) -> garde::Result {

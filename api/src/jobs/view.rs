@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use daimon_domain::connection_test::{ConnectionTest, Facts, Finding, StepOutcome, Stepped, TestStep};
-use daimon_domain::id::{JobId, MailboxId, TenantId};
+use daimon_domain::id::{IncidentId, JobId, MailboxId, TenantId};
 use daimon_domain::job::{Job, JobFailure, JobKind, JobState};
 use daimon_domain::mailbox::ConnectionFault;
 use daimon_domain::tenant::Language;
+use daimon_domain::tidying::{InFolder, Left, StayFor, Tidied};
 use daimon_store::job::Kept;
 use daimon_store::tenant;
-use daimon_wording::connection_test;
+use daimon_wording::{connection_test, job as wording};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -64,7 +65,7 @@ pub(super) async fn language_of<P>(caller: &mut Caller<P>, id: TenantId) -> Resu
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Job, example = json!({
     "id": "job_019ab1c2d3e47f508192a3b4c5d6e7f8", "tenant_id": "tnt_019ab1c2d3e47f508192a3b4c5d6e7f8",
-    "mailbox_id": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8", "kind": "test_connection", "state": "done",
+    "mailbox_id": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8", "kind": "test_connection", "incident_id": null, "dry_run": false, "state": "done",
     "created_at": "2026-11-24T07:00:00Z", "created_by": "key_019ab1c2d3e47f508192a3b4c5d6e7f8", "not_before": null,
     "ended_at": "2026-11-24T07:00:03Z", "failure": null, "advice": null,
     "connection_test": {
@@ -75,7 +76,7 @@ pub(super) async fn language_of<P>(caller: &mut Caller<P>, id: TenantId) -> Resu
             "advice": "IMAP is probably switched off for this user: Google Admin → Apps → Google Workspace → Gmail → …",
             "url": "https://admin.google.com/ac/apps/gmail/enduseraccess", "facts": {"refusals": 1}
         }]
-    }
+    }, "tidying": null
 }))]
 pub(crate) struct JobView {
     /// Its id.
@@ -90,6 +91,11 @@ pub(crate) struct JobView {
     /// What it does.
     #[schema(schema_with = crate::words::job_kind)]
     kind: JobKind,
+    /// For which incident, if it is for one.
+    #[schema(schema_with = crate::words::incident_id_or_null)]
+    incident_id: Option<IncidentId>,
+    /// It is only looked what would be done.
+    dry_run: bool,
     /// Where it stands.
     #[schema(schema_with = crate::words::job_state)]
     state: JobState,
@@ -112,6 +118,72 @@ pub(crate) struct JobView {
     /// What a test of a mailbox's connection has found.
     #[schema(required = true)]
     connection_test: Option<ConnectionTestView>,
+    /// What was moved, or would be.
+    #[schema(required = true)]
+    tidying: Option<TidiedView>,
+}
+
+/// What became of an incident's bounces.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Tidied)]
+pub(crate) struct TidiedView {
+    /// The folder that they were, or would be, moved to; none of those that were moved back.
+    #[schema(required = true)]
+    folder: Option<String>,
+    /// How many mails were moved, or would be.
+    mails: u64,
+    /// The same by the folder where they lay before; of those that were moved back, by the folder where they lie again.
+    moved: Vec<InFolderView>,
+    /// What was to be moved and was left alone.
+    left: Vec<LeftView>,
+    /// What a filter, a rule or the owner has put into other folders. It stays there.
+    elsewhere: Vec<InFolderView>,
+}
+
+/// So many mails in a folder.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MailsInFolder)]
+pub(crate) struct InFolderView {
+    /// The folder, by its name as people read it.
+    folder: String,
+    /// How many.
+    mails: u64,
+}
+
+/// So many mails that were left alone.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MailsLeft)]
+pub(crate) struct LeftView {
+    /// Why.
+    #[schema(schema_with = crate::words::left)]
+    because: Left,
+    /// How many.
+    mails: u64,
+    /// The same in a sentence, in the tenant's language or in the one that you ask for.
+    sentence: &'static str,
+}
+
+impl From<InFolder> for InFolderView {
+    fn from(one: InFolder) -> Self {
+        Self { folder: one.folder, mails: one.mails }
+    }
+}
+
+impl TidiedView {
+    fn of(tidied: Tidied, language: Language) -> Self {
+        let left = |one: StayFor| LeftView {
+            because: one.because,
+            mails: one.mails,
+            sentence: wording::left(one.because).in_language(language),
+        };
+        Self {
+            mails: tidied.mails(),
+            folder: tidied.folder,
+            moved: tidied.moved.into_iter().map(InFolderView::from).collect(),
+            left: tidied.left.into_iter().map(left).collect(),
+            elsewhere: tidied.elsewhere.into_iter().map(InFolderView::from).collect(),
+        }
+    }
 }
 
 /// What a test of a mailbox's connection has found.
@@ -260,14 +332,24 @@ impl JobView {
     /// As it is told in that language.
     pub(crate) fn of(kept: Kept, language: Language) -> Result<Self, Problem> {
         let Kept { job, result } = kept;
-        let connection_test = match (job.kind, result) {
-            (_, None) => None,
+        let (mut connection_test, mut tidying) = (None, None);
+        match (job.kind, result) {
+            (_, None) => {}
             (JobKind::TestConnection, Some(result)) => {
                 let test: ConnectionTest = serde_json::from_value(result).map_err(|error| Problem::internal(&error))?;
-                Some(ConnectionTestView::of(test, language))
+                connection_test = Some(ConnectionTestView::of(test, language));
             }
-        };
-        Ok(Self { connection_test, ..Self::without_result(job, language) })
+            (JobKind::Tidy | JobKind::Untidy, Some(result)) => {
+                let tidied: Tidied = serde_json::from_value(result).map_err(|error| Problem::internal(&error))?;
+                tidying = Some(TidiedView::of(tidied, language));
+            }
+        }
+        Ok(Self { connection_test, tidying, ..Self::without_result(job, language) })
+    }
+
+    /// Its id.
+    pub(crate) const fn id(&self) -> JobId {
+        self.id
     }
 
     /// One that has brought nothing yet.
@@ -277,14 +359,17 @@ impl JobView {
             tenant_id: job.tenant,
             mailbox_id: job.mailbox,
             kind: job.kind,
+            incident_id: job.incident,
+            dry_run: job.is_dry_run,
             state: job.state,
             created_at: job.created_at,
             created_by: job.created_by,
             not_before: (job.state == JobState::Waiting).then_some(job.not_before),
             ended_at: job.ended_at,
             failure: job.failure,
-            advice: job.failure.map(|why| connection_test::failure(why).in_language(language)),
+            advice: job.failure.map(|why| wording::failure(why).in_language(language)),
             connection_test: None,
+            tidying: None,
         }
     }
 }

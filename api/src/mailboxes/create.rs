@@ -53,6 +53,7 @@ pub(super) async fn create_mailbox(
         poll_interval_s: new.poll_interval_s.unwrap_or(300),
         new_mail: new.new_mail.unwrap_or(NewMail::Poll),
         idling: Idling::Starting,
+        tidying: None,
         next_poll_at: caller.now,
         last_polled_at: None,
         created_at: caller.now,

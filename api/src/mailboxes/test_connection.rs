@@ -75,6 +75,8 @@ async fn begin(caller: &mut Caller<MailboxesWrite>, mailbox: &Mailbox) -> Result
         tenant: mailbox.tenant,
         mailbox: mailbox.id,
         kind: JobKind::TestConnection,
+        incident: None,
+        is_dry_run: false,
         state: JobState::Waiting,
         created_at: now,
         created_by: caller.key.to_string(),

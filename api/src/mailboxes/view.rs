@@ -6,13 +6,14 @@ use daimon_domain::mailbox::{
     Address, Connection, ConnectionFault, HostName, IdleState, Idling, ImapServer, MAX_REFUSED_LOGINS, Mailbox,
     NewMail, Polling, TlsMode,
 };
+use daimon_domain::tidying::{FolderTitle, Tidying};
 use daimon_egress::Guard;
 use garde::Validate;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::input::is_plain;
+use crate::input::{Given, is_plain};
 use crate::problem::Problem;
 
 /// Where an IMAP server is.
@@ -133,6 +134,53 @@ pub(crate) struct MailboxChange {
     #[garde(skip)]
     #[schema(schema_with = crate::words::new_mail, required = false)]
     pub(crate) new_mail: Option<NewMail>,
+    /// Whether, and where to, the bounces of a confirmed incident may be moved. `null` ends that; what was moved can be moved back
+    /// all the same.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(value_type = Option<NewTidying>)]
+    pub(crate) tidying: Given<NewTidying>,
+}
+
+/// Where bounces may be moved to.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewTidying, example = json!({"folder": "Daimon", "automatic": false}))]
+pub(crate) struct NewTidying {
+    /// A folder that is for nothing else, by its name as people read it, of one level: made below INBOX where the server has its
+    /// folders there. Not INBOX, nor one for sent mail, junk or trash, nor one that the mailbox has already.
+    #[serde(deserialize_with = "crate::input::text")]
+    #[garde(skip)]
+    #[schema(value_type = String, min_length = 1, max_length = 60)]
+    pub(crate) folder: FolderTitle,
+    /// Whether it is done without being asked for, once a confirmed incident is contained: `false` when left out. Before that its
+    /// bounces stay, because the owner is to see them.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(value_type = Option<bool>, nullable = false)]
+    pub(crate) automatic: Option<bool>,
+}
+
+impl From<NewTidying> for Tidying {
+    fn from(new: NewTidying) -> Self {
+        Self { folder: new.folder, is_automatic: new.automatic.unwrap_or(false) }
+    }
+}
+
+/// Where bounces may be moved to.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Tidying)]
+pub(crate) struct TidyingView {
+    /// The folder, by its name as people read it.
+    folder: String,
+    /// Whether it is done without being asked for, once a confirmed incident is contained.
+    automatic: bool,
+}
+
+impl From<Tidying> for TidyingView {
+    fn from(tidying: Tidying) -> Self {
+        Self { folder: tidying.folder.to_string(), automatic: tidying.is_automatic }
+    }
 }
 
 /// A password, or a credential, in place of the one before.
@@ -174,7 +222,7 @@ fn is_password(password: &SecretString, _context: &()) -> garde::Result {
     "address": "sato@sakura.example", "imap": {"host": "imap.sakura.example", "port": 993, "tls": "implicit"},
     "username": "sato@sakura.example", "credential_id": null, "polling": "active", "paused_since": null,
     "connection": {"state": "connected", "since": "2026-11-24T07:05:00Z", "fault": null, "advice": null, "failures": 0},
-    "poll_interval_s": 300, "new_mail": "idle", "idle": {"state": "idling", "since": "2026-11-24T07:05:00Z"},
+    "poll_interval_s": 300, "new_mail": "idle", "idle": {"state": "idling", "since": "2026-11-24T07:05:00Z"}, "tidying": null,
     "next_poll_at": "2026-11-24T07:25:00Z", "last_polled_at": "2026-11-24T07:10:00Z",
     "created_at": "2026-11-24T07:00:00Z"
 }))]
@@ -210,6 +258,9 @@ pub(crate) struct MailboxView {
     /// How it goes with that, if `new_mail` is `idle`.
     #[schema(required = true)]
     pub(crate) idle: Option<IdleView>,
+    /// Whether, and where to, the bounces of a confirmed incident may be moved. `null`: the mailbox is only looked at.
+    #[schema(required = true)]
+    pub(crate) tidying: Option<TidyingView>,
     /// When it will be read next.
     pub(crate) next_poll_at: DateTime<Utc>,
     /// When it was last read to the end.
@@ -323,6 +374,7 @@ impl From<Mailbox> for MailboxView {
             poll_interval_s: mailbox.poll_interval_s,
             new_mail: mailbox.new_mail,
             idle: (mailbox.new_mail == NewMail::Idle).then(|| mailbox.idling.into()),
+            tidying: mailbox.tidying.map(TidyingView::from),
             next_poll_at: mailbox.next_poll_at,
             last_polled_at: mailbox.last_polled_at,
             created_at: mailbox.created_at,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::id::{JobId, MailboxId, TenantId};
+use crate::id::{IncidentId, JobId, MailboxId, TenantId};
 use crate::words;
 
 words! {
@@ -10,6 +10,10 @@ words! {
     JobKind {
         /// A mailbox's connection is tested, step by step.
         TestConnection = "test_connection",
+        /// The bounces of a confirmed incident are moved to a folder of their own.
+        Tidy = "tidy",
+        /// They are moved back to where they lay.
+        Untidy = "untidy",
     }
 }
 
@@ -34,6 +38,16 @@ words! {
         Crashed = "crashed",
         /// What it needs was in use for a quarter of an hour.
         InUse = "in_use",
+        /// What was to be done may not be done any more.
+        NotAllowed = "not_allowed",
+        /// The mailbox can't be signed in to.
+        CannotSignIn = "cannot_sign_in",
+        /// The server was away, or broke off, for an hour.
+        ServerAway = "server_away",
+        /// The server can't move mails without removing others.
+        MoveNotOffered = "move_not_offered",
+        /// The server does not let us make or open the folder, or it is for something else.
+        FolderRefused = "folder_refused",
     }
 }
 
@@ -48,6 +62,10 @@ pub struct Job {
     pub mailbox: MailboxId,
     /// What it is.
     pub kind: JobKind,
+    /// For which incident, if it is for one.
+    pub incident: Option<IncidentId>,
+    /// It is only looked what would be done.
+    pub is_dry_run: bool,
     /// Where it stands.
     pub state: JobState,
     /// When it was asked for.

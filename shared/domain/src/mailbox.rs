@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{CredentialId, MailboxId, TenantId};
+use crate::tidying::Tidying;
 use crate::words;
 
 /// A mailbox of a tenant. Its secret is not here: it stays sealed until a session signs in.
@@ -33,6 +34,8 @@ pub struct Mailbox {
     pub new_mail: NewMail,
     /// How it goes with that, where the server is to tell of it.
     pub idling: Idling,
+    /// Whether, and where to, bounces may be moved; `None`: the mailbox is only looked at.
+    pub tidying: Option<Tidying>,
     /// When it will be read next.
     pub next_poll_at: DateTime<Utc>,
     /// When it was last read to the end.

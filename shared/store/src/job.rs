@@ -3,7 +3,7 @@
 //! Whoever takes the lease of a row does it. What it brings is written into the row, for as long as somebody may look at it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use daimon_domain::id::{JobId, MailboxId, TenantId};
+use daimon_domain::id::{IncidentId, JobId, MailboxId, TenantId};
 use daimon_domain::job::{Job, JobFailure, JobKind, JobState, Lease};
 use daimon_domain::mailbox::HostName;
 use serde_json::Value;
@@ -49,6 +49,8 @@ struct Row {
     tenant_id: Uuid,
     mailbox_id: Uuid,
     kind: String,
+    incident_id: Option<Uuid>,
+    is_dry_run: bool,
     state: String,
     created_at: DateTime<Utc>,
     created_by: String,
@@ -68,6 +70,8 @@ impl TryFrom<Row> for Kept {
             tenant: TenantId::from_uuid(row.tenant_id),
             mailbox: MailboxId::from_uuid(row.mailbox_id),
             kind: row::text(TABLE, &row.kind)?,
+            incident: row.incident_id.map(IncidentId::from_uuid),
+            is_dry_run: row.is_dry_run,
             state: row::text(TABLE, &row.state)?,
             created_at: row.created_at,
             created_by: row.created_by,
@@ -93,8 +97,9 @@ impl Kept {
 pub async fn insert(tx: &mut MspTx, job: &Job) -> Result<bool, StoreError> {
     let msp = tx.msp().as_uuid();
     let done = sqlx::query!(
-        "insert into job (msp_id, tenant_id, job_id, mailbox_id, kind, state, created_at, created_by, not_before)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        "insert into job (msp_id, tenant_id, job_id, mailbox_id, kind, state, created_at, created_by, not_before, incident_id,
+            is_dry_run)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         on conflict (msp_id, mailbox_id, kind) where ended_at is null do nothing",
         msp,
         job.tenant.as_uuid(),
@@ -104,7 +109,9 @@ pub async fn insert(tx: &mut MspTx, job: &Job) -> Result<bool, StoreError> {
         job.state.as_str(),
         job.created_at,
         job.created_by,
-        job.not_before
+        job.not_before,
+        job.incident.map(IncidentId::as_uuid),
+        job.is_dry_run
     )
     .execute(tx.conn())
     .await?;
@@ -116,7 +123,7 @@ pub async fn insert(tx: &mut MspTx, job: &Job) -> Result<bool, StoreError> {
 pub async fn find(tx: &mut MspTx, id: JobId, now: DateTime<Utc>) -> Result<Option<Kept>, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        "select job_id, tenant_id, mailbox_id, kind, state, created_at, created_by, not_before, started_at, ended_at,
+        "select job_id, tenant_id, mailbox_id, kind, incident_id, is_dry_run, state, created_at, created_by, not_before, started_at, ended_at,
             failure, result
         from job where job_id = $1",
         id.as_uuid()
@@ -130,7 +137,7 @@ pub async fn find(tx: &mut MspTx, id: JobId, now: DateTime<Utc>) -> Result<Optio
 pub async fn unfinished(tx: &mut MspTx, mailbox: MailboxId, kind: JobKind) -> Result<Option<Job>, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        "select job_id, tenant_id, mailbox_id, kind, state, created_at, created_by, not_before, started_at, ended_at,
+        "select job_id, tenant_id, mailbox_id, kind, incident_id, is_dry_run, state, created_at, created_by, not_before, started_at, ended_at,
             failure, result
         from job where mailbox_id = $1 and kind = $2 and ended_at is null",
         mailbox.as_uuid(),
@@ -159,7 +166,7 @@ pub async fn list(
 ) -> Result<Listed<Kept>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        "select job_id, tenant_id, mailbox_id, kind, state, created_at, created_by, not_before, started_at, ended_at,
+        "select job_id, tenant_id, mailbox_id, kind, incident_id, is_dry_run, state, created_at, created_by, not_before, started_at, ended_at,
             failure, result
         from job
         where ($1::uuid is null or tenant_id = $1) and ($2::uuid is null or mailbox_id = $2)

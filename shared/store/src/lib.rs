@@ -35,6 +35,7 @@ mod row;
 pub mod sent;
 pub mod sibling;
 pub mod tenant;
+pub mod tidied;
 pub mod trouble;
 mod tx;
 

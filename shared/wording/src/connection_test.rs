@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 
 use daimon_domain::connection_test::{ConnectionTest, Facts, Finding, Stepped, TestStep};
 use daimon_domain::credential::CredentialKind;
-use daimon_domain::job::JobFailure;
 use daimon_domain::playbook::Text;
 use daimon_domain::tenant::Language;
 use serde::Deserialize;
@@ -109,20 +108,6 @@ pub fn told(test: &ConnectionTest, step: &Stepped, provider: Option<&str>, langu
         sentence: sentence.map(|sentence| fill(&sentence.says)).unwrap_or_default(),
         advice,
         url: special.and_then(|special| special.url.as_deref()),
-    }
-}
-
-/// Why there is no result, and what to do.
-pub const fn failure(why: JobFailure) -> Said {
-    match why {
-        JobFailure::Crashed => said(
-            "Three of our processes ended while they worked on it. Tell the operator.",
-            "処理中にプログラムが 3 回異常終了しました。運用者に連絡してください。",
-        ),
-        JobFailure::InUse => said(
-            "The mailbox or its server was in use for a quarter of an hour, so it could not be tried beside. Its connection says how reading it goes.",
-            "メールボックスまたはサーバーが 15 分間使用中だったため、テストできませんでした。読み取りの状況はメールボックスの connection を確認してください。",
-        ),
     }
 }
 

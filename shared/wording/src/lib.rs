@@ -8,6 +8,7 @@ pub mod filing;
 mod foreign;
 pub mod handed_in;
 pub mod incident_report;
+pub mod job;
 pub mod moment;
 pub mod notice;
 pub mod reason;

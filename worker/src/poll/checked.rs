@@ -10,7 +10,8 @@ use std::future::Future;
 use std::io;
 
 use async_imap::Client;
-use async_imap::imap_proto::{Response, Status};
+use async_imap::imap_proto::rfc4315::UidSetMember;
+use async_imap::imap_proto::{Response, ResponseCode, Status};
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout_at};
 
@@ -50,6 +51,34 @@ pub(super) struct Answer {
     pub(super) is_authenticate_failed: bool,
     /// How many responses of the answer were left out because they could not be parsed.
     pub(super) garbled: usize,
+    /// Where the messages went, if they were copied.
+    pub(super) copied: Option<Copied>,
+    /// Whether the folder was opened for reading only, whatever was asked for.
+    pub(super) is_read_only: bool,
+}
+
+/// Which messages were copied, and which UIDs the copies have (COPYUID, RFC 4315, 3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Copied {
+    pub(super) uid_validity: u32,
+    /// As the server has said them, in its order: they may name more than there is.
+    pub(super) from: Vec<std::ops::RangeInclusive<u32>>,
+    pub(super) to: Vec<std::ops::RangeInclusive<u32>>,
+}
+
+impl Copied {
+    /// What a response code tells of it.
+    pub(super) fn told(code: &ResponseCode<'_>) -> Option<Self> {
+        let ResponseCode::CopyUid(uid_validity, from, to) = code else { return None };
+        let ranges = |set: &[UidSetMember]| {
+            let range = |member: &UidSetMember| match member {
+                UidSetMember::UidRange(range) => range.clone(),
+                UidSetMember::Uid(uid) => *uid..=*uid,
+            };
+            set.iter().map(range).collect()
+        };
+        Some(Self { uid_validity: *uid_validity, from: ranges(from), to: ranges(to) })
+    }
 }
 
 impl Answer {
@@ -62,6 +91,8 @@ impl Answer {
             is_authenticate_failed: text.contains("authenticate failed"),
             is_disconnected: text.contains("not connected") || text.contains("too many simultaneous"),
             garbled,
+            copied: None,
+            is_read_only: false,
         }
     }
 
@@ -153,13 +184,15 @@ impl<S: Stream> Wire<S> {
             let is_continuation = match response.parsed() {
                 Response::Done { tag: answered, status, outcome } if answered.0 == tag => {
                     let text = outcome.information.as_deref().unwrap_or_default();
-                    let outcome = match status {
+                    let status = match status {
                         Status::Ok => Outcome::Ok,
                         Status::No => Outcome::No,
                         Status::Bad => Outcome::Bad,
                         Status::PreAuth | Status::Bye => return Err(SessionError::Protocol("no such status")),
                     };
-                    let answer = Answer::new(outcome, text, connection.get_ref().garbled());
+                    let mut answer = Answer::new(status, text, connection.get_ref().garbled());
+                    answer.copied = outcome.code.as_ref().and_then(Copied::told);
+                    answer.is_read_only = matches!(outcome.code, Some(ResponseCode::ReadOnly));
                     if answer.outcome != Outcome::Ok {
                         self.hint = Hint::of(&answer.code, text);
                     }

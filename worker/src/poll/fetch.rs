@@ -156,7 +156,7 @@ const fn uid(attribute: &AttributeValue<'_>) -> Option<u32> {
 }
 
 /// `1:3,7` for 1, 2, 3 and 7.
-fn set(uids: &[u32]) -> String {
+pub(super) fn set(uids: &[u32]) -> String {
     let mut out = String::new();
     let mut runs = uids.chunk_by(|one, next| one.checked_add(1) == Some(*next)).peekable();
     while let Some(run) = runs.next() {

@@ -1,5 +1,6 @@
 //! A signed-in session: what can be asked of a mailbox.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -61,7 +62,7 @@ pub(super) const HEADER: u32 = 16_384;
 pub struct Session {
     pub(super) wire: Wire,
     pub(super) limits: Limits,
-    capabilities: Capabilities,
+    pub(super) capabilities: Capabilities,
     ends: Instant,
     /// What the last search in the open folder has found.
     found: Option<Ahead>,
@@ -69,6 +70,8 @@ pub struct Session {
     recent: u32,
     /// Nearly everything that was last looked at in the open folder was a report.
     pub(super) is_flood: bool,
+    /// Messages of the open folder that are not looked at.
+    passed_over: BTreeSet<u32>,
 }
 
 impl Session {
@@ -118,13 +121,31 @@ impl Session {
     pub(super) async fn signed_in(mut wire: Wire, limits: Limits) -> Result<Self, SessionError> {
         let ends = wire.ends().ok_or(SessionError::Unreachable(None))?;
         let capabilities = Capabilities::ask(&mut wire).await?;
-        Ok(Self { wire, limits, capabilities, ends, found: None, recent: 0, is_flood: false })
+        Ok(Self {
+            wire,
+            limits,
+            capabilities,
+            ends,
+            found: None,
+            recent: 0,
+            is_flood: false,
+            passed_over: BTreeSet::new(),
+        })
     }
 
     /// Goes on after the server was waited for.
     pub(super) fn resumed(wire: Wire, limits: Limits, capabilities: Capabilities) -> Result<Self, SessionError> {
         let ends = wire.ends().ok_or(SessionError::Unreachable(None))?;
-        Ok(Self { wire, limits, capabilities, ends, found: None, recent: 0, is_flood: false })
+        Ok(Self {
+            wire,
+            limits,
+            capabilities,
+            ends,
+            found: None,
+            recent: 0,
+            is_flood: false,
+            passed_over: BTreeSet::new(),
+        })
     }
 
     /// Whether the server can tell of new mail.
@@ -161,9 +182,20 @@ impl Session {
 
     /// Opens a folder for reading only. `known` is where reading it stopped last time.
     pub async fn examine(&mut self, folder: &Folder, known: Option<Checkpoint>) -> Result<Selected, SessionError> {
+        Ok(self.open_folder("EXAMINE", &folder.name, known).await?.0)
+    }
+
+    /// The same by EXAMINE or SELECT, and whether it is for reading only.
+    pub(super) async fn open_folder(
+        &mut self,
+        verb: &str,
+        name: &str,
+        known: Option<Checkpoint>,
+    ) -> Result<(Selected, bool), SessionError> {
         (self.found, self.is_flood) = (None, false);
+        self.passed_over.clear();
         let (mut uid_validity, mut uid_next, mut exists, mut recent) = (None, None, 0, 0);
-        let command = format!("EXAMINE {}", *quoted(&folder.name));
+        let command = format!("{verb} {}", *quoted(name));
         let answer = self.wire.command(&command, |response| match response {
             Response::MailboxData(MailboxDatum::Exists(count)) => exists = *count,
             Response::MailboxData(MailboxDatum::Recent(count)) => recent = *count,
@@ -194,7 +226,7 @@ impl Session {
             None if exists == 0 => 1,
             None => highest(&mut self.wire).await?.saturating_add(1),
         };
-        Ok(Selected { uid_validity, uid_next, tells_uid_next, exists })
+        Ok((Selected { uid_validity, uid_next, tells_uid_next, exists }, answer.is_read_only))
     }
 
     /// On the first visit: the first UID that arrived on `since`'s day or later, or `uid_next` when none did.
@@ -224,9 +256,13 @@ impl Session {
     }
 
     /// The UIDs in `window` that meet more `criteria`. Servers answer `n:*` with what is below `n`, and some any range.
-    async fn uids(&mut self, window: &RangeInclusive<u32>, criteria: &str) -> Result<Vec<u32>, SessionError> {
+    pub(super) async fn uids(
+        &mut self,
+        window: &RangeInclusive<u32>,
+        criteria: &str,
+    ) -> Result<Vec<u32>, SessionError> {
         let mut found = search(&mut self.wire, &format!("UID {}:{}{criteria}", window.start(), window.end())).await?;
-        found.retain(|uid| window.contains(uid));
+        found.retain(|uid| window.contains(uid) && !self.passed_over.contains(uid));
         Ok(found)
     }
 
@@ -252,6 +288,11 @@ impl Session {
         let ahead = found.beginning(most);
         self.found = Some(found);
         Ok(ahead)
+    }
+
+    /// Passes over these messages until another folder is opened, as if they were not there.
+    pub fn pass_over(&mut self, uids: impl IntoIterator<Item = u32>) {
+        self.passed_over.extend(uids);
     }
 
     /// When the newest message of the open folder came; `None` when it has none, or when the server doesn't say.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::deliver::{Deliverer, deliver, tell_digest};
 use crate::idle::Told;
-use crate::read::{Reader, note, play, poll, tend, test_connection};
+use crate::read::{Reader, do_job, note, play, poll, tend};
 
 /// What every job needs, and a tally.
 pub(crate) struct Jobs {
@@ -75,7 +75,7 @@ impl Jobs {
                 }
                 Err(error) => Some(chain(&error)),
             },
-            Kind::Job => match Box::pin(test_connection(&self.reader, hint.msp, JobId::from_uuid(hint.id))).await {
+            Kind::Job => match Box::pin(do_job(&self.reader, hint.msp, JobId::from_uuid(hint.id))).await {
                 Ok(is_done) => {
                     self.ended.fetch_add(u64::from(is_done), Ordering::SeqCst);
                     None

@@ -23,7 +23,7 @@ use super::alone::Room;
 use super::give_back::Left;
 use super::session;
 use super::work::{Taken, Work};
-use super::{outcome, posture};
+use super::{outcome, posture, tidying};
 use crate::idle::{Idlers, Told};
 use crate::poll::{Secret, SessionError};
 use crate::token::{Access, NoToken};
@@ -178,11 +178,16 @@ pub async fn poll(ctx: &Reader, msp: MspId, id: MailboxId) -> Result<Option<JobE
     metrics::counter!("daimon_polls_total", "outcome" => outcome).increment(1);
     metrics::histogram!("daimon_poll_seconds").record(began.elapsed().as_secs_f64());
     let (tenant, domain) = (work.tenant.id, work.mailbox.address.domain().to_owned());
+    let is_tidied = work.mailbox.tidying.as_ref().is_some_and(|tidying| tidying.is_automatic);
+    let inbox = work.folders.keys().find(|name| name.eq_ignore_ascii_case("INBOX")).cloned();
     let end = Box::pin(outcome::record(ctx, work, ended)).await;
     ctx.leave_host(&host, lease.token).await;
     let end = end?;
     // The mailbox is nobody's again by now.
     posture::refresh(ctx, &wall, tenant, &domain).await;
+    if is_tidied && outcome == "read" {
+        tidying::begin_by_itself(ctx, &wall, id, inbox.as_deref()).await?;
+    }
     Ok(Some(end))
 }
 

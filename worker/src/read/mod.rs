@@ -1,6 +1,7 @@
 #![doc = include_str!("README.md")]
 
 mod alone;
+mod asked;
 mod commit;
 mod connection_test;
 mod diagnostic;
@@ -22,11 +23,12 @@ mod siblings;
 mod surroundings;
 mod tell;
 mod tend;
+mod tidying;
 mod weigh;
 mod work;
 
 pub use alone::Room;
-pub use connection_test::test_connection;
+pub use asked::do_job;
 pub use drill::play;
 pub use give_back::Left;
 pub(crate) use job::note;

@@ -7,6 +7,7 @@ use daimon_domain::clock::Clock;
 use daimon_domain::mailbox::{Checkpoint, ImapServer, TlsMode};
 use daimon_egress::Egress;
 use daimon_store::quarantine::Quarantined;
+use daimon_store::tidied;
 use tokio::time::Instant;
 
 use super::commit::{commit_numbering, commit_put_aside, commit_sent};
@@ -121,6 +122,11 @@ async fn enter(ctx: &Reader, server: &ImapServer, access: &Access) -> Result<Ent
     sign_in(&another.credentials, Some(another.expires_at)).await
 }
 
+/// A session of its own, signed in with what the mailbox has.
+pub(super) async fn signed_in(ctx: &Reader, server: &ImapServer, access: &Access) -> Result<Session, PollError> {
+    Ok(Box::pin(enter(ctx, server, access)).await?.session)
+}
+
 /// Signs in, once.
 pub(super) async fn sign_in(
     egress: &Egress,
@@ -163,6 +169,13 @@ async fn read_folder(ctx: &Reader, work: &mut Work, session: &mut Session, folde
     } else {
         selected.first_to_read(known)
     };
+    if let Some(first) = next {
+        // What we moved there ourselves has not come.
+        let mut tx = ctx.db.begin(&work.wall).await?;
+        let ours = tidied::put_there(&mut tx, work.id(), &folder.name, selected.uid_validity, first).await?;
+        tx.commit().await?;
+        session.pass_over(ours);
+    }
     if let Some(known) = known.filter(|known| known.uid_validity == selected.uid_validity) {
         read_again(ctx, work, session, folder, selected, known).await?;
     }

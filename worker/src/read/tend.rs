@@ -306,6 +306,7 @@ mod tests {
             poll_interval_s: 60,
             new_mail: NewMail::Poll,
             idling: Idling::Starting,
+            tidying: None,
             next_poll_at: at(polled),
             last_polled_at: Some(at(polled)),
             created_at: at(0),

@@ -6,6 +6,7 @@ mod lease;
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::id::{CredentialId, MailboxId, TenantId};
 use daimon_domain::mailbox::{Connection, ConnectionFault, IdleState, Idling, ImapServer, Mailbox, Polling};
+use daimon_domain::tidying::Tidying;
 use uuid::Uuid;
 
 pub use idle::{
@@ -37,6 +38,8 @@ struct Row {
     new_mail: String,
     idle_since: Option<DateTime<Utc>>,
     idle_fault: Option<String>,
+    tidying_folder: Option<String>,
+    tidying_is_automatic: bool,
     next_poll_at: DateTime<Utc>,
     last_polled_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
@@ -82,6 +85,8 @@ impl TryFrom<Row> for Mailbox {
                 (None, Some(IdleState::NoRoom)) => Idling::NoRoom,
                 (None, None | Some(IdleState::Starting | IdleState::Idling)) => Idling::Starting,
             },
+            tidying: row::maybe_text("mailbox", row.tidying_folder.as_deref())?
+                .map(|folder| Tidying { folder, is_automatic: row.tidying_is_automatic }),
             next_poll_at: row.next_poll_at,
             last_polled_at: row.last_polled_at,
             created_at: row.created_at,
@@ -141,9 +146,9 @@ pub async fn insert(tx: &mut MspTx, mailbox: &Mailbox, secret: &Sealed) -> Resul
         "insert into mailbox (msp_id, tenant_id, mailbox_id, address, host, port, tls, username, sealed_secret,
             secret_key_version, polling, polling_since, connection, connection_since, connection_fault,
             connection_failures, poll_interval_s, next_poll_at, last_polled_at, created_at, version, credential_id,
-            connection_refusal, new_mail)
+            connection_refusal, new_mail, tidying_folder, tidying_is_automatic)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-            $24)",
+            $24, $25, $26)",
         msp,
         mailbox.tenant.as_uuid(),
         mailbox.id.as_uuid(),
@@ -167,7 +172,9 @@ pub async fn insert(tx: &mut MspTx, mailbox: &Mailbox, secret: &Sealed) -> Resul
         mailbox.version,
         mailbox.credential.map(CredentialId::as_uuid),
         connection.refusal,
-        mailbox.new_mail.as_str()
+        mailbox.new_mail.as_str(),
+        mailbox.tidying.as_ref().map(|tidying| tidying.folder.as_str()),
+        mailbox.tidying.as_ref().is_some_and(|tidying| tidying.is_automatic)
     )
     .execute(tx.conn())
     .await?;
@@ -180,8 +187,8 @@ pub async fn find(tx: &mut MspTx, id: MailboxId) -> Result<Option<Mailbox>, Stor
     let row = sqlx::query_as!(
         Row,
         "select mailbox_id, tenant_id, address, host, port, tls, username, credential_id, polling_since, connection, connection_since,
-            connection_fault, connection_failures, connection_refusal, poll_interval_s, new_mail, idle_since, idle_fault, next_poll_at,
-            last_polled_at, created_at, version
+            connection_fault, connection_failures, connection_refusal, poll_interval_s, new_mail, idle_since, idle_fault,
+            tidying_folder, tidying_is_automatic, next_poll_at, last_polled_at, created_at, version
         from mailbox where mailbox_id = $1",
         id.as_uuid()
     )
@@ -199,8 +206,8 @@ pub async fn list(
     let rows = sqlx::query_as!(
         Row,
         "select mailbox_id, tenant_id, address, host, port, tls, username, credential_id, polling_since, connection, connection_since,
-            connection_fault, connection_failures, connection_refusal, poll_interval_s, new_mail, idle_since, idle_fault, next_poll_at,
-            last_polled_at, created_at, version
+            connection_fault, connection_failures, connection_refusal, poll_interval_s, new_mail, idle_since, idle_fault,
+            tidying_folder, tidying_is_automatic, next_poll_at, last_polled_at, created_at, version
         from mailbox
         where ($1::uuid is null or tenant_id = $1) and ($2::text is null or address = $2)
             and ($5::uuid is null or credential_id = $5) and ($3::uuid is null or mailbox_id < $3)
@@ -216,19 +223,22 @@ pub async fn list(
     Ok(page.cut(rows.into_iter().map(Mailbox::try_from).collect::<Result<_, _>>()?))
 }
 
-/// Writes address, server, username, interval and how new mail is noticed if the stored version is still `mailbox.version`, and answers the new
+/// Writes address, server, username, interval, how new mail is noticed and whether bounces may be moved if the stored version is still `mailbox.version`, and answers the new
 /// version. `None`: somebody else was faster, or it is gone.
 ///
 /// Another server or username begins anew: the connection is new, a session that still runs is fenced off, the mailbox is
 /// due at `now`, and nothing speaks against it.
 pub async fn update(tx: &mut MspTx, mailbox: &Mailbox, now: DateTime<Utc>) -> Result<Option<i64>, StoreError> {
     let version = sqlx::query_scalar!(
-        "update mailbox set address = $3, poll_interval_s = $4, version = version + 1
+        "update mailbox set address = $3, poll_interval_s = $4, tidying_folder = $5, tidying_is_automatic = $6,
+            version = version + 1
         where mailbox_id = $1 and version = $2 returning version",
         mailbox.id.as_uuid(),
         mailbox.version,
         mailbox.address.as_str(),
-        row::int(mailbox.poll_interval_s)
+        row::int(mailbox.poll_interval_s),
+        mailbox.tidying.as_ref().map(|tidying| tidying.folder.as_str()),
+        mailbox.tidying.as_ref().is_some_and(|tidying| tidying.is_automatic)
     )
     .fetch_optional(tx.conn())
     .await?;

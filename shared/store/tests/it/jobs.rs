@@ -17,6 +17,8 @@ fn a_job(world: &World, msp: Msp, second: i64) -> Job {
         tenant: msp.tenant,
         mailbox: msp.mailbox,
         kind: JobKind::TestConnection,
+        incident: None,
+        is_dry_run: false,
         state: JobState::Waiting,
         created_at: at(second),
         created_by: "key_1".to_owned(),

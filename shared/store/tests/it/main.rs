@@ -18,6 +18,7 @@ mod partitions;
 mod schema;
 mod siblings;
 mod support;
+mod tidied;
 mod troubles;
 mod versions;
 mod wall;

@@ -187,6 +187,7 @@ pub(crate) fn a_mailbox(id: MailboxId, tenant: TenantId, address: &str) -> Mailb
         poll_interval_s: 60,
         new_mail: NewMail::Poll,
         idling: Idling::Starting,
+        tidying: None,
         next_poll_at: at(10),
         last_polled_at: None,
         created_at: at(0),

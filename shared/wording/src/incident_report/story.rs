@@ -33,7 +33,7 @@ fn joined(text: &str, explained: &str, language: Language) -> String {
     }
 }
 
-const fn known_words() -> [(&'static str, Said); 24] {
+const fn known_words() -> [(&'static str, Said); 26] {
     [
         ("opened", said("Noticed, incident opened", "検知し、対応を開始しました")),
         ("updated", said("Assessed anew", "評価を更新しました")),
@@ -78,6 +78,11 @@ const fn known_words() -> [(&'static str, Said); 24] {
             "siblings_found",
             said("Other mailboxes have the same password", "同じパスワードのメールボックスが見つかりました"),
         ),
+        (
+            "tidied",
+            said("Bounces were moved from INBOX to a folder of their own", "エラーメールを専用フォルダへ移動しました"),
+        ),
+        ("untidied", said("The bounces were moved back", "エラーメールを元のフォルダへ戻しました")),
         ("step_done", said("Step done", "対応済み")),
         ("step_skipped", said("Step not needed here", "対象外と判断")),
     ]
@@ -102,6 +107,16 @@ fn explained(what: &str, note: &str, language: Language) -> Option<Explained> {
     match what {
         // The title says it all.
         "old_credential_accepted" | "woken" => Some(Explained { told: None, note: None }),
+        "tidied" | "untidied" => {
+            let (mails, folder) = note.split_once(" to ").map_or((note, None), |(mails, folder)| (mails, Some(folder)));
+            let mails: u64 = mails.parse().ok()?;
+            told(match (language, folder.map(foreign::shown)) {
+                (Language::English, Some(folder)) => format!("{mails} to “{folder}”"),
+                (Language::Japanese, Some(folder)) => format!("{mails} 件を「{folder}」へ"),
+                (Language::English, None) => mails.to_string(),
+                (Language::Japanese, None) => format!("{mails} 件"),
+            })
+        }
         "siblings_found" => told(note.parse::<u32>().ok()?.to_string()),
         "old_credential_refused" => told(since(timed(note, "Refused since ")?.0, language)),
         "contained" => {
@@ -217,6 +232,10 @@ mod tests {
         let again = Some("Mail to 3 recipients was submitted after the containment: look for sessions.");
         let again = told("reopened", again, Language::Japanese);
         assert!(again.0.ends_with("：侵入経路の遮断後に、3 件の宛先へメールが送信されました"), "{again:?}");
+        let tidied = |language| told("tidied", Some("12 to Daimon"), language).0;
+        assert_eq!(tidied(Language::English), "Bounces were moved from INBOX to a folder of their own: 12 to “Daimon”");
+        assert_eq!(tidied(Language::Japanese), "エラーメールを専用フォルダへ移動しました：12 件を「Daimon」へ");
+        assert_eq!(told("untidied", Some("12"), Language::English).0, "The bounces were moved back: 12");
         // A person may write what looks like it.
         let odd = told("contained", Some("since tomorrow"), Language::English);
         assert_eq!(odd.1.as_deref(), Some("since tomorrow"));

@@ -3,6 +3,7 @@
 mod folders;
 mod idle;
 mod limits;
+mod moving;
 mod reading;
 mod sign_in;
 mod token;

@@ -262,6 +262,7 @@ mod tests {
             poll_interval_s: 300,
             new_mail: NewMail::Poll,
             idling: Idling::Starting,
+            tidying: None,
             next_poll_at: at,
             last_polled_at: None,
             created_at: at,

@@ -4,13 +4,39 @@ use base64::Engine as _;
 use base64::alphabet::Alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-/// The name in Unicode, or `None` when it is not modified UTF-7. Servers of the second revision send UTF-8; it passes.
-pub(super) fn decode(name: &str) -> Option<String> {
+/// Base64 with "," for "/" and without padding.
+fn base64() -> Option<GeneralPurpose> {
     let alphabet = Alphabet::new("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,").ok()?;
     let config = GeneralPurposeConfig::new()
+        .with_encode_padding(false)
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true);
-    let base64 = GeneralPurpose::new(&alphabet, config);
+    Some(GeneralPurpose::new(&alphabet, config))
+}
+
+/// The name as servers spell it; `None`: it can't be spelled.
+pub fn encode(name: &str) -> Option<String> {
+    let base64 = base64()?;
+    let mut out = String::with_capacity(name.len());
+    let mut rest = name;
+    while let Some(first) = rest.chars().next() {
+        let is_plain = |c: char| matches!(c, ' '..='~');
+        let end = rest.find(|c| is_plain(c) != is_plain(first)).unwrap_or(rest.len());
+        let (part, after) = rest.split_at(end);
+        if is_plain(first) {
+            out.push_str(&part.replace('&', "&-"));
+        } else {
+            let units: Vec<u8> = part.encode_utf16().flat_map(u16::to_be_bytes).collect();
+            out.extend(["&", &base64.encode(units), "-"]);
+        }
+        rest = after;
+    }
+    Some(out)
+}
+
+/// The name in Unicode, or `None` when it is not modified UTF-7. Servers of the second revision send UTF-8; it passes.
+pub fn decode(name: &str) -> Option<String> {
+    let base64 = base64()?;
     let mut out = String::with_capacity(name.len());
     let mut rest = name;
     while let Some((before, shifted)) = rest.split_once('&') {
@@ -50,6 +76,7 @@ mod tests {
             ("Sent", "Sent"),
         ] {
             assert_eq!(decode(encoded).as_deref(), Some(name), "{encoded}");
+            assert_eq!(encode(name).as_deref(), Some(encoded), "{name}");
         }
     }
 

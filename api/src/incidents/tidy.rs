@@ -1,0 +1,136 @@
+//! Moving an incident's bounces out of the way, and back.
+
+use actix_web::{HttpResponse, post};
+use daimon_domain::id::JobId;
+use daimon_domain::incident::Incident;
+use daimon_domain::job::{Job, JobKind, JobState};
+use daimon_domain::tenant::Language;
+use daimon_domain::tidying::may_be_tidied;
+use daimon_store::{job, mailbox, tenant};
+use serde_json::json;
+
+use super::asked::TidyRequest;
+use super::moving::held;
+use crate::caller::{Caller, IncidentsWrite, Permitted};
+use crate::idempotency::{Created, IdempotencyKey};
+use crate::input::Body;
+use crate::jobs::JobView;
+use crate::path::{At, IdempotencyKeyHeader, IncidentPath};
+use crate::problem::Problem;
+
+/// Move an incident's bounces to a folder
+///
+/// Moves the bounces that were judged to belong to the incident out of INBOX into the folder of the mailbox's `tidying`, and answers
+/// with a job. For a confirmed incident only, and only where the mailbox names a folder. Each mail is looked at again first: what
+/// has gone or says something else is left alone, and so is what a filter, a rule or the owner has put into another folder, and
+/// what was counted and not read (`bounces_unread`). Nothing is marked as read. With `dry_run` nothing is moved: the job says how many
+/// mails would be. What comes later is moved by the next one. The second time it moves nothing twice.
+#[utoipa::path(operation_id = "tidyIncident", tag = "Incidents", params(IncidentPath, IdempotencyKeyHeader), request_body = TidyRequest, responses(
+    (status = 202, description = "The job", body = JobView, headers(("Location", description = "Where to see how it goes"))),
+    (status = 409, description = "The incident is not confirmed or a drill made it up, the mailbox names no folder, or mails of it are being moved for something else")))]
+#[post("/v1/incidents/{incident_id}/tidy")]
+pub(super) async fn tidy_incident(
+    asked: Permitted<IncidentsWrite, (At<IncidentPath>, IdempotencyKey, Body<TidyRequest>)>,
+) -> Result<HttpResponse, Problem> {
+    let Permitted(mut caller, (path, once, body)) = asked;
+    let incident = held(&mut caller, path.id()?).await?;
+    let once = match once.begin(&mut caller, &body.bytes).await? {
+        Ok(once) => once,
+        Err(answer) => return Ok(answer),
+    };
+    if incident.drill.is_some() {
+        return Err(Problem::Conflict("A drill made it up: there are no mails to move."));
+    }
+    if !may_be_tidied(&incident) {
+        return Err(Problem::Conflict("It is not confirmed. Mails are moved only where nobody doubts what they are."));
+    }
+    let mailbox = mailbox::find(&mut caller.tx, incident.mailbox).await?.ok_or_else(IncidentPath::absent)?;
+    if mailbox.tidying.is_none() {
+        return Err(Problem::Conflict("Its mailbox names no folder to move mails to: see the mailbox's `tidying`."));
+    }
+    let made = begun(&mut caller, &incident, JobKind::Tidy, body.value.dry_run.unwrap_or(false)).await?;
+    let (service, msp, id) = (caller.service.clone(), caller.msp, made.view.id());
+    let response = once.accepted(caller, made).await?;
+    service.hint_job(msp, incident.tenant, id).await;
+    Ok(response)
+}
+
+/// Move an incident's bounces back
+///
+/// Moves what was moved for the incident back into the folder where it lay, and answers with a job, which says what could not
+/// be found: the owner may have deleted it. Also after the mailbox's `tidying` has ended. The second time it moves nothing.
+/// What comes back is not counted again.
+#[utoipa::path(operation_id = "untidyIncident", tag = "Incidents", params(IncidentPath, IdempotencyKeyHeader), responses(
+    (status = 202, description = "The job", body = JobView, headers(("Location", description = "Where to see how it goes"))),
+    (status = 409, description = "Mails of the mailbox are being moved for something else, or a request with this Idempotency-Key is being answered")))]
+#[post("/v1/incidents/{incident_id}/untidy")]
+pub(super) async fn untidy_incident(
+    asked: Permitted<IncidentsWrite, (At<IncidentPath>, IdempotencyKey)>,
+) -> Result<HttpResponse, Problem> {
+    let Permitted(mut caller, (path, once)) = asked;
+    let incident = held(&mut caller, path.id()?).await?;
+    let once = match once.begin(&mut caller, &actix_web::web::Bytes::new()).await? {
+        Ok(once) => once,
+        Err(answer) => return Ok(answer),
+    };
+    let made = begun(&mut caller, &incident, JobKind::Untidy, false).await?;
+    let (service, msp, id) = (caller.service.clone(), caller.msp, made.view.id());
+    let response = once.accepted(caller, made).await?;
+    service.hint_job(msp, incident.tenant, id).await;
+    Ok(response)
+}
+
+/// The job that does it: one that goes on already, or a new one. Mails of a mailbox are moved one way at a time.
+async fn begun(
+    caller: &mut Caller<IncidentsWrite>,
+    incident: &Incident,
+    kind: JobKind,
+    is_dry_run: bool,
+) -> Result<Created<JobView>, Problem> {
+    let mut going = None;
+    for other in [JobKind::Tidy, JobKind::Untidy] {
+        going = going.or(job::unfinished(&mut caller.tx, incident.mailbox, other).await?);
+    }
+    let job = match going {
+        Some(job) if (job.kind, job.incident, job.is_dry_run) == (kind, Some(incident.id), is_dry_run) => job,
+        Some(_) => {
+            return Err(Problem::Conflict("Mails of this mailbox are being moved. Ask again when that job has ended."));
+        }
+        None => new(caller, incident, kind, is_dry_run).await?,
+    };
+    let tenant = tenant::find(&mut caller.tx, incident.tenant).await?;
+    let language = tenant.map_or(Language::English, |tenant| tenant.language);
+    let location = format!("/v1/jobs/{}", job.id);
+    Ok(Created { location, version: None, view: JobView::without_result(job, language) })
+}
+
+async fn new(
+    caller: &mut Caller<IncidentsWrite>,
+    incident: &Incident,
+    kind: JobKind,
+    is_dry_run: bool,
+) -> Result<Job, Problem> {
+    let now = caller.now;
+    let job = Job {
+        id: JobId::new(now, caller.service.sources.entropy()),
+        tenant: incident.tenant,
+        mailbox: incident.mailbox,
+        kind,
+        incident: Some(incident.id),
+        is_dry_run,
+        state: JobState::Waiting,
+        created_at: now,
+        created_by: caller.key.to_string(),
+        not_before: now,
+        started_at: None,
+        ended_at: None,
+        failure: None,
+    };
+    if !job::insert(&mut caller.tx, &job).await? {
+        return Err(Problem::Conflict("Mails of this mailbox are being moved. Ask again when that job has ended."));
+    }
+    let action = format!("incident.{}_requested", kind.as_str());
+    let detail = json!({ "job": job.id, "mailbox": incident.mailbox, "dry_run": is_dry_run });
+    caller.audit(&action, incident.id, Some(incident.tenant), detail).await?;
+    Ok(job)
+}
