@@ -1,4 +1,4 @@
-//! What every answer has, whatever answered: a request id, a problem's body, a log line and a measurement.
+//! What every answer has, whatever answered: a request id, how the buckets of requests stand, a problem's body, a log line and a measurement.
 //!
 //! Problems are written here and not where they arise, because only here the request is known: so a router miss, a
 //! failure of the framework and a panic look like everything else.
@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
@@ -16,6 +16,7 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use crate::head;
+use crate::limits::{self, Standing};
 use crate::problem::{MEDIA_TYPE, Problem};
 use crate::service::Sources;
 
@@ -40,8 +41,9 @@ impl RequestId {
 #[error("{problem}")]
 struct Told {
     problem: Problem,
-    request_id: String,
+    request_id: RequestId,
     instance: String,
+    standing: Option<Standing>,
 }
 
 impl ResponseError for Told {
@@ -50,15 +52,26 @@ impl ResponseError for Told {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status_code()).content_type(MEDIA_TYPE).body(text(
-            &self.problem,
-            &self.request_id,
-            &self.instance,
-        ));
-        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
-            response.headers_mut().insert(REQUEST_ID, id);
-        }
+        let body = text(&self.problem, &self.request_id.0, &self.instance);
+        let mut response = self.problem.error_response().set_body(BoxBody::new(body));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        dress(headers, &self.request_id, self.standing.as_ref());
         response
+    }
+}
+
+/// The headers of every answer.
+fn dress(headers: &mut HeaderMap, id: &RequestId, standing: Option<&Standing>) {
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        headers.insert(REQUEST_ID, value);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if let Some(standing) = standing {
+        standing.write(headers);
     }
 }
 
@@ -79,10 +92,17 @@ pub(crate) async fn finish(
     let span = tracing::info_span!("request", request.id = %id.0);
     request.extensions_mut().insert(id.clone());
     let started = Instant::now();
+    let standing = limits::count(&request).instrument(span.clone()).await;
+    let told = |problem| {
+        let (request_id, instance) = (id.clone(), instance.clone());
+        Error::from(Told { problem, request_id, instance, standing: standing.clone() })
+    };
+    if let Some(problem) = standing.as_ref().and_then(Standing::problem) {
+        return Err(told(problem));
+    }
     // A handler that panics has its transaction rolled back when it is dropped; nothing it leaves is used again.
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
     let _in_span = span.entered();
-    let told = |problem| Error::from(Told { problem, request_id: id.0.clone(), instance: instance.clone() });
     let mut response = match outcome {
         Ok(Ok(response)) => response.map_into_boxed_body(),
         Ok(Err(error)) => {
@@ -114,14 +134,7 @@ pub(crate) async fn finish(
             BoxBody::new(body)
         });
     }
-    let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&id.0) {
-        headers.insert(REQUEST_ID, value);
-    }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
+    dress(response.headers_mut(), &id, standing.as_ref());
     measure(&method, &response, started);
     Ok(if is_head { head::without_body(response) } else { response })
 }

@@ -9,15 +9,16 @@ use std::marker::PhantomData;
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use chrono::{DateTime, Utc};
 use daimon_domain::id::{AuditId, KeyId, MspId, TenantId};
 use daimon_domain::scope::{Permission, Tenants, Wall};
-use daimon_seal::TokenError;
+use daimon_seal::{Claims, TokenError};
 use daimon_store::{MspTx, api_key, audit};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
+use crate::limits::Known;
 use crate::problem::Problem;
 use crate::service::Service;
 
@@ -117,10 +118,14 @@ impl<P: Permit + 'static> FromRequest for Caller<P> {
     fn from_request(request: &HttpRequest, _body: &mut Payload) -> Self::Future {
         let service = request.app_data::<Data<Service>>().cloned();
         let token = bearer(request).map(ToOwned::to_owned);
+        let known = request.extensions().get::<Known>().cloned();
         async move {
             let service = service.ok_or(Problem::Internal)?;
             let token = token.ok_or(Problem::Unauthenticated("Send a token as Authorization: Bearer."))?;
-            admit(&service, &token).await
+            match known {
+                Some(Known(claims)) => enter(&service, claims).await,
+                None => admit(&service, &token).await,
+            }
         }
         .boxed_local()
     }
@@ -128,13 +133,18 @@ impl<P: Permit + 'static> FromRequest for Caller<P> {
 
 /// The bearer of that token, if it holds, its key is live and has the permission.
 pub(crate) async fn admit<P: Permit>(service: &Data<Service>, token: &str) -> Result<Caller<P>, Problem> {
-    let now = service.sources.now();
-    let claims = service.tokens.verify(token, now).map_err(|error| match error {
+    let claims = service.tokens.verify(token, service.sources.now()).map_err(|error| match error {
         TokenError::Expired => Problem::Unauthenticated("This token has expired."),
         TokenError::Forged | TokenError::Key => {
             Problem::Unauthenticated("This is no token of ours. Exchange your API key at POST /v1/auth/token.")
         }
     })?;
+    enter(service, claims).await
+}
+
+/// The same with a token that has been verified.
+async fn enter<P: Permit>(service: &Data<Service>, claims: Claims) -> Result<Caller<P>, Problem> {
+    let now = service.sources.now();
     let mut tx = service.db.begin(&Wall { msp: claims.msp, tenants: claims.tenants.clone() }).await?;
     let live = api_key::find(&mut tx, claims.key).await?.is_some_and(|(key, _hash)| key.is_live(now));
     if !live {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::HttpServer;
 use actix_web::web::Data;
 use anyhow::{Context, ensure};
-use daimon_api::{Service, Sources};
+use daimon_api::{Limits, Service, Sources};
 use daimon_boot::internal::Check;
 use daimon_boot::settings::{Api, Environment, Owner};
 use daimon_boot::shutdown::{Signal, within};
@@ -66,6 +66,7 @@ pub(crate) async fn serve(api: Api) -> anyhow::Result<()> {
         guard: egress.guard().clone(),
         egress,
         queue: Some(queue),
+        limits: Limits::new(api.rates),
         sources: sources.clone(),
         streams: Arc::default(),
         stop: stop.clone(),

@@ -23,6 +23,7 @@ mod incidents;
 mod input;
 mod jobs;
 mod keys;
+mod limits;
 mod mailboxes;
 mod maintenance;
 mod page;
@@ -38,5 +39,6 @@ mod tenants;
 mod words;
 
 pub use events::Streams;
+pub use limits::Limits;
 pub use routes::{app, document_json};
 pub use service::{Service, Sources};

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::events::Streams;
+use crate::limits::Limits;
 
 /// Time and randomness.
 #[derive(Clone)]
@@ -59,6 +60,8 @@ pub struct Service {
     pub egress: Egress,
     /// Where to say that there is work. Without it the work is found a little later.
     pub queue: Option<Queue>,
+    /// How many requests anybody may make.
+    pub limits: Limits,
     /// Time and randomness.
     pub sources: Sources,
     /// Who follows what happens.

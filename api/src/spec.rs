@@ -36,6 +36,7 @@ pub(crate) fn base() -> OpenApi {
                      `mbx_` and the like with 32 hexadecimal digits. Times are UTC (RFC 3339). Every failure is \
                      `application/problem+json` (RFC 9457). Lists have `items` and `next`; `next: null` is the only end. \
                      Every path with GET answers HEAD too, the same without a body. \
+                     `RateLimit` on every answer says how many requests are left; whoever has none gets 429 with `Retry-After`. \
                      Sets of words may grow: treat one that you don't know as \"other\".",
                 ))
                 .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
@@ -186,6 +187,10 @@ fn complete_operation(path: &str, operation: &mut Operation) {
         Problem::invalid("/name", "a name has 1 to 200 characters and no control characters"),
         "It was read and can't be accepted. `errors` says what, and where.",
     ));
+    problems.push((
+        Problem::TooMany { detail: "This API key has made as many requests as it may for now.", wait_s: 7 },
+        "Too many requests. `Retry-After` says when to come back.",
+    ));
     problems.push((Problem::Internal, "Our mistake; `request_id` finds it."));
     problems.push((Problem::Unavailable, "Something that we need is away for the moment. Nothing was changed."));
     for (problem, description) in problems {
@@ -202,9 +207,30 @@ fn complete_operation(path: &str, operation: &mut Operation) {
             let problem = example_of(status);
             response.content = problem_response(&problem, "", path).content;
         }
-        response.headers.insert("X-Request-Id".to_owned(), RefOr::T(request_id_header()));
+        if status == "429" {
+            response
+                .headers
+                .insert("Retry-After".to_owned(), RefOr::T(header("In how many seconds to repeat the request.")));
+        }
+        for (name, description) in EVERYWHERE {
+            response.headers.insert(name.to_owned(), RefOr::T(header(description)));
+        }
     }
 }
+
+/// The headers of every answer.
+const EVERYWHERE: [(&str, &str); 3] = [
+    ("X-Request-Id", "The request's name: yours, if you sent one, otherwise ours."),
+    (
+        "RateLimit-Policy",
+        "How many requests may be made (`q`) in how many seconds (`w`), by an API key, by all of an MSP, or by an address \
+         without a token: `\"key\";q=600;w=60, \"msp\";q=3000;w=60`.",
+    ),
+    (
+        "RateLimit",
+        "How many are left (`r`), and in how many seconds all are there again (`t`): `\"key\";r=599;t=1, \"msp\";r=2990;t=1`.",
+    ),
+];
 
 /// What a handler that names a status of its own means by it.
 fn example_of(status: &str) -> Problem {
@@ -219,9 +245,9 @@ fn example_of(status: &str) -> Problem {
     }
 }
 
-fn request_id_header() -> Header {
+fn header(description: &str) -> Header {
     let mut header = Header::new(ObjectBuilder::new().schema_type(schema::Type::String).build());
-    header.description = Some("The request's name: yours, if you sent one, otherwise ours.".to_owned());
+    header.description = Some(description.to_owned());
     header
 }
 
@@ -233,9 +259,7 @@ fn problem_response(problem: &Problem, description: &str, path: &str) -> Respons
     content.example = Some(example);
     let mut response = ResponseBuilder::new().description(description).content(MEDIA_TYPE, content);
     if problem.code() == Code::Unauthenticated {
-        let mut header = Header::new(ObjectBuilder::new().schema_type(schema::Type::String).build());
-        header.description = Some("How to sign in (RFC 9110, 11.6.1).".to_owned());
-        response = response.header("WWW-Authenticate", header);
+        response = response.header("WWW-Authenticate", header("How to sign in (RFC 9110, 11.6.1)."));
     }
     response.build()
 }

@@ -57,7 +57,9 @@ fn every_operation_shows_examples_and_problem_bodies() {
         for (status, response) in responses {
             let name = format!("{name} {status}");
             assert!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{name}: no description");
-            assert!(response["headers"]["X-Request-Id"].is_object(), "{name}: no X-Request-Id");
+            for header in ["X-Request-Id", "RateLimit-Policy", "RateLimit"] {
+                assert!(response["headers"][header].is_object(), "{name}: no {header}");
+            }
             if status.starts_with(['4', '5']) {
                 let content = &response["content"]["application/problem+json"];
                 assert_eq!(content["schema"]["$ref"], "#/components/schemas/Problem", "{name}");

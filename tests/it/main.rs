@@ -22,6 +22,7 @@ mod hosts;
 mod idle;
 mod incident_life;
 mod learnt;
+mod limits;
 mod maintenance;
 mod mistakes;
 mod oauth;

@@ -9,6 +9,7 @@ use redis::{AsyncConnectionConfig, Client, RedisError, Script};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use crate::bucket::{Level, Quota};
 use crate::hint::{self, Hint, Kind};
 
 /// Longer than this, and Redis counts as away: Postgres can answer as well.
@@ -30,6 +31,7 @@ pub struct Queue {
     waiting: Arc<[Mutex<Option<MultiplexedConnection>>; 6]>,
     push: Script,
     pop: Script,
+    take: Script,
 }
 
 impl std::fmt::Debug for Queue {
@@ -57,6 +59,7 @@ impl Queue {
             waiting: Arc::new([const { Mutex::const_new(None) }; 6]),
             push: Script::new(include_str!("lua/push.lua")),
             pop: Script::new(include_str!("lua/pop.lua")),
+            take: Script::new(include_str!("lua/take.lua")),
         })
     }
 
@@ -118,6 +121,18 @@ impl Queue {
         let woken: Option<(String, String)> = call.query_async(&mut connection).await?;
         *slot = Some(connection);
         Ok(woken.is_some())
+    }
+
+    /// Takes one of each of these buckets, or of none if any of them has none left. The buckets of one `group` lie together.
+    #[tracing::instrument(name = "queue.take", level = "debug", skip_all)]
+    pub async fn take(&self, group: &str, buckets: &[(&str, Quota)], now_us: i64) -> Result<Vec<Level>, QueueError> {
+        let mut call = self.take.arg(now_us);
+        for (name, quota) in buckets {
+            call.key(format!("{{{}:rate:{group}}}:{name}", self.prefix)).arg(quota.most.max(1)).arg(quota.window_us());
+        }
+        let told: Vec<i64> = call.invoke_async(&mut self.commands.clone()).await?;
+        let levels = told.as_chunks::<2>().0.iter().zip(buckets);
+        Ok(levels.map(|([full_in, wait], (_, quota))| quota.level(*full_in, *wait)).collect())
     }
 
     /// How many tenants have hints of a kind.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use daimon_domain::id::{MspId, TenantId};
-use daimon_queue::{Kind, Queue};
+use daimon_queue::{Kind, Queue, Quota};
 use uuid::Uuid;
 
 fn queue() -> Queue {
@@ -69,4 +69,24 @@ async fn without_redis_there_is_an_error_and_no_waiting() {
     let queue = Queue::connect("unix:///nonexistent/redis.sock", "test").unwrap();
     assert!(queue.ping().await.is_err());
     assert!(queue.wait(Kind::Poll, Duration::from_secs(30)).await.is_err());
+}
+
+#[tokio::test]
+async fn of_several_buckets_one_is_taken_each_or_none() {
+    const SECOND: i64 = 1_000_000;
+    let queue = queue();
+    let quota = |most| Quota { most, window: Duration::from_mins(1) };
+    let buckets = [("key:a", quota(3)), ("msp", quota(5))];
+    let left = async |buckets: &[(&str, Quota)], now| {
+        let levels = queue.take("msp_1", buckets, now).await.unwrap();
+        levels.iter().map(|level| (level.left, level.wait.as_secs())).collect::<Vec<_>>()
+    };
+    let now = 1_800_000_000 * SECOND;
+    for expected in [[(2, 0), (4, 0)], [(1, 0), (3, 0)], [(0, 0), (2, 0)], [(0, 20), (2, 0)], [(0, 20), (2, 0)]] {
+        assert_eq!(left(&buckets, now).await, expected);
+    }
+    let other = [("key:b", quota(3)), ("msp", quota(5))];
+    assert_eq!(left(&other, now).await, [(2, 0), (1, 0)], "the first key's refusals cost its MSP nothing");
+    assert_eq!(left(&buckets, now + 20 * SECOND).await, [(0, 0), (1, 0)], "it fills evenly");
+    assert_eq!(left(&buckets, now - 3_600 * SECOND).await[0], (0, 20), "a clock that was set back locks nobody out");
 }

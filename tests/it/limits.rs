@@ -1,0 +1,90 @@
+//! Who asks too often is told when to come back, whoever it is, and every answer says how much is left.
+
+use chrono::TimeDelta;
+use daimon_tests::client::Client;
+use daimon_tests::program::Program;
+use daimon_tests::world::World;
+use reqwest::Response;
+
+/// Another API for the same database, with small buckets.
+async fn api(world: &World, redis: Option<&str>) -> (Program, Client) {
+    let small = [
+        ("DAIMON_REQUESTS_PER_KEY", "6"),
+        ("DAIMON_REQUESTS_PER_MSP", "8"),
+        ("DAIMON_REQUESTS_PER_ADDRESS", "5"),
+        ("DAIMON_FORWARDED_HOPS", "1"),
+    ];
+    let mut settings = world.settings.clone();
+    settings.retain(|(name, _)| !small.iter().any(|(changed, _)| name == changed));
+    settings.extend(small.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    if let Some(redis) = redis {
+        settings.retain(|(name, _)| name != "REDIS_URL");
+        settings.push(("REDIS_URL".to_owned(), redis.to_owned()));
+    }
+    let program = Program::start("daimon-api", &["serve"], &settings).await.unwrap();
+    let client = Client::new(&format!("http://{}", program.address("api").unwrap()), world.client.key()).unwrap();
+    (program, client)
+}
+
+/// A request without a token, by way of a proxy that saw this address.
+async fn ask(client: &Client, path: &str, bearer: &str, seen: &str) -> Response {
+    let request = reqwest::Client::new().get(format!("{}{path}", client.base)).header("x-forwarded-for", seen);
+    let request = if bearer.is_empty() { request } else { request.bearer_auth(bearer) };
+    request.send().await.unwrap()
+}
+
+fn header(response: &Response, name: &str) -> String {
+    response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_key_has_its_requests_and_so_have_its_msp_and_every_address() {
+    let world = World::without_worker().await.unwrap();
+    let (_program, client) = api(&world, None).await;
+    let (key, stranger) = (client.sign_in().await.unwrap(), world.another_msp("Heron IT").await.unwrap());
+    let elsewhere = client.with_key(stranger.key()).unwrap().sign_in().await.unwrap();
+
+    for left in (0..6).rev() {
+        let answer = ask(&client, "/v1/tenants", &key, "192.0.2.1").await;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(header(&answer, "ratelimit-policy"), "\"key\";q=6;w=60, \"msp\";q=8;w=60");
+        assert!(header(&answer, "ratelimit").starts_with(&format!("\"key\";r={left};t=")), "{answer:?}");
+    }
+    let answer = ask(&client, "/v1/tenants/tnt_none", &key, "192.0.2.1").await;
+    assert_eq!((answer.status().as_u16(), header(&answer, "retry-after").as_str()), (429, "10"));
+    assert!(header(&answer, "ratelimit").starts_with("\"key\";r=0;t=60"), "{answer:?}");
+    assert!(!header(&answer, "x-request-id").is_empty());
+    let problem: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!((&problem["code"], &problem["status"]), (&"too_many_requests".into(), &429.into()));
+    let answer = ask(&client, "/v1/tenants", &elsewhere, "192.0.2.1").await;
+    assert_eq!(answer.status(), 200, "another MSP has its own");
+
+    world.clock.advance(TimeDelta::seconds(10)).await.unwrap();
+    let statuses = [
+        ask(&client, "/v1/tenants", &key, "192.0.2.1").await.status().as_u16(),
+        ask(&client, "/v1/tenants", &key, "192.0.2.1").await.status().as_u16(),
+    ];
+    assert_eq!(statuses, [200, 429], "one comes back after ten seconds");
+
+    // The client can write what it likes before what the proxy adds.
+    for (number, expected) in [(0, 401), (1, 401), (2, 401), (3, 401), (4, 401), (5, 429), (6, 429)] {
+        let answer =
+            ask(&client, "/v1/tenants", "forged", &format!("198.51.100.{number}, 2001:db8:1:2::{number}")).await;
+        assert_eq!(answer.status(), expected, "{number}");
+        assert!(header(&answer, "ratelimit-policy").starts_with("\"address\";q=5;w=60"), "{answer:?}");
+    }
+    assert_eq!(ask(&client, "/v1/tenants", "forged", "2001:db8:1:3::1").await.status(), 401, "another network");
+    assert_eq!(ask(&client, "/openapi.json", "", "2001:db8:1:2::9").await.status(), 429, "documents count too");
+}
+
+#[tokio::test]
+async fn without_redis_the_gate_is_not_open() {
+    let world = World::without_worker().await.unwrap();
+    let (_program, client) = api(&world, Some("redis://127.0.0.1:1/")).await;
+    let key = client.sign_in().await.unwrap();
+    let mut statuses = Vec::new();
+    for _ in 0..8 {
+        statuses.push(ask(&client, "/v1/tenants", &key, "192.0.2.1").await.status().as_u16());
+    }
+    assert_eq!(statuses, [200, 200, 200, 200, 200, 200, 429, 429]);
+}
