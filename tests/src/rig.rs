@@ -268,7 +268,8 @@ impl Teller {
     /// The same without hints, as a program does that dies after its commit, and not before `held` has ended.
     pub async fn commit(&self, number: usize, held: impl Future<Output = ()>) -> anyhow::Result<Vec<DeliveryId>> {
         let kind = EventType::IncidentUpdated;
-        let new = event::New { kind, at: self.time.now(), body: self.body(number, kind), drill: None };
+        let body = self.body(number, kind);
+        let new = event::New { kind, at: self.time.now(), body, verdict: None, drill: None };
         let tenant = self.tenant(number);
         let mut tx = self.db.begin(&self.wall).await?;
         let told = event::tell(&mut tx, new, tenant, Some(Severity::High), &SystemEntropy).await?;

@@ -127,6 +127,7 @@ fn mailbox(at: DateTime<Utc>) -> Option<Mailbox> {
         poll_interval_s: 300,
         new_mail: NewMail::Poll,
         idling: Idling::Starting,
+        tidying: None,
         next_poll_at: at,
         last_polled_at: None,
         created_at: at,
