@@ -3,6 +3,8 @@
 # that is done already, and starts no system service: everything Daimon runs, it starts itself, privately.
 #
 # `deps.sh courier` also unpacks Courier aside, which the stories may read from instead of Dovecot (`make test-second`).
+# `deps.sh verify` also fetches the reference libraries of Standard Webhooks for Python and JavaScript into
+# .daimon/verify, from the registries of these languages, for the story in which receivers verify.
 #
 # Debian's packages are wanted because the point is to meet the real programs: Postgres, Redis, Dovecot and Postfix.
 set -eu
@@ -23,6 +25,14 @@ command -v redis-server >/dev/null 2>&1 || command -v valkey-server >/dev/null 2
 [ -x /usr/lib/postfix/sbin/master ] || [ -x "$private/usr/lib/postfix/sbin/master" ] || need postfix
 # Only for those who ask for it: what the bench of reading mail is compared with.
 [ "${1:-}" != isync ] || command -v mbsync >/dev/null 2>&1 || need isync
+
+# Only for the story in which receivers verify.
+if [ "${1:-}" = verify ]; then
+    command -v python3 >/dev/null 2>&1 || need python3
+    python3 -m pip --version >/dev/null 2>&1 || need python3-pip
+    command -v node >/dev/null 2>&1 || need nodejs
+    command -v npm >/dev/null 2>&1 || need npm
+fi
 
 if [ -n "$missing" ]; then
     by_hand="please install by hand:$missing (Debian's names)"
@@ -93,6 +103,24 @@ if [ "${1-}" = courier ] && [ ! -e "$courier/usr/bin/imapd" ]; then
     if [ -d "$courier.new/lib" ]; then cp -a "$courier.new/lib/." "$courier.new/usr/lib/"; fi
     rm -rf "$courier.new/packages" "$courier.new/lib"
     mv "$courier.new" "$courier"
+fi
+
+# The versions are pinned, so that a run is the same tomorrow. A folder appears when its library is whole.
+verify=$root/.daimon/verify
+library() { # language, file that proves it, command that fetches into the current folder
+    [ ! -e "$verify/$1/$2" ] || return 0
+    say "the reference library of Standard Webhooks for $1 is fetched into .daimon/verify/$1"
+    rm -rf "${verify:?}/$1" "$verify/$1.new"
+    mkdir -p "$verify/$1.new"
+    (cd "$verify/$1.new" && eval "$3" >fetch.log 2>&1) || {
+        cat "$verify/$1.new/fetch.log" >&2
+        fail "the library for $1 could not be fetched"
+    }
+    mv "$verify/$1.new" "$verify/$1"
+}
+if [ "${1-}" = verify ]; then
+    library python standardwebhooks "python3 -m pip install -q --disable-pip-version-check --no-deps --target . standardwebhooks==1.1.0"
+    library javascript node_modules/standardwebhooks "npm install --silent --no-audit --no-fund --prefix . standardwebhooks@1.1.1"
 fi
 
 command -v cargo >/dev/null 2>&1 || fail "Rust is missing: see https://rustup.rs (version 1.95 or newer)"

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use daimon_domain::event::EventType;
 use daimon_tests::client::Client;
 use daimon_tests::world::World;
@@ -37,8 +38,8 @@ impl Stream {
     async fn block(&mut self) -> Option<String> {
         loop {
             if let Some((block, rest)) = self.came.split_once("\n\n") {
-                let block = block.to_owned();
-                self.came = rest.to_owned();
+                let (block, rest) = (block.to_owned(), rest.to_owned());
+                self.came = rest;
                 return Some(block);
             }
             let more = tokio::time::timeout(Duration::from_secs(20), self.answer.chunk()).await.unwrap();
@@ -73,6 +74,8 @@ async fn a_stream_has_what_the_list_has_and_goes_on_where_it_broke() {
         (EventType::EndpointFailing, None),
         (EventType::IncidentClosed, Some(&sakura)),
     ] {
+        // Of what happens within a millisecond nobody knows what came first.
+        world.clock.advance(TimeDelta::milliseconds(1)).await.unwrap();
         world.happens(kind, None, None, tenant.map(String::as_str)).await.unwrap();
     }
     let mut told = Vec::new();

@@ -1,5 +1,7 @@
 //! Wire shapes of deliveries and attempts.
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, Utc};
 use daimon_domain::delivery::{AttemptFault, Delivery, DeliveryState, WaitsFor};
 use daimon_domain::id::{AttemptId, DeliveryId, EndpointId, EventId};
@@ -100,9 +102,17 @@ impl From<Attempt> for AttemptView {
             fault: attempt.fault,
             latency_ms: attempt.latency_ms,
             excerpt: attempt.excerpt,
-            request_sha256: attempt.request_sha256.map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect()),
+            request_sha256: attempt.request_sha256.as_ref().map(hexadecimal),
         }
     }
+}
+
+fn hexadecimal(hash: &[u8; 32]) -> String {
+    hash.iter().fold(String::new(), |mut text, byte| {
+        // Writing into a text can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Which deliveries, and which page.

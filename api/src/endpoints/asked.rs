@@ -11,7 +11,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::view::QuietHoursView;
-use crate::input::is_plain;
+use crate::input::{Change, is_plain};
 
 /// A webhook endpoint to be told.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -120,15 +120,15 @@ pub(crate) struct EndpointChange {
     #[schema(schema_with = crate::words::tenant_ids)]
     pub(crate) except_tenants: Option<Vec<TenantId>>,
     /// How many requests a minute it gets at most; `null`: as many as there are. What waits is given its turn anew.
-    #[serde(default, deserialize_with = "crate::input::maybe_null")]
-    #[garde(inner(inner(range(min = 1, max = 60_000))))]
+    #[serde(default)]
+    #[garde(skip)]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 60_000)]
-    pub(crate) rate_limit_per_minute: Option<Option<u32>>,
+    pub(crate) rate_limit_per_minute: Change<u32>,
     /// When it is told only what can't wait; `null`: at any time. What waits for the end of others is judged anew.
-    #[serde(default, deserialize_with = "crate::input::maybe_null")]
+    #[serde(default)]
     #[garde(skip)]
     #[schema(value_type = Option<QuietHoursView>)]
-    pub(crate) quiet_hours: Option<Option<QuietHoursView>>,
+    pub(crate) quiet_hours: Change<QuietHoursView>,
     /// Whether to stop calling it. `false` calls it again after it was disabled.
     #[serde(default)]
     #[garde(skip)]

@@ -1,7 +1,6 @@
 //! Changing a webhook endpoint.
 
 use actix_web::{HttpResponse, patch};
-use daimon_domain::day::QuietHours;
 use daimon_store::endpoint::{self, DisabledReason};
 use serde_json::json;
 
@@ -11,7 +10,7 @@ use super::reached_at::ReachedAt;
 use super::view::EndpointView;
 use crate::caller::{Permitted, WebhooksWrite};
 use crate::etag::{IfMatch, tagged};
-use crate::input::Body;
+use crate::input::{Body, Change};
 use crate::path::{At, EndpointPath, IfMatchHeader};
 use crate::problem::Problem;
 
@@ -49,11 +48,15 @@ pub(super) async fn update_endpoint(
     wants.verdicts = change.verdicts.unwrap_or_else(|| std::mem::take(&mut wants.verdicts));
     wants.groups = change.tenant_groups.unwrap_or_else(|| std::mem::take(&mut wants.groups));
     let (pace, quiet_hours) = (endpoint.pace, endpoint.quiet_hours);
-    if let Some(rate) = change.rate_limit_per_minute {
-        endpoint.pace = understand_pace(rate)?;
+    match change.rate_limit_per_minute {
+        Change::Leave => {}
+        Change::End => endpoint.pace = None,
+        Change::Set(rate) => endpoint.pace = understand_pace(Some(rate))?,
     }
-    if let Some(hours) = change.quiet_hours {
-        endpoint.quiet_hours = hours.map(QuietHours::from);
+    match change.quiet_hours {
+        Change::Leave => {}
+        Change::End => endpoint.quiet_hours = None,
+        Change::Set(hours) => endpoint.quiet_hours = Some(hours.into()),
     }
     endpoint.disabled = match change.disabled {
         None => endpoint.disabled,

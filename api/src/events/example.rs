@@ -86,14 +86,15 @@ fn known(kind: EventType) -> Option<Value> {
         EventType::IncidentContained => of_incident(subject, &incident(at, IncidentState::Contained, 3)?),
         EventType::IncidentReopened => of_incident(subject, &incident(at, IncidentState::Reopened, 4)?),
         EventType::IncidentClosed => of_incident(subject, &incident(at, IncidentState::Closed, 5)?),
-        EventType::MailboxConnected => of_mailbox(subject, &[("code", Value::Null), ("advice", Value::Null)]),
         EventType::MailboxWatched => {
             let more = [("tier", json!(Tier::Watch)), ("verdict", json!(Verdict::Undetermined))];
             of_mailbox(subject, &more)
         }
         EventType::MailboxCredentialRefused => troubled(ConnectionFault::CredentialRefused),
         EventType::MailboxUnreachable => troubled(ConnectionFault::Unreachable),
-        EventType::MailboxRecovered => of_mailbox(subject, &[("code", Value::Null), ("advice", Value::Null)]),
+        EventType::MailboxConnected | EventType::MailboxRecovered => {
+            of_mailbox(subject, &[("code", Value::Null), ("advice", Value::Null)])
+        }
         EventType::EndpointFailing => {
             json!({ "endpoint_id": endpoint, "failing_since": time(at - TimeDelta::days(1)), "livemode": true })
         }

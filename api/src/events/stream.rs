@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +17,6 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, get};
 use daimon_domain::id::MspId;
 use daimon_store::event;
 use futures_util::stream::unfold;
-use std::future::{Ready, ready};
 
 use super::list::{cursors, not_a_cursor, place, view};
 use super::view::{FollowEvents, LastEventIdHeader};
@@ -182,7 +183,8 @@ impl Following {
             let data = serde_json::to_string(&item).map_err(|error| Problem::internal(&error))?;
             // Our own bodies have one line; a line break inside one would end the field.
             let data = data.replace(['\r', '\n'], "");
-            told.push_str(&format!("id: {}\nevent: {}\ndata: {data}\n\n", item.cursor, item.r#type));
+            // Writing into a text can't fail.
+            let _ = write!(told, "id: {}\nevent: {}\ndata: {data}\n\n", item.cursor, item.r#type);
         }
         Ok(told)
     }

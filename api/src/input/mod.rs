@@ -39,6 +39,24 @@ pub(crate) struct Body<T> {
 #[derive(Debug)]
 pub(crate) struct RawMessage(pub(crate) Bytes);
 
+/// A field of a change: left out it leaves what there is, and `null` ends it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Change<T> {
+    /// It was left out.
+    #[default]
+    Leave,
+    /// `null`.
+    End,
+    /// Something else from now on.
+    Set(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(from)?.map_or(Self::End, Self::Set))
+    }
+}
+
 /// A query that was understood.
 #[derive(Debug)]
 pub(crate) struct Query<T>(pub(crate) T);
@@ -190,36 +208,9 @@ where
     text(from).map(Some)
 }
 
-/// For `deserialize_with`: a field of a change that may be left out, which leaves what there is, or be `null`, which ends it.
-pub(crate) fn maybe_null<'de, T, D>(from: D) -> Result<Option<Option<T>>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: serde::Deserializer<'de>,
-{
-    Option::deserialize(from).map(Some)
-}
-
 /// For `serialize_with`: what the domain writes as text.
 pub(crate) fn shown<T: std::fmt::Display, S: serde::Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(value)
-}
-
-/// A field in which `null` says something else than nothing does.
-#[derive(Debug, Default)]
-pub(crate) enum Given<T> {
-    /// It is not there.
-    #[default]
-    LeftOut,
-    /// It is `null`.
-    Null,
-    /// It is this.
-    This(T),
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Ok(Option::deserialize(from)?.map_or(Self::Null, Self::This))
-    }
 }
 
 /// For `garde(custom)`: text that can be stored and shown, without control characters.

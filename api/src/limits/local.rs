@@ -19,11 +19,11 @@ impl Local {
         if known.len() >= MOST {
             known.retain(|_, full_at| *full_at > now_us);
         }
-        let named = |name: &str| {
+        let place = |name: &str| {
             let own = format!("{group}:{name}");
             if known.len() < MOST || known.contains_key(&own) { own } else { format!("others:{name}") }
         };
-        let names: Vec<String> = buckets.iter().map(|(name, _)| named(name)).collect();
+        let names: Vec<String> = buckets.iter().map(|(name, _)| place(name)).collect();
         let taken: Vec<(i64, Level)> = buckets
             .iter()
             .zip(&names)

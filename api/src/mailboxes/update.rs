@@ -9,7 +9,7 @@ use serde_json::json;
 use super::view::{MailboxChange, MailboxView};
 use crate::caller::{MailboxesWrite, Permitted};
 use crate::etag::{IfMatch, tagged};
-use crate::input::{Body, Given};
+use crate::input::{Body, Change};
 use crate::path::{At, IfMatchHeader, MailboxPath};
 use crate::problem::Problem;
 
@@ -37,9 +37,9 @@ pub(super) async fn update_mailbox(
     mailbox.poll_interval_s = change.poll_interval_s.unwrap_or(mailbox.poll_interval_s);
     mailbox.new_mail = change.new_mail.unwrap_or(mailbox.new_mail);
     match change.tidying {
-        Given::LeftOut => {}
-        Given::Null => mailbox.tidying = None,
-        Given::This(asked) => {
+        Change::Leave => {}
+        Change::End => mailbox.tidying = None,
+        Change::Set(asked) => {
             let asked = Tidying::from(asked);
             is_nobodys(&mut caller.tx, &mailbox, &asked).await?;
             mailbox.tidying = Some(asked);

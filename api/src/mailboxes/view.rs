@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::input::{Given, is_plain};
+use crate::input::{Change, is_plain};
 use crate::problem::Problem;
 
 /// Where an IMAP server is.
@@ -139,7 +139,7 @@ pub(crate) struct MailboxChange {
     #[serde(default)]
     #[garde(skip)]
     #[schema(value_type = Option<NewTidying>)]
-    pub(crate) tidying: Given<NewTidying>,
+    pub(crate) tidying: Change<NewTidying>,
 }
 
 /// Where bounces may be moved to.

@@ -126,7 +126,7 @@ pub struct Egress {
     #[arg(long, value_name = "ADDRESS", env = "DAIMON_DNS_SERVERS", value_delimiter = ',')]
     pub dns_servers: Vec<SocketAddr>,
     /// By which names clients reach the API, such as `api.daimon.example`: no webhook may lead there, because each event would
-    /// make another. When left out, the name that is refused is the one by which whoever registers a webhook reached us.
+    /// make another; when left out, only the name by which whoever registers a webhook reached us is refused.
     #[arg(long, value_name = "HOST", env = "DAIMON_API_HOSTS", value_delimiter = ',')]
     pub api_hosts: Vec<HostName>,
 }

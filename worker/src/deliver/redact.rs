@@ -15,7 +15,7 @@ static LOOKS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         | (?P<scheme>\b(?:bearer|basic)\s+)[a-z0-9._~+/=-]{8,}
         | \beyj[a-z0-9_-]{8,}\.[a-z0-9_-]+(?:\.[a-z0-9_-]*)?
         | (?P<field>["']?[a-z0-9_-]*(?:password|passwd|secret|token|api[_-]?key|authorization|cookie)["']?\s*[:=]\s*["']?)
-          [^\s"'&,;<>]{3,}
+          (?:(?:bearer|basic)\s+)?[^\s"'&,;<>]{3,}
         "#,
     )
     .ok()
@@ -47,7 +47,7 @@ mod tests {
     fn what_looks_like_a_secret_is_not_shown_and_ordinary_words_are() {
         for (text, shown) in [
             ("got whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD for it", "got [redacted] for it"),
-            ("Authorization: Bearer abcdefgh.ijk-lm", "Authorization: [redacted] [redacted]"),
+            ("Authorization: Bearer abcdefgh.ijk-lm", "Authorization: [redacted]"),
             ("a basic dXNlcjpwYXNz here", "a basic [redacted] here"),
             (r#"{"password": "hunter2", "ok": true}"#, r#"{"password": "[redacted]", "ok": true}"#),
             (r#"{"api_key":"k3y!"}"#, r#"{"api_key":"[redacted]"}"#),
