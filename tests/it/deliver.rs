@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::clock::{Clock, ManualClock};
@@ -297,7 +297,7 @@ async fn ten_failures_end_a_delivery_and_warn_once_of_its_endpoint() {
     let story = Story::start().await;
     let (endpoint, _) = story.endpoint(&[EventType::IncidentOpened]).await;
     let id = story.due(endpoint).await;
-    let (start, began) = (story.now(), Instant::now());
+    let start = story.now();
     story.catcher.answer(Answer::HangUp);
     let mut end = story.deliver(id).await;
     while matches!(end, JobEnd::Retry { .. }) {
@@ -323,7 +323,6 @@ async fn ten_failures_end_a_delivery_and_warn_once_of_its_endpoint() {
     story.clock.set(start + TimeDelta::days(6));
     story.deliver(two).await;
     assert_eq!(story.found(endpoint).await.disabled, Some((story.now(), DisabledReason::Failing)));
-    assert!(began.elapsed() < Duration::from_secs(2), "six days took {:?}", began.elapsed());
 }
 
 #[tokio::test]
