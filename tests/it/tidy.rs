@@ -112,6 +112,11 @@ impl Theft {
 async fn the_bounces_of_a_confirmed_theft_are_moved_away_and_back_and_count_once() {
     let theft = Theft::of("tidied").await;
     let (world, incident) = (&theft.world, theft.incident.as_str());
+    // Courier writes such names to disk otherwise than Dovecot, by which the owner looks.
+    let (title, folder) = match &world.servers.courier {
+        Some(_) => ("Returned mail", "\"Returned mail\""),
+        None => ("エラーメール", "\"&MKgw6TD8MOEw,DDr-\""),
+    };
     let refused = world.client.ask(incident, "tidy", &json!({})).await.unwrap();
     assert_eq!(refused.status, 409, "nobody is sure yet: {}", refused.body);
     confirmed(world, incident).await;
@@ -124,8 +129,8 @@ async fn the_bounces_of_a_confirmed_theft_are_moved_away_and_back_and_count_once
         let is_told = status == 422 && text(&body, "/errors/0/pointer") == "/tidying/folder";
         assert!(is_told, "{bad}: {status} {body}");
     }
-    let (status, body) = names(world, &theft.mailbox, json!({ "folder": "エラーメール" })).await;
-    assert_eq!((status, text(&body, "/tidying/folder")), (200, "エラーメール"), "{body}");
+    let (status, body) = names(world, &theft.mailbox, json!({ "folder": title })).await;
+    assert_eq!((status, text(&body, "/tidying/folder")), (200, title), "{body}");
 
     let known = judged(world, incident).await;
     let rows = world.number("select count(*) from bounce").await.unwrap();
@@ -134,11 +139,9 @@ async fn the_bounces_of_a_confirmed_theft_are_moved_away_and_back_and_count_once
     assert_eq!(theft.count("INBOX").await, theft.before + theft.stolen, "nothing was moved yet");
 
     let moved = done(world, incident, "tidy", &json!({})).await;
-    assert_eq!((moved["mails"].as_u64(), text(&moved, "/folder")), (Some(theft.stolen.into()), "エラーメール"));
+    assert_eq!((moved["mails"].as_u64(), text(&moved, "/folder")), (Some(theft.stolen.into()), title));
     assert_eq!(moved["left"], json!([]), "{moved}");
-    let folder = "\"&MKgw6TD8MOEw/DDr-\"";
-    let folder = folder.replace('/', ",");
-    assert_eq!((theft.count("INBOX").await, theft.count(&folder).await), (theft.before, theft.stolen));
+    assert_eq!((theft.count("INBOX").await, theft.count(folder).await), (theft.before, theft.stolen));
     for _ in 0..3 {
         world.pass(TimeDelta::minutes(10)).await.unwrap();
     }
@@ -155,7 +158,7 @@ async fn the_bounces_of_a_confirmed_theft_are_moved_away_and_back_and_count_once
     let back = done(world, incident, "untidy", &json!({})).await;
     assert_eq!(back["mails"], theft.stolen - 2, "{back}");
     assert_eq!((text(&back, "/left/0/because"), &back["left"][0]["mails"]), ("gone", &json!(2)), "{back}");
-    assert_eq!((theft.count("INBOX").await, theft.count(&folder).await), (theft.before + theft.stolen - 2, 0));
+    assert_eq!((theft.count("INBOX").await, theft.count(folder).await), (theft.before + theft.stolen - 2, 0));
     for _ in 0..3 {
         world.pass(TimeDelta::minutes(10)).await.unwrap();
     }
@@ -172,14 +175,14 @@ async fn the_bounces_of_a_confirmed_theft_are_moved_away_and_back_and_count_once
     let told = |what: &str| story.iter().filter(|one| **one == what).count();
     assert_eq!((told("tidied"), told("untidied")), (1, 1), "{story:?}");
     let report = world.client.get(&format!("/v1/incidents/{incident}/report?language=ja")).await.unwrap().body;
-    assert!(report.to_string().contains(&format!("{} 件を「エラーメール」へ", theft.stolen)), "{report:#}");
+    assert!(report.to_string().contains(&format!("{} 件を「{title}」へ", theft.stolen)), "{report:#}");
     let audit = world.client.get("/v1/audit-entries?limit=200").await.unwrap().items();
     for action in ["incident.tidy_requested", "incident.tidied", "incident.untidy_requested", "incident.untidied"] {
         assert!(audit.iter().any(|entry| text(entry, "/action") == action), "{action}");
     }
 
     // And once more, from where they lie now.
-    let (status, body) = names(world, &theft.mailbox, json!({ "folder": "エラーメール" })).await;
+    let (status, body) = names(world, &theft.mailbox, json!({ "folder": title })).await;
     assert_eq!(status, 200, "it was ours before: {body}");
     assert_eq!(done(world, incident, "tidy", &json!({})).await["mails"], theft.stolen - 2);
     assert_eq!(theft.count("INBOX").await, theft.before);

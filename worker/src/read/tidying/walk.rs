@@ -38,7 +38,7 @@ pub(super) async fn walk(
             tidied::plan(&mut tx, incident, &inbox, ctx.time.now()).await?;
             tx.commit().await.map_err(PollError::from)?;
             carry_all(&mut mover, incident, TidyState::Planned, Some(&name)).await?;
-            result(&mover, incident, TidyState::Away, Some(&inbox), Some(name)).await?
+            result(&mover, incident, TidyState::Away, Some(&inbox), Some(folder.to_string())).await?
         }
         Errand::Look(folder) => {
             let inbox = inbox(&mut mover.session).await?;
@@ -146,7 +146,7 @@ async fn result(
     incident: &Incident,
     state: TidyState,
     inbox: Option<&str>,
-    name: Option<String>,
+    folder: Option<String>,
 ) -> Result<Tidied, NotDone> {
     let since = by.held.job.created_at;
     let mut tx = by.begin().await?;
@@ -157,7 +157,6 @@ async fn result(
         None => Vec::new(),
     };
     tx.commit().await.map_err(PollError::from)?;
-    let folder = name.map(|name| title(&name));
     Ok(Tidied { is_dry_run: false, folder, moved: titled(moved), left, elsewhere: titled(elsewhere) })
 }
 
