@@ -414,7 +414,8 @@ async fn a_backlog_without_end_is_read_a_batch_at_a_time_and_can_be_left_at_any(
     let all = read.len();
     read.sort_unstable();
     read.dedup();
-    assert!(all - read.len() <= 200, "{} of {all} were read twice", all - read.len());
+    // No more than two batches of 500 are in hand at a time.
+    assert!(all - read.len() <= 1_000, "{} of {all} were read twice", all - read.len());
     assert!(read.windows(2).all(|two| two[0] + 1 == two[1]), "none was left out");
 }
 

@@ -5,8 +5,11 @@ local now, full, wait, is_free = tonumber(ARGV[1]), {}, {}, true
 for i, key in ipairs(KEYS) do
   local window = tonumber(ARGV[2 * i + 1])
   local each = math.floor(window / tonumber(ARGV[2 * i]))
-  -- What lies further ahead was reckoned by a clock that has been set back since.
-  full[i] = math.min(math.max(tonumber(redis.call('GET', key) or '0'), now), now + window)
+  full[i] = math.max(tonumber(redis.call('GET', key) or '0'), now)
+  -- What lies further ahead was reckoned by a clock that has been set back since, and says nothing.
+  if full[i] > now + window then
+    full[i] = now
+  end
   wait[i] = math.max(full[i] + each - window - now, 0)
   is_free = is_free and wait[i] == 0
 end
