@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use daimon_tests::life::{Person, letter, returned};
 use daimon_tests::world::World;
 use futures_util::FutureExt as _;
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::net::TcpListener;
 
 /// A person with `count` bounces that nobody has read yet, and the mailbox's id.
@@ -252,10 +252,13 @@ async fn a_lease_that_was_lost_is_laid_to_no_message() {
         comes_to_the_commit(&world).await;
         // What a worker finds that slept past its lease: somebody else had it since, and the commit came to nothing.
         let mut taker = world.servers.postgres.look(&world.database).await.unwrap();
+        let now = world.clock.now().await;
         let taken_over = tokio::spawn(async move {
-            let sql = "update mailbox set lease_token = gen_random_uuid(), lease_until = next_poll_at,
-                next_poll_at = next_poll_at + interval '1 minute'";
-            sqlx::raw_sql(sql).execute(&mut taker).await
+            let sql = format!(
+                "update mailbox set lease_token = gen_random_uuid(), lease_until = '{now}',
+                    next_poll_at = timestamptz '{now}' + interval '1 minute'"
+            );
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut taker).await
         });
         waits(
             &world,
