@@ -55,6 +55,14 @@ impl Begun {
     pub(crate) const fn is_waited(&self) -> bool {
         matches!(self, Self::Elsewhere | Self::Waits(_))
     }
+
+    /// When the session that waits here signed in, if it waits from `now` on or from before.
+    pub(crate) fn since(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Waits(waiting) => Some(waiting.seat.began.unwrap_or(now)),
+            Self::No | Self::Elsewhere | Self::Out { .. } => None,
+        }
+    }
 }
 
 /// Lets a session wait if it may, and says goodbye if not.

@@ -85,7 +85,12 @@ async fn recorded(ctx: &Reader, mut work: Work, ended: Result<(), PollError>) ->
             } else {
                 work.mailbox.poll_interval_s
             };
-            let next = if is_whole { next_turn(id, now, interval_s) } else { now };
+            let mut next = if is_whole { next_turn(id, now, interval_s) } else { now };
+            // A turn signs in anew. Right after the session has signed in that proves nothing.
+            let proven = work.begun.since(now).filter(|_| is_whole && interval_s == WAITED_INTERVAL_S);
+            if proven.is_some_and(|since| next < since + TimeDelta::seconds(i64::from(interval_s) / 2)) {
+                next = next_turn(id, next, interval_s);
+            }
             finish(ctx, work, connection, next, is_whole.then_some(now), event).await
         }
         Err(PollError::Store(error)) => Err(error),
