@@ -59,7 +59,12 @@ impl TryFrom<Row> for Attempt {
 /// How much of an answer is kept: 1,024 characters are at most 4,096 bytes.
 const LONGEST_EXCERPT: usize = 1_024;
 
-/// Stores an attempt, in the transaction that gives the delivery back.
+/// What is kept of an answer.
+pub(crate) fn excerpt(attempt: &Attempt) -> Option<String> {
+    attempt.excerpt.as_ref().map(|excerpt| row::clean(excerpt, LONGEST_EXCERPT))
+}
+
+/// Stores an attempt that gives no delivery back.
 pub async fn insert(tx: &mut MspTx, tenant: Option<TenantId>, attempt: &Attempt) -> Result<(), StoreError> {
     let msp = tx.msp().as_uuid();
     sqlx::query!(
@@ -75,7 +80,7 @@ pub async fn insert(tx: &mut MspTx, tenant: Option<TenantId>, attempt: &Attempt)
         attempt.status.and_then(|status| i16::try_from(status).ok()),
         attempt.fault.map(AttemptFault::as_str),
         row::int(attempt.latency_ms),
-        attempt.excerpt.as_ref().map(|excerpt| row::clean(excerpt, LONGEST_EXCERPT)),
+        excerpt(attempt),
         attempt.request_sha256.as_ref().map(<[u8; 32]>::as_slice)
     )
     .execute(tx.conn())

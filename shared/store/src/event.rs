@@ -144,14 +144,6 @@ pub async fn tell_as(
     Ok(deliveries.into_iter().map(|delivery| delivery.id).collect())
 }
 
-/// How urgent what an event tells of is; `None`: nothing says so.
-pub async fn severity(tx: &mut MspTx, id: EventId) -> Result<Option<Severity>, StoreError> {
-    let word = sqlx::query_scalar!("select severity from event where event_id = $1", id.as_uuid())
-        .fetch_optional(tx.conn())
-        .await?;
-    row::maybe_text("event", word.flatten().as_deref())
-}
-
 /// The position of the newest event in the order of the list. Commit, so that what has just happened keeps its place.
 pub async fn last_position(tx: &mut MspTx) -> Result<i64, StoreError> {
     place(tx).await?;

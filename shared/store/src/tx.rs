@@ -8,7 +8,7 @@ use std::time::Duration;
 use daimon_domain::id::MspId;
 use daimon_domain::scope::{Tenants, Wall};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{PgConnection, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
 
 use crate::{MIGRATOR, StoreError};
 
@@ -110,18 +110,15 @@ impl Db {
 }
 
 impl MspTx {
-    async fn begin(pool: &PgPool, wall: &Wall, plans: &str) -> Result<Self, StoreError> {
-        let mut tx = Self { tx: pool.begin().await?, wall: wall.clone() };
-        sqlx::query!(
-            "select set_config('app.msp_id', $1, true) as msp, set_config('app.tenant_scope', $2, true) as tenants,
-                set_config('plan_cache_mode', $3, true) as plans",
-            wall.msp.as_uuid().to_string(),
-            scope(&wall.tenants),
-            plans
-        )
-        .fetch_one(tx.conn())
-        .await?;
-        Ok(tx)
+    async fn begin(pool: &PgPool, wall: &Wall, plans: &'static str) -> Result<Self, StoreError> {
+        // In one go with the beginning, which takes no parameters: what is written into it are our own words and UUIDs.
+        let begin = format!(
+            "begin; select set_config('app.msp_id', '{}', true), set_config('app.tenant_scope', '{}', true),
+                set_config('plan_cache_mode', '{plans}', true)",
+            wall.msp.as_uuid(),
+            scope(&wall.tenants)
+        );
+        Ok(Self { tx: pool.begin_with(AssertSqlSafe(begin)).await?, wall: wall.clone() })
     }
 
     /// Makes it happen.

@@ -8,7 +8,8 @@ use daimon_domain::delivery::WaitsFor;
 use daimon_domain::scope::Wall;
 use daimon_domain::verdict::Severity;
 use daimon_store::StoreError;
-use daimon_store::endpoint::{self, Endpoint};
+use daimon_store::delivery::Addressee;
+use daimon_store::endpoint;
 
 use super::breaker::Pass;
 use super::job::Deliverer;
@@ -26,7 +27,7 @@ pub(super) enum Gate<'a> {
 pub(super) async fn pass<'a>(
     ctx: &'a Deliverer,
     wall: &Wall,
-    endpoint: &Endpoint,
+    endpoint: &Addressee,
     is_test: bool,
     severity: Option<Severity>,
     now: DateTime<Utc>,

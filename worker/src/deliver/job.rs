@@ -11,17 +11,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use daimon_boot::logging::chain;
 use daimon_domain::clock::{Clock, Entropy};
 use daimon_domain::delivery::{AttemptFault, WaitsFor, retry_at};
-use daimon_domain::event::Event;
 use daimon_domain::id::{AttemptId, DeliveryId, MspId};
 use daimon_domain::job::JobEnd;
 use daimon_domain::scope::Wall;
-use daimon_domain::verdict::Severity;
 use daimon_egress::{Answer, DialError, Egress, WebhookUrl};
 use daimon_seal::{MasterKey, SystemEntropy};
 use daimon_store::attempt::{self, Attempt};
-use daimon_store::delivery::{self, DeliveryEnd, Leased};
-use daimon_store::endpoint::{self, Endpoint, Secrets};
-use daimon_store::{Db, MspTx, StoreError, event};
+use daimon_store::delivery::{self, Addressee, DeliveryEnd, Leased, Parcel};
+use daimon_store::{Db, MspTx, StoreError};
 
 use super::backoff::{Outcome, judge};
 use super::breaker::Breaker;
@@ -83,15 +80,6 @@ impl Deliverer {
     }
 }
 
-/// What there is to send, read together with the lease.
-struct Work {
-    leased: Leased,
-    /// `None`: the endpoint or the event is gone.
-    what: Option<(Endpoint, Secrets, Event)>,
-    /// How urgent the event is, where the endpoint has hours in which that counts.
-    severity: Option<Severity>,
-}
-
 /// Attempts one delivery. The second time, or with a hint that is stale, it does nothing.
 #[tracing::instrument(name = "deliver", skip_all, fields(msp.id = %msp, delivery.id = %id))]
 pub async fn deliver(ctx: &Deliverer, msp: MspId, id: DeliveryId) -> Result<JobEnd, DeliverError> {
@@ -101,10 +89,12 @@ pub async fn deliver(ctx: &Deliverer, msp: MspId, id: DeliveryId) -> Result<JobE
 async fn attempt_one(ctx: &Deliverer, msp: MspId, id: DeliveryId) -> Result<JobEnd, StoreError> {
     let wall = Wall::whole(msp);
     let now = ctx.clock.now();
-    let Some(Work { leased, what, severity }) = take(ctx, &wall, id, now).await? else { return Ok(JobEnd::Done) };
+    let Some(leased) = take(ctx, &wall, id, now).await? else { return Ok(JobEnd::Done) };
     let made = leased.delivery.attempts.saturating_add(1);
-    let Some((endpoint, sealed, event)) = what else { return give_up(ctx, &wall, &leased, "gone").await };
-    if endpoint.disabled.is_some() {
+    let Some(Parcel { endpoint, secrets: sealed, event, severity }) = &leased.parcel else {
+        return give_up(ctx, &wall, &leased, "gone").await;
+    };
+    if endpoint.is_disabled {
         return give_up(ctx, &wall, &leased, "endpoint_disabled").await;
     }
     if interrupted_until(&leased, now, 0.5).is_none() {
@@ -112,11 +102,11 @@ async fn attempt_one(ctx: &Deliverer, msp: MspId, id: DeliveryId) -> Result<JobE
         return give_up(ctx, &wall, &leased, AttemptFault::Interrupted.as_str()).await;
     }
     let is_test = leased.delivery.is_test;
-    let leave = match pass(ctx, &wall, &endpoint, is_test, severity, now).await? {
+    let leave = match pass(ctx, &wall, endpoint, is_test, *severity, now).await? {
         Gate::Open(leave) => leave,
         Gate::Until(until, waits_for) => return put_back(ctx, &wall, &leased, until, waits_for).await,
     };
-    let secrets = match open(&ctx.master, msp, endpoint.id, &sealed) {
+    let secrets = match open(&ctx.master, msp, endpoint.id, sealed) {
         Ok(secrets) => secrets,
         Err(error) => {
             tracing::error!(endpoint.id = %endpoint.id, %error, "the secret of endpoint {} can't be opened", endpoint.id);
@@ -124,7 +114,7 @@ async fn attempt_one(ctx: &Deliverer, msp: MspId, id: DeliveryId) -> Result<JobE
         }
     };
 
-    let request = Request::sign(&event, &secrets, &endpoint.url, now);
+    let request = Request::sign(event, &secrets, &endpoint.url, now);
     let began = Instant::now();
     let result = send(ctx, &endpoint.url, &request).await;
     let mut outcome = judge(&result, made, ctx.entropy.fraction(), ctx.clock.now());
@@ -135,7 +125,7 @@ async fn attempt_one(ctx: &Deliverer, msp: MspId, id: DeliveryId) -> Result<JobE
     if let Some(leave) = leave {
         leave.ended(outcome.fault.is_none());
     }
-    log(&leased, &endpoint, &result, outcome);
+    log(&leased, endpoint, &result, outcome);
 
     let attempt = Attempt {
         id: AttemptId::new(now, &ctx.entropy),
@@ -147,7 +137,7 @@ async fn attempt_one(ctx: &Deliverer, msp: MspId, id: DeliveryId) -> Result<JobE
         excerpt: result.as_ref().ok().map(|answer| request.redact(&answer.excerpt)),
         request_sha256: Some(request.sha256()),
     };
-    recorded(ctx, &wall, &leased, &endpoint, &attempt, outcome).await
+    recorded(ctx, &wall, &leased, &attempt, outcome).await
 }
 
 /// Records, and while the database is away tries again for as long as the lease holds: what has arrived and is not recorded
@@ -156,14 +146,13 @@ async fn recorded(
     ctx: &Deliverer,
     wall: &Wall,
     leased: &Leased,
-    endpoint: &Endpoint,
     attempt: &Attempt,
     outcome: Outcome,
 ) -> Result<JobEnd, StoreError> {
     let began = Instant::now();
     let mut wait = RECORD_WAIT;
     loop {
-        let error = match record(ctx, wall, leased, endpoint, attempt, outcome).await {
+        let error = match record(ctx, wall, leased, attempt, outcome).await {
             Err(error @ StoreError::Unavailable(_)) => error,
             done => return done,
         };
@@ -212,23 +201,15 @@ async fn note_interruption(
     }
 }
 
-/// Leases the delivery and reads what to send. `None`: not due, or in other hands.
-async fn take(ctx: &Deliverer, wall: &Wall, id: DeliveryId, now: DateTime<Utc>) -> Result<Option<Work>, StoreError> {
+/// Leases the delivery with what there is to send. `None`: not due, or in other hands.
+async fn take(ctx: &Deliverer, wall: &Wall, id: DeliveryId, now: DateTime<Utc>) -> Result<Option<Leased>, StoreError> {
     let mut tx = ctx.db.begin(wall).await?;
     let Some(leased) = delivery::lease(&mut tx, id, now, now + ctx.lease).await? else { return Ok(None) };
     if leased.lease.attempt > 1 {
         note_interruption(ctx, &mut tx, &leased, now).await?;
     }
-    let endpoint = endpoint::find(&mut tx, leased.delivery.endpoint).await?;
-    let secrets = endpoint::secrets(&mut tx, leased.delivery.endpoint, now).await?;
-    let event = event::find(&mut tx, leased.delivery.event).await?;
-    let severity = match &endpoint {
-        Some(Endpoint { quiet_hours: Some(_), .. }) => event::severity(&mut tx, leased.delivery.event).await?,
-        Some(_) | None => None,
-    };
     tx.commit().await?;
-    let what = endpoint.zip(secrets).zip(event).map(|((endpoint, secrets), event)| (endpoint, secrets, event));
-    Ok(Some(Work { leased, what, severity }))
+    Ok(Some(leased))
 }
 
 /// The URL is checked again, since what is allowed may have changed since it was stored.
@@ -242,20 +223,16 @@ async fn record(
     ctx: &Deliverer,
     wall: &Wall,
     leased: &Leased,
-    endpoint: &Endpoint,
     attempt: &Attempt,
     outcome: Outcome,
 ) -> Result<JobEnd, StoreError> {
     let now = ctx.clock.now();
     let mut tx = ctx.db.begin(wall).await?;
-    if !delivery::finish(&mut tx, leased.delivery.id, &leased.lease, outcome.end).await? {
+    if !delivery::finish(&mut tx, leased, outcome.end, attempt).await? {
         return fenced_off(leased);
     }
-    attempt::insert(&mut tx, leased.tenant, attempt).await?;
-    if outcome.fault.is_none() {
-        endpoint::succeeded(&mut tx, endpoint.id).await?;
-    } else if !leased.delivery.is_test {
-        note_failure(&mut tx, endpoint.id, outcome.gone, now, &ctx.entropy).await?;
+    if outcome.fault.is_some() && !leased.delivery.is_test {
+        note_failure(&mut tx, leased.delivery.endpoint, outcome.gone, now, &ctx.entropy).await?;
     }
     tx.commit().await?;
     Ok(match outcome.end {
@@ -302,7 +279,7 @@ fn fenced_off(leased: &Leased) -> Result<JobEnd, StoreError> {
 }
 
 /// The URL's path and the bodies stay out of the log: both carry secrets of others.
-fn log(leased: &Leased, endpoint: &Endpoint, result: &Result<Answer, DialError>, outcome: Outcome) {
+fn log(leased: &Leased, endpoint: &Addressee, result: &Result<Answer, DialError>, outcome: Outcome) {
     let (id, attempt) = (leased.delivery.id, leased.delivery.attempts.saturating_add(1));
     let status = result.as_ref().ok().map(|answer| answer.status);
     let cause = result.as_ref().err().map(|error| chain(error));

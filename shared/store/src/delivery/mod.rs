@@ -1,14 +1,15 @@
 //! Events on their way to endpoints: the outbox. A row commits with the change it tells of, and a fenced lease decides who
 //! sends it.
 
+mod lease;
 mod replay;
 
 use chrono::{DateTime, Utc};
-use daimon_domain::delivery::{Delivery, DeliveryState, WaitsFor};
+use daimon_domain::delivery::{Delivery, DeliveryState};
 use daimon_domain::id::{DeliveryId, DrillId, EndpointId, EventId, TenantId};
-use daimon_domain::job::Lease;
 use uuid::Uuid;
 
+pub use self::lease::{Addressee, DeliveryEnd, Leased, Parcel, defer, finish, give_up, lease, postpone};
 pub use self::replay::{ReplayFilter, Replayable, Which, count_tests, insert_replayed, replay, replayable};
 use crate::{Listed, MspTx, Page, StoreError, row};
 
@@ -53,31 +54,6 @@ pub struct DeliveryFilter {
     pub state: Option<DeliveryState>,
 }
 
-/// What a worker holds while it sends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leased {
-    /// The delivery; `attempts` counts the requests that were recorded before.
-    pub delivery: Delivery,
-    /// About which tenant; none: about the MSP itself.
-    pub tenant: Option<TenantId>,
-    /// Proof that it is ours; more than the first `attempt` means that a lease before it ended without a word.
-    pub lease: Lease,
-}
-
-/// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeliveryEnd {
-    /// The receiver has it.
-    Delivered,
-    /// To be tried again.
-    Retry {
-        /// Not before.
-        at: DateTime<Utc>,
-    },
-    /// Given up.
-    Failed,
-}
-
 /// Stores deliveries of one event, also to endpoints that the caller who caused it can't see.
 pub async fn insert_many(
     tx: &mut MspTx,
@@ -115,114 +91,6 @@ pub async fn insert_many(
     .execute(tx.conn())
     .await?;
     Ok(())
-}
-
-/// Takes a delivery that is due and in nobody's hands. `None`: the hint was stale.
-///
-/// Commit before the request goes out: a lease that is never given back is counted, apart from the attempts.
-#[tracing::instrument(name = "store.delivery.lease", skip_all, fields(delivery.id = %id))]
-pub async fn lease(
-    tx: &mut MspTx,
-    id: DeliveryId,
-    now: DateTime<Utc>,
-    until: DateTime<Utc>,
-) -> Result<Option<Leased>, StoreError> {
-    let taken = sqlx::query!(
-        r#"update delivery set lease_token = gen_random_uuid(), lease_until = $3, leases = leases + 1
-        where delivery_id = $1 and state = 'pending' and next_attempt_at <= $2
-            and (lease_until is null or lease_until <= $2)
-        returning tenant_id, event_id, endpoint_id, state, attempts, leases, next_attempt_at, waits_for, is_test, created_at,
-            lease_token as "lease_token!""#,
-        id.as_uuid(),
-        now,
-        until
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    let Some(taken) = taken else { return Ok(None) };
-    let delivery = Delivery::try_from(Row {
-        delivery_id: id.as_uuid(),
-        event_id: taken.event_id,
-        endpoint_id: taken.endpoint_id,
-        state: taken.state,
-        attempts: taken.attempts,
-        next_attempt_at: taken.next_attempt_at,
-        waits_for: taken.waits_for,
-        is_test: taken.is_test,
-        created_at: taken.created_at,
-    })?;
-    let lease = Lease { token: taken.lease_token, until, attempt: row::number("delivery", taken.leases)? };
-    Ok(Some(Leased { delivery, tenant: taken.tenant_id.map(TenantId::from_uuid), lease }))
-}
-
-/// Gives a delivery back and counts the attempt, in the transaction that records it. `false`: it is ours no more, roll back.
-#[tracing::instrument(name = "store.delivery.finish", skip_all, fields(delivery.id = %id))]
-pub async fn finish(tx: &mut MspTx, id: DeliveryId, lease: &Lease, end: DeliveryEnd) -> Result<bool, StoreError> {
-    let (state, next) = match end {
-        DeliveryEnd::Delivered => (DeliveryState::Delivered, None),
-        DeliveryEnd::Retry { at } => (DeliveryState::Pending, Some(at)),
-        DeliveryEnd::Failed => (DeliveryState::Failed, None),
-    };
-    let done = sqlx::query!(
-        "update delivery set state = $3, next_attempt_at = $4, attempts = attempts + 1, leases = 0, waits_for = null,
-            lease_token = null, lease_until = null
-        where delivery_id = $1 and lease_token = $2",
-        id.as_uuid(),
-        lease.token,
-        state.as_str(),
-        next
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// Ends a delivery without an attempt: there is nothing to attempt, or it never came to its end. `false`: it is ours no more.
-pub async fn give_up(tx: &mut MspTx, id: DeliveryId, lease: &Lease) -> Result<bool, StoreError> {
-    let done = sqlx::query!(
-        "update delivery set state = 'failed', next_attempt_at = null, leases = 0, waits_for = null,
-            lease_token = null, lease_until = null
-        where delivery_id = $1 and lease_token = $2",
-        id.as_uuid(),
-        lease.token
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// Lets nobody take the delivery before `at`, should this lease end without a word too.
-pub async fn postpone(tx: &mut MspTx, id: DeliveryId, lease: &Lease, at: DateTime<Utc>) -> Result<(), StoreError> {
-    sqlx::query!(
-        "update delivery set next_attempt_at = $3 where delivery_id = $1 and lease_token = $2",
-        id.as_uuid(),
-        lease.token,
-        at
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(())
-}
-
-/// Gives a delivery back untried: its time has not come, because of what it `waits_for` or because the endpoint is dead.
-pub async fn defer(
-    tx: &mut MspTx,
-    id: DeliveryId,
-    lease: &Lease,
-    until: DateTime<Utc>,
-    waits_for: Option<WaitsFor>,
-) -> Result<bool, StoreError> {
-    let done = sqlx::query!(
-        "update delivery set next_attempt_at = $3, waits_for = $4, leases = 0, lease_token = null, lease_until = null
-        where delivery_id = $1 and lease_token = $2",
-        id.as_uuid(),
-        lease.token,
-        until,
-        waits_for.map(WaitsFor::as_str)
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(done.rows_affected() == 1)
 }
 
 /// Reads one delivery; `None` also when it is outside the wall.

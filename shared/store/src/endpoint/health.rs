@@ -6,17 +6,6 @@ use daimon_domain::id::EndpointId;
 use super::DisabledReason;
 use crate::{MspTx, StoreError, row};
 
-/// Notes an attempt that worked: whatever failed before is forgotten.
-pub async fn succeeded(tx: &mut MspTx, id: EndpointId) -> Result<(), StoreError> {
-    sqlx::query!(
-        "update endpoint set failing_since = null, failures = 0 where endpoint_id = $1 and failing_since is not null",
-        id.as_uuid()
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(())
-}
-
 /// Notes an attempt that failed, and answers since when all of them did, and how many in a row.
 pub async fn failed(
     tx: &mut MspTx,

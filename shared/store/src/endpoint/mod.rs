@@ -13,7 +13,7 @@ use daimon_domain::verdict::Severity;
 use daimon_domain::words;
 use uuid::Uuid;
 
-pub use self::health::{disable, failed, succeeded};
+pub use self::health::{disable, failed};
 pub use self::turn::{release, take_turn};
 pub use self::wants::{Matter, Wants, for_event};
 use crate::{Listed, MspTx, Page, StoreError, row};
@@ -118,8 +118,13 @@ impl TryFrom<Row> for Endpoint {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
-        let quiet_hours = quiet_hours(&row)?;
-        let pace = row.rate_limit_per_minute.map(|rate| row::number::<u32, _>(TABLE, rate)).transpose()?;
+        let quiet = QuietColumns {
+            from: row.quiet_from,
+            until: row.quiet_until,
+            zone: row.quiet_time_zone.as_deref(),
+            let_through: row.quiet_let_through.as_deref(),
+        };
+        let quiet_hours = quiet.read()?;
         Ok(Self {
             id: EndpointId::from_uuid(row.endpoint_id),
             url: row.url,
@@ -132,7 +137,7 @@ impl TryFrom<Row> for Endpoint {
                 groups: texts(&row.tenant_groups)?,
                 except: row.except_tenants.into_iter().map(TenantId::from_uuid).collect(),
             },
-            pace: pace.map(|rate| row::number(TABLE, rate)).transpose()?,
+            pace: pace(row.rate_limit_per_minute)?,
             quiet_hours,
             disabled: row.disabled_at.zip(row::maybe_text(TABLE, row.disabled_reason.as_deref())?),
             failing_since: row.failing_since,
@@ -151,17 +156,31 @@ where
     words.iter().map(|word| row::text(TABLE, word)).collect()
 }
 
-fn quiet_hours(row: &Row) -> Result<Option<QuietHours>, StoreError> {
-    let (Some(from), Some(until), Some(zone)) = (row.quiet_from, row.quiet_until, &row.quiet_time_zone) else {
-        return Ok(None);
-    };
-    let time = |minutes: i16| row::number(TABLE, row::number::<u32, _>(TABLE, minutes)?);
-    Ok(Some(QuietHours {
-        from: time(from)?,
-        until: time(until)?,
-        zone: row::text(TABLE, zone)?,
-        let_through: row::maybe_text(TABLE, row.quiet_let_through.as_deref())?,
-    }))
+/// Quiet hours as they are stored: all of it, or nothing.
+pub(crate) struct QuietColumns<'a> {
+    pub(crate) from: Option<i16>,
+    pub(crate) until: Option<i16>,
+    pub(crate) zone: Option<&'a str>,
+    pub(crate) let_through: Option<&'a str>,
+}
+
+impl QuietColumns<'_> {
+    pub(crate) fn read(&self) -> Result<Option<QuietHours>, StoreError> {
+        let (Some(from), Some(until), Some(zone)) = (self.from, self.until, self.zone) else { return Ok(None) };
+        let time = |minutes: i16| row::number(TABLE, row::number::<u32, _>(TABLE, minutes)?);
+        Ok(Some(QuietHours {
+            from: time(from)?,
+            until: time(until)?,
+            zone: row::text(TABLE, zone)?,
+            let_through: row::maybe_text(TABLE, self.let_through)?,
+        }))
+    }
+}
+
+/// How fast an endpoint is told at most.
+pub(crate) fn pace(rate_limit_per_minute: Option<i32>) -> Result<Option<Pace>, StoreError> {
+    let rate = rate_limit_per_minute.map(|rate| row::number::<u32, _>(TABLE, rate)).transpose()?;
+    rate.map(|rate| row::number(TABLE, rate)).transpose()
 }
 
 /// What people set, as columns.
@@ -331,17 +350,4 @@ pub async fn rotate(
     )
     .fetch_optional(tx.conn())
     .await?)
-}
-
-/// The secrets that sign at `now`.
-pub async fn secrets(tx: &mut MspTx, id: EndpointId, now: DateTime<Utc>) -> Result<Option<Secrets>, StoreError> {
-    let row = sqlx::query!(
-        "select sealed_secret, case when previous_until > $2 then previous_sealed_secret end as previous
-        from endpoint where endpoint_id = $1",
-        id.as_uuid(),
-        now
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    Ok(row.map(|row| Secrets { current: row.sealed_secret, previous: row.previous }))
 }

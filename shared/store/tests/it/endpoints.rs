@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use daimon_domain::delivery::{Delivery, WaitsFor};
+use daimon_domain::day::QuietHours;
+use daimon_domain::delivery::{AttemptFault, Delivery, WaitsFor};
 use daimon_domain::event::{Event, EventType};
 use daimon_domain::id::{DeliveryId, EndpointId, TenantId};
 use daimon_domain::pace::Pace;
 use daimon_domain::verdict::{Severity, Verdict};
-use daimon_store::delivery::{DeliveryEnd, ReplayFilter, Replayable, Which};
-use daimon_store::endpoint::{self, Endpoint, Matter, Wants};
-use daimon_store::{StoreError, delivery, event, tenant};
+use daimon_store::attempt::Attempt;
+use daimon_store::delivery::{Addressee, DeliveryEnd, Parcel, ReplayFilter, Replayable, Which};
+use daimon_store::endpoint::{self, DisabledReason, Endpoint, Matter, Wants};
+use daimon_store::{MspTx, StoreError, delivery, event, tenant};
 use sqlx::PgPool;
 
 use crate::support::{World, at};
@@ -23,6 +25,16 @@ impl World {
         endpoint::insert(&mut tx, &endpoint, b"sealed").await.unwrap();
         tx.commit().await.unwrap();
         id
+    }
+
+    /// What there is to send of an event that was told to it alone.
+    async fn parcel(&self, tx: &mut MspTx, endpoint: EndpointId, second: i64) -> Parcel {
+        let (kind, id) = (EventType::IncidentOpened, self.delivery_id(second));
+        let event = Event { id: self.event_id(second), kind, occurred_at: at(second), body: "{}".to_owned() };
+        event::insert(tx, &event, Some(self.ours.tenant), Some(Severity::High), None).await.unwrap();
+        let delivery = Delivery::new(id, event.id, endpoint, at(second));
+        delivery::insert_many(tx, Some(self.ours.tenant), &[delivery], None).await.unwrap();
+        delivery::lease(tx, id, at(second), at(second + 60)).await.unwrap().unwrap().parcel.unwrap()
     }
 
     async fn told(&self, matter: Matter) -> BTreeSet<EndpointId> {
@@ -110,7 +122,7 @@ async fn what_is_due_at_a_throttled_endpoint_is_given_turns_in_one_go(pool: PgPo
     let now = at(100);
     let held = delivery::lease(&mut tx, ids[0], now, at(160)).await.unwrap().unwrap();
     assert_eq!(endpoint::take_turn(&mut tx, endpoint, slow, now).await.unwrap(), Some(Ok(())));
-    assert!(delivery::finish(&mut tx, ids[0], &held.lease, DeliveryEnd::Delivered).await.unwrap());
+    assert!(delivery::finish(&mut tx, &held, DeliveryEnd::Delivered, &world.attempt(ids[0], 100)).await.unwrap());
 
     let held = delivery::lease(&mut tx, ids[1], now, at(160)).await.unwrap().unwrap();
     assert_eq!(endpoint::take_turn(&mut tx, endpoint, slow, now).await.unwrap(), Some(Err(at(110))));
@@ -137,7 +149,7 @@ async fn a_replay_has_what_the_endpoint_wants_and_has_not(pool: PgPool) {
     let wants = Wants { types: vec![EventType::IncidentOpened], except: vec![other], ..Wants::default() };
     let endpoint = world.wanting(wants).await;
     let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
-    let tell = async |tx: &mut daimon_store::MspTx, second, kind, tenant| {
+    let tell = async |tx: &mut MspTx, second, kind, tenant| {
         let event = Event { id: world.event_id(second), kind, occurred_at: at(second), body: "{}".to_owned() };
         event::insert(tx, &event, tenant, None, None).await.unwrap();
         event.id
@@ -160,11 +172,11 @@ async fn a_replay_has_what_the_endpoint_wants_and_has_not(pool: PgPool) {
         delivery::insert_many(&mut tx, None, &[Delivery::new(id, event, endpoint, at(16))], None).await.unwrap();
         if let Some(end) = end {
             let held = delivery::lease(&mut tx, id, at(16), at(60)).await.unwrap().unwrap();
-            delivery::finish(&mut tx, id, &held.lease, end).await.unwrap();
+            delivery::finish(&mut tx, &held, end, &world.attempt(id, 16)).await.unwrap();
         }
     }
     let filter = ReplayFilter { since: at(10), until: at(20), types: vec![], tenants: vec![], which: Which::Missed };
-    let events = async |tx: &mut daimon_store::MspTx, filter: &ReplayFilter| -> Vec<_> {
+    let events = async |tx: &mut MspTx, filter: &ReplayFilter| -> Vec<_> {
         let found = delivery::replayable(tx, endpoint, filter, 100).await.unwrap();
         found.into_iter().map(|one: Replayable| one.event).collect()
     };
@@ -180,4 +192,81 @@ async fn a_replay_has_what_the_endpoint_wants_and_has_not(pool: PgPool) {
     assert_eq!(events(&mut tx, &filter).await, [], "they are on their way");
     let again = delivery::find(&mut tx, made[0].0).await.unwrap().unwrap();
     assert_eq!((again.event, again.next_attempt_at), (never_sent, Some(at(30))));
+}
+
+#[sqlx::test(migrator = "daimon_store::MIGRATOR")]
+async fn while_a_secret_rotates_both_sign_and_never_three(pool: PgPool) {
+    let world = World::new(pool).await;
+    let id = world.an_endpoint(world.ours, &[]).await;
+    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    assert_eq!(endpoint::rotate(&mut tx, id, 1, b"second", at(100)).await.unwrap(), Some(2));
+    assert_eq!(endpoint::rotate(&mut tx, id, 1, b"lost", at(100)).await.unwrap(), None);
+    let during = world.parcel(&mut tx, id, 99).await.secrets;
+    assert_eq!((during.current.as_slice(), during.previous.as_deref()), (&b"second"[..], Some(&b"sealed"[..])));
+    assert_eq!(world.parcel(&mut tx, id, 100).await.secrets.previous, None);
+    endpoint::rotate(&mut tx, id, 2, b"third", at(200)).await.unwrap();
+    let again = world.parcel(&mut tx, id, 101).await.secrets;
+    assert_eq!((again.current.as_slice(), again.previous.as_deref()), (&b"third"[..], Some(&b"second"[..])));
+}
+
+#[sqlx::test(migrator = "daimon_store::MIGRATOR")]
+async fn an_endpoint_forgets_its_failures_when_one_attempt_works(pool: PgPool) {
+    let world = World::new(pool).await;
+    let id = world.an_endpoint(world.ours, &[]).await;
+    let ids = world.due(id, 2).await;
+    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    assert_eq!(endpoint::failed(&mut tx, id, at(1)).await.unwrap(), Some((at(1), 1)));
+    assert_eq!(endpoint::failed(&mut tx, id, at(2)).await.unwrap(), Some((at(1), 2)));
+    let refused = Attempt { fault: Some(AttemptFault::Refused), ..world.attempt(ids[0], 3) };
+    let held = delivery::lease(&mut tx, ids[0], at(3), at(60)).await.unwrap().unwrap();
+    assert!(delivery::finish(&mut tx, &held, DeliveryEnd::Failed, &refused).await.unwrap());
+    assert_eq!(endpoint::failed(&mut tx, id, at(3)).await.unwrap(), Some((at(1), 3)), "that one did not work");
+    let held = delivery::lease(&mut tx, ids[1], at(4), at(60)).await.unwrap().unwrap();
+    assert!(delivery::finish(&mut tx, &held, DeliveryEnd::Delivered, &world.attempt(ids[1], 4)).await.unwrap());
+    assert_eq!(endpoint::failed(&mut tx, id, at(5)).await.unwrap(), Some((at(5), 1)));
+    assert!(endpoint::disable(&mut tx, id, DisabledReason::Gone, at(6)).await.unwrap());
+    assert!(!endpoint::disable(&mut tx, id, DisabledReason::Failing, at(7)).await.unwrap());
+    let stored = endpoint::find(&mut tx, id).await.unwrap().unwrap();
+    assert_eq!(stored.disabled, Some((at(6), DisabledReason::Gone)));
+    let matter = Matter::of_msp(EventType::MailboxRecovered);
+    assert!(endpoint::for_event(&mut tx, matter).await.unwrap().is_empty());
+}
+
+#[sqlx::test(migrator = "daimon_store::MIGRATOR")]
+async fn what_is_taken_in_hand_comes_with_all_there_is_to_send(pool: PgPool) {
+    let world = World::new(pool).await;
+    let quiet = QuietHours {
+        from: "22:00".parse().unwrap(),
+        until: "07:00".parse().unwrap(),
+        zone: "Asia/Tokyo".parse().unwrap(),
+        let_through: Some(Severity::Critical),
+    };
+    let id = EndpointId::new(at(1), &world.entropy);
+    let endpoint = Endpoint {
+        pace: Some(Pace::try_from(6).unwrap()),
+        quiet_hours: Some(quiet),
+        ..Endpoint::new(id, "https://psa.example/hook".to_owned(), at(1))
+    };
+    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    endpoint::insert(&mut tx, &endpoint, b"sealed").await.unwrap();
+    endpoint::failed(&mut tx, id, at(2)).await.unwrap();
+    let parcel = world.parcel(&mut tx, id, 3).await;
+    let wanted = Addressee {
+        id,
+        url: endpoint.url,
+        pace: endpoint.pace,
+        quiet_hours: endpoint.quiet_hours,
+        is_disabled: false,
+        failures: 1,
+    };
+    assert_eq!((parcel.endpoint, parcel.severity), (wanted, Some(Severity::High)));
+    assert_eq!((parcel.event.kind, parcel.event.body.as_str()), (EventType::IncidentOpened, "{}"));
+    endpoint::disable(&mut tx, id, DisabledReason::ByHand, at(4)).await.unwrap();
+    assert!(world.parcel(&mut tx, id, 5).await.endpoint.is_disabled);
+    tx.commit().await.unwrap();
+
+    let gone = world.due(id, 1).await[0];
+    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    let held = delivery::lease(&mut tx, gone, at(6), at(66)).await.unwrap().unwrap();
+    assert!(held.parcel.is_none(), "its event is not there any more");
 }

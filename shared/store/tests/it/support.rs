@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::clock::SeededEntropy;
-use daimon_domain::id::{BounceId, DeliveryId, EndpointId, EventId, IncidentId, MailboxId, MspId, TenantId};
+use daimon_domain::id::{AttemptId, BounceId, DeliveryId, EndpointId, EventId, IncidentId, MailboxId, MspId, TenantId};
 use daimon_domain::incident::{Incident, IncidentState, Life};
 use daimon_domain::mailbox::{Connection, Idling, ImapServer, Mailbox, NewMail, Polling, TlsMode};
 use daimon_domain::scope::{Tenants, Wall};
 use daimon_domain::tenant::{Language, Tenant};
 use daimon_domain::verdict::{Severity, Tier, Verdict};
+use daimon_store::attempt::Attempt;
 use daimon_store::bounce::Bounce;
 use daimon_store::{Db, Fleet, Owner, Sealed, endpoint, mailbox, msp, tenant};
 use sqlx::postgres::{PgPool, PgPoolOptions};
@@ -93,6 +94,20 @@ impl World {
 
     pub(crate) fn delivery_id(&self, second: i64) -> DeliveryId {
         DeliveryId::new(at(second), &self.entropy)
+    }
+
+    /// An attempt that worked.
+    pub(crate) fn attempt(&self, delivery: DeliveryId, second: i64) -> Attempt {
+        Attempt {
+            id: AttemptId::new(at(second), &self.entropy),
+            delivery,
+            at: at(second),
+            status: Some(200),
+            fault: None,
+            latency_ms: 12,
+            excerpt: None,
+            request_sha256: Some([7; 32]),
+        }
     }
 
     pub(crate) fn bounce(&self, msp: Msp, received_at: DateTime<Utc>) -> Bounce {

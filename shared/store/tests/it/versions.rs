@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use daimon_domain::mailbox::{Connection, Mailbox};
 use daimon_store::idempotency::{self, Answer};
-use daimon_store::{Owner, StoreError, endpoint, mailbox, tenant};
+use daimon_store::{Owner, StoreError, mailbox, tenant};
 use sqlx::PgPool;
 
 use crate::support::{World, at};
@@ -35,39 +35,6 @@ async fn another_server_begins_anew_and_another_interval_does_not(pool: PgPool) 
     assert!(!mailbox::renew(&mut tx, id, &lease, at(90)).await.unwrap());
     let now = mailbox::find(&mut tx, id).await.unwrap().unwrap();
     assert_eq!((now.server, now.connection, now.next_poll_at), (moved.server, Connection::New, at(12)));
-}
-
-#[sqlx::test(migrator = "daimon_store::MIGRATOR")]
-async fn while_a_secret_rotates_both_sign_and_never_three(pool: PgPool) {
-    let world = World::new(pool).await;
-    let id = world.an_endpoint(world.ours, &[]).await;
-    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
-    assert_eq!(endpoint::rotate(&mut tx, id, 1, b"second", at(100)).await.unwrap(), Some(2));
-    assert_eq!(endpoint::rotate(&mut tx, id, 1, b"lost", at(100)).await.unwrap(), None);
-    let during = endpoint::secrets(&mut tx, id, at(99)).await.unwrap().unwrap();
-    assert_eq!((during.current.as_slice(), during.previous.as_deref()), (&b"second"[..], Some(&b"sealed"[..])));
-    let later = endpoint::secrets(&mut tx, id, at(100)).await.unwrap().unwrap();
-    assert_eq!(later.previous, None);
-    endpoint::rotate(&mut tx, id, 2, b"third", at(200)).await.unwrap();
-    let again = endpoint::secrets(&mut tx, id, at(101)).await.unwrap().unwrap();
-    assert_eq!((again.current.as_slice(), again.previous.as_deref()), (&b"third"[..], Some(&b"second"[..])));
-}
-
-#[sqlx::test(migrator = "daimon_store::MIGRATOR")]
-async fn an_endpoint_forgets_its_failures_when_one_attempt_works(pool: PgPool) {
-    let world = World::new(pool).await;
-    let id = world.an_endpoint(world.ours, &[]).await;
-    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
-    assert_eq!(endpoint::failed(&mut tx, id, at(1)).await.unwrap(), Some((at(1), 1)));
-    assert_eq!(endpoint::failed(&mut tx, id, at(2)).await.unwrap(), Some((at(1), 2)));
-    endpoint::succeeded(&mut tx, id).await.unwrap();
-    assert_eq!(endpoint::failed(&mut tx, id, at(3)).await.unwrap(), Some((at(3), 1)));
-    assert!(endpoint::disable(&mut tx, id, endpoint::DisabledReason::Gone, at(4)).await.unwrap());
-    assert!(!endpoint::disable(&mut tx, id, endpoint::DisabledReason::Failing, at(5)).await.unwrap());
-    let stored = endpoint::find(&mut tx, id).await.unwrap().unwrap();
-    assert_eq!(stored.disabled, Some((at(4), endpoint::DisabledReason::Gone)));
-    let kind = daimon_domain::event::EventType::MailboxRecovered;
-    assert!(endpoint::for_event(&mut tx, endpoint::Matter::of_msp(kind)).await.unwrap().is_empty());
 }
 
 #[sqlx::test(migrator = "daimon_store::MIGRATOR")]
