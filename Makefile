@@ -25,7 +25,7 @@ test-second: ## The stories again, with mailboxes on Courier instead of Dovecot
 
 faults: deps ## Break everything for real and compare what is left with what was promised; SEED=7 for others, PARTS=R1,R5 for some
 	@$(CARGO) build --release --locked -p daimon-api -p daimon-worker --bins
-	@$(CARGO) bench --locked -p daimon-tests --bench faults -- $(if $(SEED),--seed $(SEED)) $(if $(PARTS),--parts $(PARTS))
+	@$(CARGO) bench --locked -p daimon-benches --bench faults -- $(if $(SEED),--seed $(SEED)) $(if $(PARTS),--parts $(PARTS))
 
 bench: bench-bounce bench-verdict bench-mail bench-webhooks ## Every bench, one after the other
 
@@ -38,11 +38,11 @@ bench-verdict: ## How soon a takeover is found on simulated fleets, and how ofte
 bench-mail: ## Mailboxes on a real Dovecot: a flood, memory and latency with IDLE, turns; MAILS=20000 or PARTS=idle for a quick look
 	@tests/deps.sh isync
 	@$(CARGO) build --release --locked -p daimon-api -p daimon-worker --bins
-	@$(CARGO) bench --locked -p daimon-tests --bench mail -- --mails $(or $(MAILS),100000) $(if $(PARTS),--parts $(PARTS))
+	@$(CARGO) bench --locked -p daimon-benches --bench mail -- --mails $(or $(MAILS),100000) $(if $(PARTS),--parts $(PARTS))
 
 bench-webhooks: deps ## Webhooks a second to 1, 10 and 100 endpoints, and how soon they come; MINUTES=1 for a quick look
 	@$(CARGO) build --release --locked -p daimon-api -p daimon-worker --bins
-	@$(CARGO) bench --locked -p daimon-tests --bench webhooks -- --minutes $(or $(MINUTES),10) $(if $(PARTS),--parts $(PARTS))
+	@$(CARGO) bench --locked -p daimon-benches --bench webhooks -- --minutes $(or $(MINUTES),10) $(if $(PARTS),--parts $(PARTS))
 
 fuzz: ## Try inputs that nobody thought of; MINUTES=5 for each target
 	@shared/bounce/fuzz/run $(or $(MINUTES),5)
