@@ -84,10 +84,12 @@ pub async fn lease(
     now: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Result<Option<Leased>, StoreError> {
+    // That it is pending is asked in a way that fits none of the indexes of what is: planned once while there is little, the
+    // statement would walk one of them for ever, through all that waits, to the one delivery whose id it has.
     let taken = sqlx::query!(
         r#"with taken as (
             update delivery set lease_token = gen_random_uuid(), lease_until = $3, leases = leases + 1
-            where delivery_id = $1 and state = 'pending' and next_attempt_at <= $2
+            where delivery_id = $1 and state not in ('delivered', 'failed') and next_attempt_at <= $2
                 and (lease_until is null or lease_until <= $2)
             returning tenant_id, event_id, endpoint_id, state, attempts, leases, next_attempt_at, waits_for, is_test, created_at,
                 lease_token
