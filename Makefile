@@ -1,5 +1,5 @@
 # Every target is one line that calls a program of the workspace. `make` alone says what there is.
-.PHONY: help deps demo up test test-second faults bench bench-bounce bench-verdict bench-mail bench-webhooks fuzz sqlx openapi
+.PHONY: help deps demo up test test-second check-api faults bench bench-bounce bench-verdict bench-mail bench-webhooks fuzz sqlx openapi
 
 CARGO = SQLX_OFFLINE=true cargo
 
@@ -22,6 +22,11 @@ test-second: ## The stories again, with mailboxes on Courier instead of Dovecot
 	@tests/deps.sh courier && $(CARGO) build --locked --workspace --bins && DAIMON_TEST_IMAP=courier SQLX_OFFLINE=true \
 		target/debug/with-servers run cargo nextest run --locked --workspace --test it \
 		-E 'package(daimon-tests) and not test(/^oauth::/)'
+
+check-api: ## Measure the document, lint it, and let schemathesis look for answers that are not as it says; EXAMPLES=50 to look longer
+	@tests/deps.sh verify
+	@$(CARGO) build --locked --workspace --bins
+	@target/debug/with-servers run target/debug/check-api $(if $(EXAMPLES),--examples $(EXAMPLES)) $(if $(SEED),--seed $(SEED))
 
 faults: deps ## Break everything for real and compare what is left with what was promised; SEED=7 for others, PARTS=R1,R5 for some
 	@$(CARGO) build --release --locked -p daimon-api -p daimon-worker --bins

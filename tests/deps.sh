@@ -3,8 +3,9 @@
 # that is done already, and starts no system service: everything Daimon runs, it starts itself, privately.
 #
 # `deps.sh courier` also unpacks Courier aside, which the stories may read from instead of Dovecot (`make test-second`).
-# `deps.sh verify` also fetches the reference libraries of Standard Webhooks for Python and JavaScript into
-# .daimon/verify, from the registries of these languages, for the story in which receivers verify.
+# `deps.sh verify` also fetches the reference libraries of Standard Webhooks for Python and JavaScript, and Python's
+# `requests`, into .daimon/verify, from the registries of these languages, for the stories in which receivers verify and
+# every sample of the document is run.
 #
 # Debian's packages are wanted because the point is to meet the real programs: Postgres, Redis, Dovecot and Postfix.
 set -eu
@@ -26,8 +27,9 @@ command -v redis-server >/dev/null 2>&1 || command -v valkey-server >/dev/null 2
 # Only for those who ask for it: what the bench of reading mail is compared with.
 [ "${1:-}" != isync ] || command -v mbsync >/dev/null 2>&1 || need isync
 
-# Only for the story in which receivers verify.
+# Only for the stories in which receivers verify and samples are run.
 if [ "${1:-}" = verify ]; then
+    command -v curl >/dev/null 2>&1 || need curl
     command -v python3 >/dev/null 2>&1 || need python3
     python3 -m pip --version >/dev/null 2>&1 || need python3-pip
     command -v node >/dev/null 2>&1 || need nodejs
@@ -107,20 +109,23 @@ fi
 
 # The versions are pinned, so that a run is the same tomorrow. A folder appears when its library is whole.
 verify=$root/.daimon/verify
-library() { # language, file that proves it, command that fetches into the current folder
+library() { # folder, file that proves it, command that fetches into the current folder
     [ ! -e "$verify/$1/$2" ] || return 0
-    say "the reference library of Standard Webhooks for $1 is fetched into .daimon/verify/$1"
+    say "what the stories in other languages need is fetched into .daimon/verify/$1"
     rm -rf "${verify:?}/$1" "$verify/$1.new"
     mkdir -p "$verify/$1.new"
     (cd "$verify/$1.new" && eval "$3" >fetch.log 2>&1) || {
         cat "$verify/$1.new/fetch.log" >&2
-        fail "the library for $1 could not be fetched"
+        fail "the libraries for $1 could not be fetched"
     }
     mv "$verify/$1.new" "$verify/$1"
 }
 if [ "${1-}" = verify ]; then
     library python standardwebhooks "python3 -m pip install -q --disable-pip-version-check --no-deps --target . standardwebhooks==1.1.0"
     library javascript node_modules/standardwebhooks "npm install --silent --no-audit --no-fund --prefix . standardwebhooks@1.1.1"
+    library requests requests/__init__.py "python3 -m pip install -q --disable-pip-version-check --target . requests==2.32.5"
+    library schemathesis schemathesis/__init__.py "python3 -m pip install -q --disable-pip-version-check --target . schemathesis==4.32.5"
+    library spectral node_modules/@stoplight/spectral-cli "npm install --silent --no-audit --no-fund --prefix . @stoplight/spectral-cli@6.16.3"
 fi
 
 command -v cargo >/dev/null 2>&1 || fail "Rust is missing: see https://rustup.rs (version 1.95 or newer)"

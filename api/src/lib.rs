@@ -33,8 +33,6 @@ mod root;
 mod routes;
 mod service;
 mod spec;
-#[cfg(test)]
-mod spec_tests;
 mod tenants;
 mod words;
 

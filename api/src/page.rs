@@ -23,6 +23,7 @@ pub(crate) struct Page<T> {
     /// What is on it, newest first.
     pub(crate) items: Vec<T>,
     /// What to send as `cursor` for the next page. `null` means that this was the last one, and nothing else does.
+    #[schema(required = true)]
     pub(crate) next: Option<String>,
 }
 

@@ -91,6 +91,12 @@ pub(crate) struct IdempotencyKeyHeader {
     /// A text of your own, new for each request. Repeat the request with the same one, and nothing happens twice: you
     /// get the first answer, for 24 hours.
     #[serde(rename = "Idempotency-Key")]
-    #[param(required = false, example = "7c5f6f2e-onboarding-42")]
+    #[param(
+        required = false,
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]{1,255}$",
+        example = "7c5f6f2e-onboarding-42"
+    )]
     idempotency_key: Option<String>,
 }

@@ -31,6 +31,7 @@ mod reading;
 mod readme;
 mod renumbered;
 mod report;
+mod samples;
 mod servers;
 mod settings;
 mod siblings;

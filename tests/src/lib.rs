@@ -10,11 +10,14 @@ pub mod counting_imap;
 pub mod courier;
 pub mod dovecot;
 pub mod flood;
+#[cfg(feature = "world")]
+pub mod furnished;
 pub mod identity;
 pub mod imap;
 pub mod keep;
 pub mod life;
 pub mod lmtp;
+pub mod measure;
 pub mod name_server;
 pub mod place;
 pub mod postfix;

@@ -66,13 +66,9 @@ impl<T: DeserializeOwned + Validate<Context = ()> + ToSchema + 'static> FromRequ
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let is_json = has_type(request, "application/json");
-        let whole = whole(request, payload);
+        let bytes = typed(request, payload, "application/json");
         async move {
-            if !is_json {
-                return Err(Problem::UnsupportedMediaType("application/json"));
-            }
-            let bytes = whole.await?;
+            let bytes = bytes.await?;
             Ok(Self { value: read(&bytes)?, bytes })
         }
         .boxed_local()
@@ -84,15 +80,8 @@ impl FromRequest for RawMessage {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let is_message = has_type(request, "message/rfc822");
-        let whole = whole(request, payload);
-        async move {
-            if !is_message {
-                return Err(Problem::UnsupportedMediaType("message/rfc822"));
-            }
-            Ok(Self(whole.await?))
-        }
-        .boxed_local()
+        let bytes = typed(request, payload, "message/rfc822");
+        async move { Ok(Self(bytes.await?)) }.boxed_local()
     }
 }
 
@@ -105,9 +94,27 @@ impl<T: DeserializeOwned + Validate<Context = ()> + IntoParams> FromRequest for 
     }
 }
 
-fn has_type(request: &HttpRequest, expected: &str) -> bool {
-    let sent = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    sent.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(expected)
+/// The body, if it is of this type. Whoever sends nothing is told so, rather than that nothing has the wrong type.
+fn typed(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    expected: &'static str,
+) -> LocalBoxFuture<'static, Result<Bytes, Problem>> {
+    let sent = request.headers().get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+    let is_named = sent.is_some();
+    let sent = sent.and_then(|sent| sent.split(';').next()).unwrap_or_default().trim();
+    let is_expected = sent.eq_ignore_ascii_case(expected);
+    let whole = whole(request, payload);
+    async move {
+        if is_expected {
+            return whole.await;
+        }
+        if !is_named && whole.await?.is_empty() {
+            return Err(Problem::MalformedBody(format!("There is no body: send one, as {expected}.")));
+        }
+        Err(Problem::UnsupportedMediaType(expected))
+    }
+    .boxed_local()
 }
 
 fn whole(request: &HttpRequest, payload: &mut Payload) -> LocalBoxFuture<'static, Result<Bytes, Problem>> {

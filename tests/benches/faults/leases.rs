@@ -21,11 +21,17 @@ const TO_RESUME: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(90);
 
 async fn staged(more: &[(&str, &str)]) -> anyhow::Result<(Rig, Sink, Teller)> {
+    staged_for(&["honest"], more).await
+}
+
+async fn staged_for(endpoints: &[impl AsRef<str>], more: &[(&str, &str)]) -> anyhow::Result<(Rig, Sink, Teller)> {
     let mut settings = vec![("DAIMON_LOG", "warn")];
     settings.extend(more);
     let rig = Rig::start(&settings, None).await?;
     let sink = Sink::start(Some(&rig.authority), true).await?;
-    rig.endpoint(&sink, "honest", &[]).await?;
+    for endpoint in endpoints {
+        rig.endpoint(&sink, endpoint.as_ref(), &[]).await?;
+    }
     let tenant = rig.client.create_tenant("Sakura Dental Clinic").await?;
     let teller = rig.teller(&[tenant]).await?;
     Ok((rig, sink, teller))
@@ -40,7 +46,8 @@ async fn tell(teller: &Teller, numbers: std::ops::Range<usize>) -> anyhow::Resul
 /// A worker is killed while it sends and while it reads.
 pub(crate) async fn r6() -> anyhow::Result<Row> {
     const ROUNDS: usize = 2;
-    const SENT: usize = 10;
+    // No more go at a time to one whose answers a worker does not know yet.
+    const SENT: usize = 5;
     let (mut rig, sink, teller) = staged(&[]).await?;
     let (mut sent, mut read) = (Duration::ZERO, Duration::ZERO);
     for round in 0..ROUNDS {
@@ -91,23 +98,33 @@ pub(crate) async fn r6() -> anyhow::Result<Row> {
     })
 }
 
+fn all_behave(sink: &Sink, endpoints: &[String], manner: &Manner) {
+    for endpoint in endpoints {
+        sink.behaves(endpoint, manner.clone());
+    }
+}
+
 /// A worker sleeps past its leases and wakes with answers to record.
 pub(crate) async fn r7() -> anyhow::Result<Row> {
     const ROUNDS: usize = 2;
-    const EACH: usize = 100;
-    let (mut rig, sink, teller) = staged(&[("DAIMON_DELIVER_SLOTS", "100")]).await?;
+    // As many at a time as one gets whose answers a worker does not know yet.
+    const EVENTS: usize = 5;
+    const ENDPOINTS: usize = 20;
+    const EACH: usize = EVENTS * ENDPOINTS;
+    let endpoints: Vec<String> = (0..ENDPOINTS).map(|number| format!("honest{number}")).collect();
+    let (mut rig, sink, teller) = staged_for(&endpoints, &[("DAIMON_DELIVER_SLOTS", "100")]).await?;
     let mut said = 0;
     for round in 0..ROUNDS {
         rig.start_worker().await?;
-        sink.behaves("honest", Manner::Holds);
+        all_behave(&sink, &endpoints, &Manner::Holds);
         let known = sink.requests();
-        tell(&teller, round * EACH..(round + 1) * EACH).await?;
+        tell(&teller, round * EVENTS..(round + 1) * EVENTS).await?;
         while sink.requests() < known + u64::try_from(EACH)? {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         rig.worker()?.signal("STOP");
         // The sleeper's requests are answered, but it does not hear it.
-        sink.behaves("honest", Manner::Answers(204));
+        all_behave(&sink, &endpoints, &Manner::Answers(204));
         rig.start_worker().await?;
         rig.until("select count(*) from delivery where state <> 'delivered'", 0, PATIENCE).await?;
         let sleeper = rig.take_worker()?;

@@ -3,14 +3,20 @@
 //! Every operation can be refused for the same reasons and every answer carries the same headers. That is written once,
 //! here, from the same facts that the layers work by, instead of in each handler.
 
+mod links;
+mod samples;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    Components, ContactBuilder, Content, Header, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder,
-    Ref, RefOr, Required, Response, ResponseBuilder, Schema, SecurityRequirement, schema,
+    ArrayBuilder, Components, ContactBuilder, Content, Header, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi,
+    OpenApiBuilder, Ref, RefOr, Required, Response, ResponseBuilder, Schema, SecurityRequirement, ServerBuilder,
+    schema,
 };
 
 use crate::problem::{Code, MEDIA_TYPE, Problem, ProblemBody};
@@ -43,6 +49,7 @@ pub(crate) fn base() -> OpenApi {
                 .contact(Some(ContactBuilder::new().name(Some("Daimon")).build()))
                 .build(),
         )
+        .servers(Some([ServerBuilder::new().url("/").description(Some("Where this document came from.")).build()]))
         .components(Some(components()))
         .tags(Some([
             tag("Service", "What this is, and where everything is."),
@@ -93,18 +100,33 @@ pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
         .filter_map(|(name, schema)| Some((name.clone(), example_of_schema(schema)?)))
         .collect();
     document.webhooks = Some(crate::events::webhooks());
+    if let Some(components) = &mut document.components {
+        refer_from_pages(components);
+    }
     let paths = std::mem::take(&mut document.paths.paths);
     document.paths.paths = paths
         .into_iter()
         .map(|(path, mut item)| {
-            for operation in operations_mut(&mut item) {
+            for (method, operation) in methods_mut(&mut item) {
                 complete_operation(&path, operation);
                 show_examples(operation, &examples);
+                samples::show(method, &path, operation);
             }
             (path, item)
         })
         .collect();
+    links::link(&mut document.paths.paths);
     document
+}
+
+/// Lets a page say whose page it is, where it would repeat all that there is to say of an item.
+fn refer_from_pages(components: &mut Components) {
+    for (name, schema) in &mut components.schemas {
+        if let (Some(item), RefOr::T(Schema::Object(page))) = (name.strip_prefix("Page_"), schema) {
+            let items = ArrayBuilder::new().items(Ref::from_schema_name(item)).description(Some("Newest first."));
+            page.properties.insert("items".to_owned(), RefOr::T(Schema::Array(items.build())));
+        }
+    }
 }
 
 fn example_of_schema(schema: &RefOr<Schema>) -> Option<Value> {
@@ -146,7 +168,19 @@ fn example_in(schema: &RefOr<Schema>, examples: &BTreeMap<String, Value>) -> Opt
 
 /// The methods of a path, in the order of the document.
 pub(crate) fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
+    methods_mut(item).map(|(_method, operation)| operation)
+}
+
+fn methods_mut(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    [
+        ("GET", &mut item.get),
+        ("PUT", &mut item.put),
+        ("POST", &mut item.post),
+        ("PATCH", &mut item.patch),
+        ("DELETE", &mut item.delete),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 fn complete_operation(path: &str, operation: &mut Operation) {
