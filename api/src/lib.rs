@@ -26,6 +26,8 @@ mod keys;
 mod limits;
 mod mailboxes;
 mod maintenance;
+mod me;
+mod msp;
 mod page;
 mod path;
 mod problem;
@@ -36,8 +38,10 @@ mod spec;
 #[cfg(test)]
 mod spec_tests;
 mod tenants;
+mod users;
 mod words;
 
+pub use auth::Hashing;
 pub use events::Streams;
 pub use limits::Limits;
 pub use routes::{app, document_json};

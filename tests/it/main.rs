@@ -39,6 +39,7 @@ mod starttls;
 mod takeover;
 mod tenancy;
 mod tidy;
+mod users;
 mod verify;
 mod wall;
 mod webhooks;
