@@ -1,7 +1,7 @@
 //! Who calls, for which MSP and tenants, and whether they may.
 //!
-//! A handler that takes a `Caller<P>` runs only for a token that holds, whose key is still live and has the permission
-//! `P`. The permission is checked before anything else is looked up, so that who lacks it learns nothing about ids. The
+//! A handler that takes a `Caller<P>` runs only for a token that holds, whose key or session is still live and has the
+//! permission `P`. The permission is checked before anything else is looked up, so that who lacks it learns nothing about ids. The
 //! caller brings the one transaction of the request, behind the wall of its MSP and tenants.
 
 use std::marker::PhantomData;
@@ -11,10 +11,10 @@ use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use chrono::{DateTime, Utc};
-use daimon_domain::id::{AuditId, KeyId, MspId, TenantId};
-use daimon_domain::scope::{Permission, Tenants, Wall};
-use daimon_seal::{Claims, TokenError};
-use daimon_store::{MspTx, api_key, audit};
+use daimon_domain::id::{AuditId, MspId, SessionId, TenantId};
+use daimon_domain::scope::{Actor, Permission, Tenants, Wall};
+use daimon_seal::{Bearer, Claims, TokenError};
+use daimon_store::{MspTx, api_key, audit, user_session};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
@@ -24,8 +24,27 @@ use crate::service::Service;
 
 /// A permission, as a type.
 pub(crate) trait Permit {
-    /// Which one.
-    const PERMISSION: Permission;
+    /// Which one; none: whoever has a token may.
+    const PERMISSION: Option<Permission>;
+    /// Whether it is also for whoever has a password only, and needs a second factor for all else.
+    const WHILE_ENROLLING: bool = false;
+}
+
+/// Whoever has a token that holds.
+#[derive(Debug)]
+pub(crate) enum Anybody {}
+
+impl Permit for Anybody {
+    const PERMISSION: Option<Permission> = None;
+}
+
+/// The same in what concerns nobody but themselves: also without the second factor, which is enrolled here.
+#[derive(Debug)]
+pub(crate) enum Oneself {}
+
+impl Permit for Oneself {
+    const PERMISSION: Option<Permission> = None;
+    const WHILE_ENROLLING: bool = true;
 }
 
 macro_rules! permits {
@@ -35,7 +54,7 @@ macro_rules! permits {
         pub(crate) enum $name {}
 
         impl Permit for $name {
-            const PERMISSION: Permission = Permission::$name;
+            const PERMISSION: Option<Permission> = Some(Permission::$name);
         }
     )+};
 }
@@ -53,6 +72,9 @@ permits! {
     EventsRead,
     KeysWrite,
     AuditRead,
+    UsersRead,
+    UsersWrite,
+    MspWrite,
 }
 
 /// Somebody who may do `P`.
@@ -61,11 +83,13 @@ pub(crate) struct Caller<P> {
     pub(crate) tx: MspTx,
     /// The MSP.
     pub(crate) msp: MspId,
-    /// The API key behind the token.
-    pub(crate) key: KeyId,
+    /// The API key or the user behind the token.
+    pub(crate) actor: Actor,
+    /// The session, where that is a user.
+    pub(crate) session: Option<SessionId>,
     /// The tenants within reach.
     pub(crate) tenants: Tenants,
-    /// What the key may do.
+    /// What they may do.
     pub(crate) permissions: Vec<Permission>,
     /// When the request came.
     pub(crate) now: DateTime<Utc>,
@@ -83,17 +107,8 @@ impl<P> Caller<P> {
         tenant: Option<TenantId>,
         detail: serde_json::Value,
     ) -> Result<(), Problem> {
-        let entry = audit::NewEntry {
-            id: AuditId::new(self.now, self.service.sources.entropy()),
-            tenant,
-            at: self.now,
-            actor: self.key.to_string(),
-            action: action.to_owned(),
-            subject: subject.to_string(),
-            detail,
-        };
-        audit::append(&mut self.tx, &entry).await?;
-        Ok(())
+        let did = Did { actor: self.actor.to_string(), action, subject: subject.to_string(), tenant, detail };
+        write_down(&mut self.tx, &self.service, did, self.now).await
     }
 
     /// The tenant that was asked for; it may be left out by whoever has one only.
@@ -105,10 +120,74 @@ impl<P> Caller<P> {
         asked.or(only).ok_or_else(|| Problem::invalid("/tenant_id", "is missing"))
     }
 
+    /// Gives the transaction back, undone, while something takes its time that needs no database.
+    pub(crate) async fn pause(self) -> Result<Paused<P>, Problem> {
+        let Self { tx, actor, session, permissions, now, service, permit, .. } = self;
+        let wall = tx.wall().clone();
+        tx.rollback().await?;
+        Ok(Paused { service, wall, actor, session, permissions, now, permit })
+    }
+
     /// Keeps what was done.
     pub(crate) async fn commit(self) -> Result<(), Problem> {
         Ok(self.tx.commit().await?)
     }
+}
+
+/// A caller without a transaction.
+pub(crate) struct Paused<P> {
+    /// What lasts longer than the request.
+    pub(crate) service: Data<Service>,
+    wall: Wall,
+    actor: Actor,
+    session: Option<SessionId>,
+    permissions: Vec<Permission>,
+    now: DateTime<Utc>,
+    permit: PhantomData<P>,
+}
+
+impl<P> Paused<P> {
+    /// The caller with another transaction, behind the same wall.
+    pub(crate) async fn resume(self) -> Result<Caller<P>, Problem> {
+        let Self { service, wall, actor, session, permissions, now, permit } = self;
+        let tx = service.db.begin(&wall).await?;
+        let Wall { msp, tenants } = wall;
+        Ok(Caller { tx, msp, actor, session, tenants, permissions, now, service, permit })
+    }
+}
+
+/// Who did what.
+pub(crate) struct Did<'a> {
+    /// Who: an id, or the name of a program.
+    pub(crate) actor: String,
+    /// What, such as `mailbox.paused`.
+    pub(crate) action: &'a str,
+    /// To what.
+    pub(crate) subject: String,
+    /// Of which tenant.
+    pub(crate) tenant: Option<TenantId>,
+    /// Anything more.
+    pub(crate) detail: serde_json::Value,
+}
+
+/// Writes it down, in the transaction of its effect.
+pub(crate) async fn write_down(
+    tx: &mut MspTx,
+    service: &Service,
+    did: Did<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), Problem> {
+    let entry = audit::NewEntry {
+        id: AuditId::new(now, service.sources.entropy()),
+        tenant: did.tenant,
+        at: now,
+        actor: did.actor,
+        action: did.action.to_owned(),
+        subject: did.subject,
+        detail: did.detail,
+    };
+    audit::append(tx, &entry).await?;
+    Ok(())
 }
 
 impl<P: Permit + 'static> FromRequest for Caller<P> {
@@ -131,12 +210,12 @@ impl<P: Permit + 'static> FromRequest for Caller<P> {
     }
 }
 
-/// The bearer of that token, if it holds, its key is live and has the permission.
+/// The bearer of that token, if it holds, its key or session is live and has the permission.
 pub(crate) async fn admit<P: Permit>(service: &Data<Service>, token: &str) -> Result<Caller<P>, Problem> {
     let claims = service.tokens.verify(token, service.sources.now()).map_err(|error| match error {
         TokenError::Expired => Problem::Unauthenticated("This token has expired."),
         TokenError::Forged | TokenError::Key => {
-            Problem::Unauthenticated("This is no token of ours. Exchange your API key at POST /v1/auth/token.")
+            Problem::Unauthenticated("This is no token of ours. Sign in at POST /v1/auth/token.")
         }
     })?;
     enter(service, claims).await
@@ -146,17 +225,36 @@ pub(crate) async fn admit<P: Permit>(service: &Data<Service>, token: &str) -> Re
 async fn enter<P: Permit>(service: &Data<Service>, claims: Claims) -> Result<Caller<P>, Problem> {
     let now = service.sources.now();
     let mut tx = service.db.begin(&Wall { msp: claims.msp, tenants: claims.tenants.clone() }).await?;
-    let live = api_key::find(&mut tx, claims.key).await?.is_some_and(|(key, _hash)| key.is_live(now));
-    if !live {
-        return Err(Problem::Unauthenticated("The API key of this token was revoked or has expired."));
-    }
-    if !claims.permissions.contains(&P::PERMISSION) {
-        return Err(Problem::Forbidden(P::PERMISSION));
+    let session = match claims.bearer {
+        Bearer::Key(key) => {
+            if !api_key::find(&mut tx, key).await?.is_some_and(|(key, _hash)| key.is_live(now)) {
+                return Err(Problem::Unauthenticated("The API key of this token was revoked or has expired."));
+            }
+            None
+        }
+        Bearer::Session { user, session } => {
+            let found = user_session::find(&mut tx, session).await?;
+            let found = found.filter(|found| found.user == user && found.is_live(now));
+            let found = found.ok_or(Problem::Unauthenticated("The session of this token has ended. Sign in again."))?;
+            if found.tenants != claims.tenants || found.role.permissions() != claims.permissions {
+                return Err(Problem::Unauthenticated(
+                    "What you may do has changed. Get another token at POST /v1/auth/refresh.",
+                ));
+            }
+            if found.role.needs_second_factor() && !found.has_totp && !P::WHILE_ENROLLING {
+                return Err(Problem::EnrolmentRequired);
+            }
+            Some(session)
+        }
+    };
+    if let Some(permission) = P::PERMISSION.filter(|permission| !claims.permissions.contains(permission)) {
+        return Err(Problem::Forbidden(permission));
     }
     Ok(Caller {
         tx,
         msp: claims.msp,
-        key: claims.key,
+        actor: claims.bearer.actor(),
+        session,
         tenants: claims.tenants,
         permissions: claims.permissions,
         now,

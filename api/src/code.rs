@@ -12,6 +12,10 @@ words! {
         Unauthenticated = "unauthenticated",
         /// The credential holds but does not permit this.
         Forbidden = "forbidden",
+        /// The password is right, and a code of the second factor has to come with it.
+        SecondFactorRequired = "second_factor_required",
+        /// This user has to enrol a second factor first.
+        EnrolmentRequired = "enrolment_required",
         /// There is no such thing, or it is not yours.
         NotFound = "not_found",
         /// The path exists and this method does not.
@@ -55,8 +59,8 @@ impl Code {
     /// The status it is answered with.
     pub(crate) const fn status(self) -> StatusCode {
         match self {
-            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Unauthenticated | Self::SecondFactorRequired => StatusCode::UNAUTHORIZED,
+            Self::Forbidden | Self::EnrolmentRequired => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict | Self::WrongState | Self::StepsMissing | Self::StillSending | Self::IdempotencyKeyInUse => {
@@ -79,6 +83,8 @@ impl Code {
         match self {
             Self::Unauthenticated => "Sign in first",
             Self::Forbidden => "Not permitted",
+            Self::SecondFactorRequired => "A code is missing",
+            Self::EnrolmentRequired => "Enrol a second factor first",
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "Method not allowed",
             Self::Conflict => "Conflict",
@@ -104,12 +110,20 @@ impl Code {
     pub(crate) const fn advice(self) -> &'static str {
         match self {
             Self::Unauthenticated => {
-                "Exchange your API key at POST /v1/auth/token and send the token as Authorization: Bearer. Tokens hold \
-                 for 15 minutes, and no longer than their key."
+                "Exchange your API key, or your password, at POST /v1/auth/token and send the token as Authorization: \
+                 Bearer. Tokens hold for 15 minutes, and no longer than their key or session."
             }
-            Self::Forbidden => "Use an API key that has the permission which the detail names.",
+            Self::Forbidden => "Use an API key, or sign in as somebody, with the permission that the detail names.",
+            Self::SecondFactorRequired => {
+                "Repeat the request with totp, the six digits that the authenticator app shows, or with recovery_code. A \
+                 code is good once."
+            }
+            Self::EnrolmentRequired => {
+                "Owners and admins sign in with a second factor. Read a secret at POST /v1/me/totp and confirm it at POST \
+                 /v1/me/totp/confirm: your token is good for that, and for everything else afterwards."
+            }
             Self::NotFound => {
-                "Check the id. What belongs to another MSP or to a tenant out of your key's reach does not exist for you."
+                "Check the id. What belongs to another MSP or to a tenant out of your reach does not exist for you."
             }
             Self::MethodNotAllowed => "The Allow header lists the methods of this path.",
             Self::Conflict => "Read what is there, then decide.",

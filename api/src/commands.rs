@@ -6,19 +6,22 @@ use std::time::Duration;
 use actix_web::HttpServer;
 use actix_web::web::Data;
 use anyhow::{Context, ensure};
-use daimon_api::{Limits, Service, Sources};
+use chrono::{DateTime, TimeDelta, Utc};
+use daimon_api::{Hashing, Limits, Service, Sources};
 use daimon_boot::internal::Check;
 use daimon_boot::settings::{Api, Environment, Owner};
 use daimon_boot::shutdown::{Signal, within};
 use daimon_boot::time::Time;
 use daimon_boot::{internal, logging, metrics};
 use daimon_domain::clock::{Clock, SystemClock};
-use daimon_domain::id::{KeyId, MspId};
+use daimon_domain::id::{KeyId, MspId, UserId};
+use daimon_domain::mailbox::Address;
 use daimon_domain::scope::{Permission, Tenants, Wall};
+use daimon_domain::user::{Role, User};
 use daimon_egress::Egress;
 use daimon_queue::Queue;
-use daimon_seal::{MasterKey, SystemEntropy, TokenIssuer};
-use daimon_store::{Db, api_key, msp};
+use daimon_seal::{Invitation, MasterKey, SystemEntropy, TokenIssuer};
+use daimon_store::{Db, api_key, msp, user};
 use secrecy::ExposeSecret;
 
 /// Connections may take this long to close, after requests had 20 s to end.
@@ -67,6 +70,7 @@ pub(crate) async fn serve(api: Api) -> anyhow::Result<()> {
         egress,
         queue: Some(queue),
         limits: Limits::new(api.rates),
+        hashing: Hashing::default(),
         sources: sources.clone(),
         streams: Arc::default(),
         stop: stop.clone(),
@@ -102,8 +106,21 @@ pub(crate) async fn serve(api: Api) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Creates an MSP and its first key.
-pub(crate) async fn bootstrap(owner: &Owner, name: &str, another: bool) -> anyhow::Result<()> {
+/// Somebody who is to own an MSP.
+pub(crate) struct FirstOwner {
+    /// Whom they sign in as.
+    pub(crate) email: Address,
+    /// What people call them.
+    pub(crate) name: String,
+}
+
+/// Creates an MSP, its first key and, if wanted, its first owner.
+pub(crate) async fn bootstrap(
+    owner: &Owner,
+    name: &str,
+    another: bool,
+    first: Option<FirstOwner>,
+) -> anyhow::Result<()> {
     let length = name.chars().count();
     ensure!((1..=200).contains(&length) && !name.chars().any(char::is_control), "--name has 1 to 200 characters");
     let owner = daimon_store::Owner::connect(owner.database_owner_url.expose()).await?;
@@ -128,9 +145,39 @@ pub(crate) async fn bootstrap(owner: &Owner, name: &str, another: bool) -> anyho
     let mut tx = owner.begin(&Wall::whole(msp)).await?;
     msp::create(&mut tx, name, now).await?;
     api_key::insert(&mut tx, &key, &hash).await?;
+    let invitation = match first {
+        None => None,
+        Some(first) => {
+            let id = UserId::new(now, &entropy);
+            let (invitation, hash) = Invitation::generate(msp, id, &entropy);
+            user::insert(&mut tx, &invited(id, first, now), &hash).await?;
+            Some(invitation)
+        }
+    };
     tx.commit().await?;
     say(text.expose_secret());
+    if let Some(invitation) = invitation {
+        say(invitation.expose_secret());
+    }
     Ok(())
+}
+
+fn invited(id: UserId, first: FirstOwner, now: DateTime<Utc>) -> User {
+    User {
+        id,
+        email: first.email,
+        name: first.name,
+        role: Role::Owner,
+        tenants: Tenants::All,
+        disabled_at: None,
+        accepted_at: None,
+        invitation_expires_at: Some(now + TimeDelta::days(7)),
+        totp_since: None,
+        recovery_codes: 0,
+        last_signed_in_at: None,
+        created_at: now,
+        version: 1,
+    }
 }
 
 /// Brings the database to this version.

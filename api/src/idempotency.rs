@@ -67,7 +67,7 @@ impl IdempotencyKey {
         let hash = caller.service.master.keyed_hash(caller.msp);
         let fingerprint = hash.hash(&[b"request", self.target.as_bytes(), body]);
         let Some(key) = self.key else { return Ok(Ok(Once { key: None, fingerprint })) };
-        let id = caller.key.as_uuid();
+        let id = caller.actor.as_uuid();
         if !idempotency::try_hold(&mut caller.tx, id, &key).await? {
             return Err(Problem::IdempotencyKeyInUse);
         }
@@ -79,7 +79,7 @@ impl IdempotencyKey {
             }
             Some(kept) if kept.fingerprint != fingerprint => Err(Problem::IdempotencyKeyReused),
             Some(kept) => {
-                let body = caller.service.master.open(&Aad::kept_answer(caller.msp, caller.key), &kept.body)?;
+                let body = caller.service.master.open(&Aad::kept_answer(caller.msp, caller.actor), &kept.body)?;
                 let mut response =
                     HttpResponse::build(StatusCode::from_u16(kept.status).unwrap_or(StatusCode::CREATED));
                 if let Some(location) = kept.location {
@@ -127,9 +127,9 @@ impl Once {
                 status: status.as_u16(),
                 location: Some(made.location.clone()),
                 etag: etag.clone(),
-                body: caller.service.master.seal(&Aad::kept_answer(caller.msp, caller.key), &body)?,
+                body: caller.service.master.seal(&Aad::kept_answer(caller.msp, caller.actor), &body)?,
             };
-            idempotency::insert(&mut caller.tx, caller.key.as_uuid(), &key, &answer, caller.now).await?;
+            idempotency::insert(&mut caller.tx, caller.actor.as_uuid(), &key, &answer, caller.now).await?;
         }
         caller.commit().await?;
         let mut response = HttpResponse::build(status);

@@ -4,6 +4,7 @@ mod commands;
 
 use clap::{Parser, Subcommand};
 use daimon_boot::settings::{self, Api, Owner};
+use daimon_domain::mailbox::Address;
 
 /// Reads the bounces of your tenants' mailboxes and tells you which mailbox was taken over: the API.
 #[derive(Debug, Parser)]
@@ -30,7 +31,7 @@ struct Serve {
 enum Command {
     /// Serves the API until SIGTERM; the same as no subcommand, with settings from the environment.
     Serve(Box<Api>),
-    /// Sets a new database up: its tables, the first MSP and the MSP's first API key, which is printed this once.
+    /// Sets a new database up: its tables, the first MSP and the MSP's first API key, which is printed this once; an owner besides, if you like.
     Bootstrap(Bootstrap),
     /// Brings the database to this version; safe to repeat. Run it before the programs of a new version.
     Migrate(Owner),
@@ -46,8 +47,19 @@ struct Bootstrap {
     /// Create one although there is one already; otherwise that is refused and nothing is changed.
     #[arg(long)]
     another: bool,
+    /// The address of the MSP's first owner, who is invited: the invitation is printed on a second line, this once. Nobody when left out.
+    #[arg(long, value_name = "ADDRESS")]
+    owner_email: Option<Address>,
+    /// What people call that owner; the address when left out.
+    #[arg(long, value_name = "TEXT", requires = "owner_email", value_parser = a_name)]
+    owner_name: Option<String>,
     #[command(flatten)]
     owner: Owner,
+}
+
+fn a_name(text: &str) -> Result<String, String> {
+    let is_sound = matches!(text.chars().count(), 1..=200) && !text.chars().any(char::is_control);
+    if is_sound { Ok(text.to_owned()) } else { Err("has 1 to 200 characters".to_owned()) }
 }
 
 #[tokio::main]
@@ -55,7 +67,13 @@ async fn main() -> anyhow::Result<()> {
     match settings::parse_or_exit::<Cli>().command {
         None => commands::serve(settings::parse_or_exit::<Serve>().api).await,
         Some(Command::Serve(api)) => commands::serve(*api).await,
-        Some(Command::Bootstrap(asked)) => commands::bootstrap(&asked.owner, &asked.name, asked.another).await,
+        Some(Command::Bootstrap(asked)) => {
+            let first = asked.owner_email.map(|email| {
+                let name = asked.owner_name.unwrap_or_else(|| email.as_str().chars().take(200).collect());
+                commands::FirstOwner { email, name }
+            });
+            commands::bootstrap(&asked.owner, &asked.name, asked.another, first).await
+        }
         Some(Command::Migrate(owner)) => commands::migrate(&owner).await,
         Some(Command::Openapi) => commands::openapi(),
     }

@@ -84,7 +84,7 @@ impl Walk {
         limit: Option<u16>,
     ) -> Result<Self, Problem> {
         let hash = caller.service.master.keyed_hash(caller.msp);
-        let cursors = Cursors::new(hash, caller.key.as_uuid(), list, filters);
+        let cursors = Cursors::new(hash, caller.actor.as_uuid(), list, filters);
         let before = cursors.read(cursor)?;
         Ok(Self { cursors, limit: limit.unwrap_or(DEFAULT_LIMIT), before })
     }

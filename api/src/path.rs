@@ -46,6 +46,7 @@ paths! {
     EndpointPath { endpoint_id: EndpointId } = "webhook endpoint", endpoint_id;
     DeliveryPath { delivery_id: DeliveryId } = "delivery", delivery_id;
     KeyPath { key_id: KeyId } = "API key", key_id;
+    UserPath { user_id: UserId } = "user", user_id;
 }
 
 /// Names one step of an incident's playbook.

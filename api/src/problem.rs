@@ -57,9 +57,18 @@ pub(crate) enum Problem {
     /// The permission that is missing.
     #[error("This needs the permission {0}.")]
     Forbidden(Permission),
-    /// A key can't hand out more than it has.
-    #[error("This reaches further than your API key does.")]
+    /// Nobody hands out more than they have.
+    #[error("This reaches further than you do.")]
     Overreach,
+    /// An API key can't do what is a person's own matter.
+    #[error("Only a user who has signed in with a password can do this.")]
+    NotAPerson,
+    /// What is missing, or does not hold, besides the password.
+    #[error("{0}")]
+    SecondFactor(&'static str),
+    /// A password alone is too little for this role.
+    #[error("Your role needs a second factor: enrol one at POST /v1/me/totp.")]
+    EnrolmentRequired,
     /// The noun that does not exist.
     #[error("There is no such {0}.")]
     NotFound(&'static str),
@@ -126,7 +135,9 @@ impl Problem {
     pub(crate) const fn code(&self) -> Code {
         match self {
             Self::Unauthenticated(_) => Code::Unauthenticated,
-            Self::Forbidden(_) | Self::Overreach => Code::Forbidden,
+            Self::Forbidden(_) | Self::Overreach | Self::NotAPerson => Code::Forbidden,
+            Self::SecondFactor(_) => Code::SecondFactorRequired,
+            Self::EnrolmentRequired => Code::EnrolmentRequired,
             Self::NotFound(_) => Code::NotFound,
             Self::MethodNotAllowed(_) => Code::MethodNotAllowed,
             Self::Conflict(_) => Code::Conflict,
@@ -177,6 +188,9 @@ impl Problem {
                 Self::Unauthenticated(_)
                 | Self::Forbidden(_)
                 | Self::Overreach
+                | Self::NotAPerson
+                | Self::SecondFactor(_)
+                | Self::EnrolmentRequired
                 | Self::NotFound(_)
                 | Self::MethodNotAllowed(_)
                 | Self::Conflict(_)
@@ -219,6 +233,7 @@ impl From<StoreError> for Problem {
                 "drill_run_once" => Self::Conflict("A drill goes on on this mailbox already."),
                 "incident_live_once" => Self::Conflict("There is a live incident of this cause already."),
                 "incident_ticket_once" => Self::Conflict("This ticket is linked already."),
+                "msp_user_email_once" => Self::Conflict("There is a user with this address already."),
                 "idempotency_pk" => Self::IdempotencyKeyInUse,
                 _ => Self::Conflict("There is one already."),
             },
@@ -268,7 +283,7 @@ impl ResponseError for Problem {
         if let Self::MethodNotAllowed(methods) = self {
             response.insert_header((header::ALLOW, methods.as_str()));
         }
-        if let Self::Unauthenticated(_) = self {
+        if matches!(self, Self::Unauthenticated(_) | Self::SecondFactor(_)) {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"daimon\""));
         }
         if matches!(self, Self::Unavailable | Self::IdempotencyKeyInUse) {

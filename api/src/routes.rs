@@ -16,13 +16,16 @@ use crate::problem::Problem;
 use crate::service::{Service, Sources};
 use crate::{
     answer, audit, auth, bounces, campaigns, credentials, deliveries, digest, drills, endpoints, events, incidents,
-    jobs, keys, mailboxes, maintenance, root, spec, tenants,
+    jobs, keys, mailboxes, maintenance, me, msp, root, spec, tenants, users,
 };
 
 fn operations(config: &mut ServiceConfig<'_>) {
     config.service(root::get_root);
     auth::routes(config);
+    me::routes(config);
+    users::routes(config);
     keys::routes(config);
+    msp::routes(config);
     tenants::routes(config);
     mailboxes::routes(config);
     credentials::routes(config);

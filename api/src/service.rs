@@ -12,6 +12,7 @@ use daimon_store::Db;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::auth::Hashing;
 use crate::events::Streams;
 use crate::limits::Limits;
 
@@ -62,6 +63,8 @@ pub struct Service {
     pub queue: Option<Queue>,
     /// How many requests anybody may make.
     pub limits: Limits,
+    /// Where passwords are hashed.
+    pub hashing: Hashing,
     /// Time and randomness.
     pub sources: Sources,
     /// Who follows what happens.

@@ -14,6 +14,7 @@ use daimon_domain::reason::{Fault, Permanence, Reason};
 use daimon_domain::scope::Permission;
 use daimon_domain::tenant::Language;
 use daimon_domain::tidying::Left;
+use daimon_domain::user::Role;
 use daimon_domain::verdict::{Severity, Tier, Verdict};
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
 
@@ -45,8 +46,10 @@ macro_rules! words_schemas {
 
 words_schemas! {
     problem_code: crate::problem::Code = "What went wrong, for programs.";
-    permission: Permission = "What an API key may do.";
-    language: Language = "The language that this tenant's people are spoken to in.";
+    permission: Permission = "What an API key or a user may do.";
+    kind_of_caller: crate::me::Kind = "What stands behind a token.";
+    role: Role = "What a person is to the MSP. `viewer` reads; `operator` also works on incidents and looks after mailboxes; `admin` also sets up tenants, webhooks, API keys and users, and reads the audit log; `owner` may do everything.";
+    language: Language = "The language that people are spoken to in.";
     tls: TlsMode = "How TLS begins: from the first byte (usually port 993), or by STARTTLS (usually 143).";
     new_mail: NewMail = "How new mail is noticed: at each turn (`poll`), or within a second because the server tells of it (`idle`, RFC 2177).";
     idle_state: IdleState = "`idling`: the server tells of new mail. `starting`: it will from the next read that succeeds. `not_offered`: it can't. `no_room`: the operator's limit of such sessions is reached.";
@@ -109,6 +112,7 @@ nullable! {
     job_failure_or_null = job_failure;
     waits_for_or_null = waits_for;
     severity_or_null = severity;
+    role_or_null = role;
 }
 
 /// A list of permissions.
@@ -208,5 +212,7 @@ id_schemas! {
     delivery_id: "dlv" = "A delivery.";
     attempt_id: "att" = "An attempt.";
     key_id: "key" = "An API key.";
+    user_id: "usr" = "A user.";
+    msp_id: "msp" = "An MSP.";
     audit_id: "aud" = "A line of the audit log.";
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who alone may name these crates among its normal dependencies.
-const ALONE: [(&str, &[&str]); 9] = [
+const ALONE: [(&str, &[&str]); 10] = [
     ("sqlx", &["daimon-store", "daimon-tests"]),
     ("redis", &["daimon-queue", "daimon-tests"]),
     ("reqwest", &["daimon-egress", "daimon-tests"]),
@@ -15,6 +15,7 @@ const ALONE: [(&str, &[&str]); 9] = [
     ("async-imap", &["daimon-worker"]),
     ("mail-parser", &["daimon-bounce", "daimon-worker"]),
     ("jsonwebtoken", &["daimon-seal"]),
+    ("argon2", &["daimon-seal"]),
     ("aws-lc-rs", &["daimon-seal", "daimon-tests"]),
 ];
 

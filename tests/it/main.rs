@@ -40,6 +40,7 @@ mod starttls;
 mod takeover;
 mod tenancy;
 mod tidy;
+mod users;
 mod verify;
 mod wall;
 mod webhooks;

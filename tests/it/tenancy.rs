@@ -29,12 +29,15 @@ async fn another_msp_finds_nothing_at_any_address() {
         "client_id": "c1", "client_secret": "s1"
     });
     let credential = client.post("/v1/credentials", &credential).await.unwrap().text("id").unwrap();
+    let user = json!({"email": "mori@kestrel.example", "name": "Aiko Mori", "role": "viewer"});
+    let user = client.post("/v1/users", &user).await.unwrap().text("id").unwrap();
     let ids: BTreeMap<&str, String> = [
         ("tenant_id", tenant),
         ("mailbox_id", mailbox),
         ("credential_id", credential),
         ("endpoint_id", endpoint),
         ("key_id", key),
+        ("user_id", user),
     ]
     .into();
     let stranger = world.another_msp("Other IT").await.unwrap();
@@ -81,8 +84,13 @@ async fn another_msp_finds_nothing_at_any_address() {
     }
     assert!(walked >= 8, "the document names only {walked} operations with ids");
     assert_eq!(wrong, Vec::<String>::new());
-    for (list, own) in [("/v1/tenants", 1), ("/v1/mailboxes", 1), ("/v1/credentials", 1), ("/v1/webhook-endpoints", 1)]
-    {
+    for (list, own) in [
+        ("/v1/tenants", 1),
+        ("/v1/mailboxes", 1),
+        ("/v1/credentials", 1),
+        ("/v1/webhook-endpoints", 1),
+        ("/v1/users", 1),
+    ] {
         assert_eq!(client.get(list).await.unwrap().items().len(), own, "{list}");
         assert_eq!(stranger.get(list).await.unwrap().items().len(), 0, "{list}");
     }

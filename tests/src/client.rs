@@ -108,6 +108,18 @@ impl Client {
         Ok(token)
     }
 
+    /// Any request with this token, or with none when it is empty; whatever comes of it.
+    pub async fn with_token(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        if_match: Option<&str>,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Answer> {
+        self.send(&method, path, token, if_match, body).await
+    }
+
     /// Creates something under a key of the caller's own, so that it can be asked for again; whatever comes of it.
     pub async fn post_once(&self, path: &str, once: &str, body: &Value) -> anyhow::Result<Answer> {
         let known = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -144,7 +156,10 @@ impl Client {
         body: Option<&Value>,
         once: &str,
     ) -> anyhow::Result<Answer> {
-        let mut request = self.http.request(method.clone(), format!("{}{path}", self.base)).bearer_auth(bearer);
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
+        if !bearer.is_empty() {
+            request = request.bearer_auth(bearer);
+        }
         if *method == Method::POST {
             request = request.header("idempotency-key", once);
         }

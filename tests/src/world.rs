@@ -135,7 +135,13 @@ pub fn settings(stores: &Stores, prefix: &str, files: &Files, ca: &Path, clock: 
         ("DAIMON_LOG".to_owned(), "info".to_owned()),
     ];
     // Whoever measures or tells stories asks more often than a client should, and by a clock that stands nobody could come back.
-    for name in ["DAIMON_REQUESTS_PER_KEY", "DAIMON_REQUESTS_PER_MSP", "DAIMON_REQUESTS_PER_ADDRESS"] {
+    for name in [
+        "DAIMON_REQUESTS_PER_KEY",
+        "DAIMON_REQUESTS_PER_MSP",
+        "DAIMON_REQUESTS_PER_ADDRESS",
+        "DAIMON_SIGN_INS_PER_USER",
+        "DAIMON_SIGN_INS_PER_ADDRESS",
+    ] {
         settings.push((name.to_owned(), "1000000".to_owned()));
     }
     if let Some(clock) = clock {
@@ -312,6 +318,25 @@ impl World {
             contents.insert(table, digest);
         }
         Ok(contents)
+    }
+
+    /// Every row of every table, as text, as whoever steals the database reads it.
+    pub async fn dump(&self) -> anyhow::Result<String> {
+        let mut connection = self.servers.postgres.look(&self.database).await?;
+        let tables: Vec<String> = sqlx::query_scalar(
+            "select relname::text from pg_class
+            where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition",
+        )
+        .fetch_all(&mut connection)
+        .await?;
+        let mut dump = String::new();
+        for table in tables {
+            let sql = format!("select coalesce(string_agg(a::text, chr(10)), '') from \"{table}\" a");
+            let rows: String = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection).await?;
+            dump.push_str(&rows);
+            dump.push('\n');
+        }
+        Ok(dump)
     }
 
     /// One number out of the database, as the superuser.

@@ -26,7 +26,7 @@ pub(crate) struct AuditEntryView {
     tenant_id: Option<TenantId>,
     /// When.
     at: DateTime<Utc>,
-    /// Who: an API key's id, or the name of a program.
+    /// Who: the id of an API key or of a user, or the name of a program.
     actor: String,
     /// What was done.
     action: String,

@@ -1,13 +1,14 @@
-//! The one operation that takes an API key.
+//! The operation that takes an API key or a password.
 
 use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, post};
 use daimon_domain::scope::Wall;
-use daimon_seal::{ApiKey, Claims, TOKEN_LIFETIME_S};
+use daimon_seal::{ApiKey, Bearer, Claims, TOKEN_LIFETIME_S};
 use daimon_store::api_key;
 use secrecy::ExposeSecret;
 
-use super::view::{TokenRequest, TokenView};
+use super::password::sign_in;
+use super::view::{Presents, TokenRequest, TokenView};
 use crate::caller::bearer;
 use crate::input::Body;
 use crate::problem::Problem;
@@ -16,13 +17,16 @@ use crate::service::Service;
 /// The same for every key that does not hold, so that nobody learns which ones exist.
 const REFUSED: Problem = Problem::Unauthenticated("This API key does not hold.");
 
-/// Exchange an API key for a token
+/// Sign in
 ///
-/// Send the key as `Authorization: Bearer` or in the body. The token holds for 15 minutes, and no longer than the key:
-/// revoking the key ends its tokens at once. All other operations take the token and not the key.
-#[utoipa::path(operation_id = "createToken", tag = "Sign-in", security(("api_key" = [])), request_body = Option<TokenRequest>, responses(
+/// A program exchanges its API key: send it as `Authorization: Bearer` or in the body. A person sends the MSP's id, an
+/// address and a password, and a code of the second factor where there is one; then the answer has a refresh token too.
+/// A token holds for 15 minutes, and no longer than the key or the session: revoking these ends it at once. All other
+/// operations take the token.
+#[utoipa::path(operation_id = "createToken", tag = "Sign-in", security(("api_key" = []), ()), request_body = Option<TokenRequest>, responses(
     (status = 200, description = "A token", body = TokenView),
-    (status = 401, description = "The key does not hold, or there is none")))]
+    (status = 401, description = "What was sent does not hold, or a code of the second factor is missing"),
+    (status = 429, description = "Too many attempts to sign in as this user or from this address, or too many requests")))]
 #[post("/v1/auth/token")]
 pub(super) async fn create_token(
     request: HttpRequest,
@@ -30,24 +34,33 @@ pub(super) async fn create_token(
     service: Data<Service>,
 ) -> Result<Json<TokenView>, Problem> {
     let key = match bearer(&request) {
-        Some(text) => ApiKey::parse(text),
+        Some(text) => ApiKey::parse(text).map_err(|_malformed| REFUSED)?,
         None if request.headers().contains_key(actix_web::http::header::CONTENT_TYPE) => {
-            ApiKey::parse(body?.value.api_key.expose_secret())
+            match body?.value.presents()? {
+                Presents::Key(key) => ApiKey::parse(key.expose_secret()).map_err(|_malformed| REFUSED)?,
+                Presents::Person(presented) => return sign_in(&request, &service, presented).await.map(Json),
+            }
         }
-        None => return Err(Problem::Unauthenticated("Send your API key as Authorization: Bearer.")),
-    }
-    .map_err(|_malformed| REFUSED)?;
+        None => {
+            return Err(Problem::Unauthenticated(
+                "Send an API key as Authorization: Bearer, or msp, email and password as JSON.",
+            ));
+        }
+    };
     let now = service.sources.now();
     let mut tx = service.db.begin(&Wall::whole(key.msp)).await?;
     let (stored, hash) = api_key::find(&mut tx, key.key).await?.ok_or(REFUSED)?;
     if !key.matches(&hash) || !stored.is_live(now) {
         return Err(REFUSED);
     }
-    let claims = Claims { msp: key.msp, key: key.key, tenants: stored.tenants, permissions: stored.permissions };
+    let bearer = Bearer::Key(key.key);
+    let claims = Claims { msp: key.msp, bearer, tenants: stored.tenants, permissions: stored.permissions };
     let token = service.tokens.issue(&claims, now).map_err(|error| Problem::internal(&error))?;
     Ok(Json(TokenView {
         access_token: token.expose_secret().to_owned(),
         token_type: "Bearer",
         expires_in: TOKEN_LIFETIME_S,
+        refresh_token: None,
+        refresh_token_expires_in: None,
     }))
 }

@@ -62,7 +62,7 @@ pub(super) async fn create_campaign(
             fingerprints: Vec::new(),
         },
         created_at: caller.now,
-        created_by: caller.key.to_string(),
+        created_by: caller.actor.to_string(),
     };
     campaign::insert(&mut caller.tx, &campaign).await?;
     caller.audit("campaign.declared", campaign.id, Some(campaign.tenant), json!({})).await?;

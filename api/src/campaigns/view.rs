@@ -101,7 +101,7 @@ pub(crate) struct CampaignView {
     fingerprints: Vec<String>,
     /// When it was declared.
     created_at: DateTime<Utc>,
-    /// By whom: an API key's id.
+    /// By whom: the id of an API key or of a user.
     created_by: String,
 }
 

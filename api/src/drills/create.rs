@@ -50,7 +50,7 @@ pub(super) async fn create_drill(
         plays_response: new.plays_response,
         state: DrillState::Playing,
         started_at: caller.now,
-        started_by: caller.key.to_string(),
+        started_by: caller.actor.to_string(),
         ends_at: caller.now + TimeDelta::minutes(i64::from(new.keep_minutes)),
         ended_at: None,
         incident: None,

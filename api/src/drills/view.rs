@@ -85,7 +85,7 @@ pub(crate) struct DrillView {
     state: DrillState,
     /// When it was started.
     started_at: DateTime<Utc>,
-    /// By whom: an API key's id.
+    /// By whom: the id of an API key or of a user.
     started_by: String,
     /// When it ends at the latest.
     ends_at: DateTime<Utc>,

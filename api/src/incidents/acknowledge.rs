@@ -24,7 +24,7 @@ pub(super) async fn acknowledge_incident(
     let (id, now) = (path.id()?, caller.now);
     let incident = incident::find_held(&mut caller.tx, id).await?.ok_or_else(IncidentPath::absent)?;
     if incident::acknowledged(&mut caller.tx, id).await?.is_none() {
-        let by = caller.key.to_string();
+        let by = caller.actor.to_string();
         incident::acknowledge(&mut caller.tx, id, &by, now).await?;
         let entry = incident::Entry { at: now, what: "acknowledged".to_owned(), who: by, note: None };
         incident::add_entry(&mut caller.tx, &incident, &entry).await?;

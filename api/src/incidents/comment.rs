@@ -32,7 +32,7 @@ pub(super) async fn comment_incident(
     let (what, text) = ("commented", body.value.text);
     note(&mut caller, &commented, what, Some(text.clone())).await?;
     let entry =
-        incident::Entry { at: caller.now, what: what.to_owned(), who: caller.key.to_string(), note: Some(text) };
+        incident::Entry { at: caller.now, what: what.to_owned(), who: caller.actor.to_string(), note: Some(text) };
     let made = Created { location: format!("/v1/incidents/{id}"), version: None, view: EntryView::from(entry) };
     once.created(caller, made).await
 }

@@ -58,7 +58,7 @@ async fn learn<P>(caller: &mut Caller<P>, incident: &Incident) -> Result<(), Pro
         name: format!("This was us: {}", incident.id),
         marks: Marks { templates, fingerprints, ..Marks::default() },
         created_at: caller.now,
-        created_by: caller.key.to_string(),
+        created_by: caller.actor.to_string(),
     };
     campaign::insert(&mut caller.tx, &campaign).await?;
     let detail = json!({ "incident": incident.id });

@@ -27,7 +27,7 @@ pub(super) async fn moved<P>(
 ) -> Result<Vec<DeliveryId>, Problem> {
     let settled = incident::settled(&mut caller.tx, incident.id).await?;
     let moved = life::change(incident, change, &settled, caller.now)?;
-    let who = caller.key.to_string();
+    let who = caller.actor.to_string();
     let mut deliveries = write(caller, &moved, who, note).await?;
     deliveries.extend(go_on(caller, moved.incident).await?);
     Ok(deliveries)
@@ -68,7 +68,7 @@ pub(super) async fn note<P>(
     what: &'static str,
     note: Option<String>,
 ) -> Result<(), Problem> {
-    let entry = incident::Entry { at: caller.now, what: what.to_owned(), who: caller.key.to_string(), note };
+    let entry = incident::Entry { at: caller.now, what: what.to_owned(), who: caller.actor.to_string(), note };
     incident::add_entry(&mut caller.tx, after, &entry).await?;
     caller.audit(&format!("incident.{what}"), after.id, Some(after.tenant), serde_json::json!({})).await
 }

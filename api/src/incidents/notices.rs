@@ -29,7 +29,7 @@ pub(super) async fn list_notices(
         incident: &known.incident,
         address: known.mailbox.address.as_str(),
         tenant: known.tenant.name.as_str(),
-        msp: &known.msp.name,
+        msp: known.msp.shown(),
     };
     let mut languages = match query.0.language {
         Some(language) => vec![language],

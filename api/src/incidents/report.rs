@@ -1,13 +1,13 @@
 //! The report on an incident, for people: as JSON, Markdown or a page that prints.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, Accept, Header as _};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, get};
 use chrono::TimeDelta;
-use daimon_domain::id::{IncidentId, KeyId};
+use daimon_domain::id::{IncidentId, KeyId, UserId};
 use daimon_domain::incident::Incident;
 use daimon_domain::mailbox::Mailbox;
 use daimon_domain::tenant::{Language, Tenant};
@@ -15,7 +15,7 @@ use daimon_posture::Posture;
 use daimon_store::incident::{self, StepState};
 use daimon_store::msp::Msp;
 use daimon_store::refusal::{self, Refusals};
-use daimon_store::{api_key, domain_posture, mailbox, msp, sibling, tenant};
+use daimon_store::{MspTx, api_key, domain_posture, mailbox, msp, sibling, tenant, user};
 use daimon_verdict::playbook;
 use daimon_wording::IncidentReport;
 use daimon_wording::incident_report::chart::Scale;
@@ -150,10 +150,7 @@ async fn write<P>(caller: &mut Caller<P>, known: &Known, language: Language) -> 
     let done = incident::steps(&mut caller.tx, incident.id).await?;
     let story = incident::entries(&mut caller.tx, incident.id).await?;
     let writers = done.iter().map(|step| &step.by).chain(story.iter().map(|entry| &entry.who));
-    let mut keys: Vec<KeyId> = writers.filter_map(|who| who.parse().ok()).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let names = api_key::names(&mut caller.tx, &keys).await?;
+    let names = names(&mut caller.tx, writers).await?;
     let steps = playbook::steps_for(incident.verdict).into_iter().map(|step| {
         let done = done.iter().find(|done| done.step == step.id);
         StepFact {
@@ -169,7 +166,8 @@ async fn write<P>(caller: &mut Caller<P>, known: &Known, language: Language) -> 
         incident,
         address: known.mailbox.address.as_str(),
         tenant: known.tenant.name.as_str(),
-        msp: &known.msp.name,
+        msp: known.msp.shown(),
+        contact: known.msp.support_contact.as_deref(),
         siblings: siblings.iter().filter(|one| one.is_open).map(|one| one.address.as_str()).collect(),
         steps: steps.collect(),
         story: story
@@ -198,14 +196,26 @@ const fn stands(state: StepState) -> Stands {
     }
 }
 
-/// What people call whoever did something: a key by its name, one that the caller may not see by its MSP's; `None` for
+/// What people call those of these writers who have a name: API keys and users that the caller may see.
+async fn names<'a>(
+    tx: &mut MspTx,
+    writers: impl Iterator<Item = &'a String>,
+) -> Result<BTreeMap<String, String>, Problem> {
+    let writers: BTreeSet<&String> = writers.collect();
+    let keys: Vec<KeyId> = writers.iter().filter_map(|who| who.parse().ok()).collect();
+    let users: Vec<UserId> = writers.iter().filter_map(|who| who.parse().ok()).collect();
+    let keys = api_key::names(tx, &keys).await?.into_iter().map(|(id, name)| (id.to_string(), name));
+    let users = user::names(tx, &users).await?.into_iter().map(|(id, name)| (id.to_string(), name));
+    Ok(keys.chain(users).collect())
+}
+
+/// What people call whoever did something: by name, or, where the caller may not see who it was, by their MSP's; `None` for
 /// what was done by ourselves.
-fn person<'a>(who: &'a str, names: &'a BTreeMap<KeyId, String>, msp: &'a Msp) -> Option<&'a str> {
-    match who.parse::<KeyId>() {
-        Ok(key) => Some(names.get(&key).map_or(&msp.name, |name| name)),
-        Err(_of_no_key) if who == "daimon" => None,
-        Err(_of_no_key) => Some(who),
+fn person<'a>(who: &'a str, names: &'a BTreeMap<String, String>, msp: &'a Msp) -> Option<&'a str> {
+    if who.parse::<KeyId>().is_ok() || who.parse::<UserId>().is_ok() {
+        return Some(names.get(who).map_or(msp.shown(), String::as_str));
     }
+    (who != "daimon").then_some(who)
 }
 
 #[cfg(test)]

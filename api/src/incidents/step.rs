@@ -36,7 +36,7 @@ pub(super) async fn set_step(
     let done = StepDone {
         step: step.id.clone(),
         state: change.state,
-        by: caller.key.to_string(),
+        by: caller.actor.to_string(),
         at: caller.now,
         note: change.note,
     };

@@ -37,7 +37,7 @@ pub(super) async fn link_ticket(
         reference,
         url,
         linked_at: caller.now,
-        linked_by: caller.key.to_string(),
+        linked_by: caller.actor.to_string(),
     };
     incident::link(&mut caller.tx, &linked, &ticket).await?;
     note(&mut caller, &linked, "ticket_linked", Some(format!("{} {}", ticket.system, ticket.reference))).await?;

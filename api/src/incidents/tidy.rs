@@ -120,7 +120,7 @@ async fn new(
         is_dry_run,
         state: JobState::Waiting,
         created_at: now,
-        created_by: caller.key.to_string(),
+        created_by: caller.actor.to_string(),
         not_before: now,
         started_at: None,
         ended_at: None,

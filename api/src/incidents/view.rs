@@ -149,7 +149,7 @@ pub(crate) struct IncidentWithEvidenceView {
     /// When somebody said that they are on it.
     #[schema(required = true)]
     acknowledged_at: Option<DateTime<Utc>>,
-    /// Who: an API key's id.
+    /// Who: the id of an API key or of a user.
     #[schema(required = true)]
     acknowledged_by: Option<String>,
     /// Mailboxes of the tenant that have the password of this one: the thief can sign in to them too. They are read every
@@ -208,7 +208,7 @@ pub(crate) struct StepView {
     /// Where it stands.
     #[schema(schema_with = crate::words::step_state)]
     state: StepState,
-    /// Who said so: an API key's id.
+    /// Who said so: the id of an API key or of a user.
     #[schema(required = true)]
     by: Option<String>,
     /// When.
@@ -230,7 +230,7 @@ pub(crate) struct EntryView {
     at: DateTime<Utc>,
     /// What happened.
     what: String,
-    /// Who did it: an API key's id, or `daimon`.
+    /// Who did it: the id of an API key or of a user, or `daimon`.
     who: String,
     /// In their words.
     #[schema(required = true)]
@@ -282,7 +282,7 @@ pub(crate) struct TicketView {
     url: Option<String>,
     /// When it was linked.
     linked_at: DateTime<Utc>,
-    /// Who linked it: an API key's id.
+    /// Who linked it: the id of an API key or of a user.
     linked_by: String,
 }
 

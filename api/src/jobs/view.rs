@@ -101,7 +101,7 @@ pub(crate) struct JobView {
     state: JobState,
     /// When it was asked for.
     created_at: DateTime<Utc>,
-    /// By whom: an API key's id.
+    /// By whom: the id of an API key or of a user.
     created_by: String,
     /// While it waits: when it is tried next. The mailbox or its server may be in use.
     #[schema(required = true)]

@@ -2,13 +2,13 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use actix_web::dev::ServiceRequest;
+use actix_web::HttpRequest;
 
 /// Who is between us and the client is told by each proxy, at the end of this header.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The client's network, as far as it can be told: behind `hops` proxies of our own, what the outermost of them saw.
-pub(super) fn of(request: &ServiceRequest, hops: u8) -> Option<String> {
+pub(super) fn of(request: &HttpRequest, hops: u8) -> Option<String> {
     let peer = request.peer_addr()?.ip();
     let values = request.headers().get_all(FORWARDED_FOR).filter_map(|value| value.to_str().ok());
     let told: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();

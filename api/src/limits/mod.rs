@@ -1,9 +1,11 @@
-//! How many requests a minute anybody may make: an API key, its MSP, and whoever has no token that holds.
+//! How many requests a minute anybody may make: an API key or a user, their MSP, and whoever has no token that holds. And
+//! how often anybody may try a password.
 //!
 //! Counted before anything is looked up, in Redis, where all processes count together; while that is away each counts for
 //! itself, so the gate is never open. Every answer says how the buckets stand.
 
 mod address;
+mod attempts;
 mod local;
 mod standing;
 
@@ -18,6 +20,7 @@ use daimon_boot::settings::Rates;
 use daimon_queue::{Level, Queue, Quota};
 use daimon_seal::Claims;
 
+pub(crate) use self::attempts::{count_attempt, count_source};
 use self::local::Local;
 pub(crate) use self::standing::Standing;
 use crate::caller;
@@ -88,14 +91,14 @@ pub(crate) async fn count(request: &ServiceRequest) -> Option<Standing> {
     let quota = |most| Quota { most, window: MINUTE };
     let claims = caller::bearer(request.request()).and_then(|token| service.tokens.verify(token, now).ok());
     let standing = if let Some(claims) = claims {
-        let (group, key) = (claims.msp.to_string(), claims.key.to_string());
+        let (group, key) = (claims.msp.to_string(), claims.bearer.actor().to_string());
         request.extensions_mut().insert(Known(claims));
         let buckets =
             [(key.as_str(), quota(limits.rates.requests_per_key)), ("msp", quota(limits.rates.requests_per_msp))];
         let levels = limits.take(queue, &group, &buckets, now).await;
         Standing::of([("key", buckets[0].1), ("msp", buckets[1].1)], &levels)
     } else {
-        let address = address::of(request, limits.rates.forwarded_hops)?;
+        let address = address::of(request.request(), limits.rates.forwarded_hops)?;
         let buckets = [("address", quota(limits.rates.requests_per_address))];
         let levels = limits.take(queue, &address, &buckets, now).await;
         Standing::of(buckets, &levels)

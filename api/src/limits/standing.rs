@@ -40,8 +40,8 @@ impl Standing {
         let (wait_s, name) = self.refused?;
         metrics::counter!("daimon_rate_limited_total", "bucket" => name).increment(1);
         let detail = match name {
-            "key" => "This API key has made as many requests as it may for now.",
-            "msp" => "The API keys of your MSP have made as many requests as they may for now.",
+            "key" => "This API key or user has made as many requests as they may for now.",
+            "msp" => "The API keys and users of your MSP have made as many requests as they may for now.",
             _address => "Too many requests without a token that holds came from this address.",
         };
         Some(Problem::TooMany { detail, wait_s })

@@ -91,7 +91,7 @@ async fn keep_old<P>(
             next_try_at: Some(caller.now + FIRST_TRY_AFTER),
         };
         old_credential::keep(&mut caller.tx, &incident, &kept).await?;
-        let (what, who) = ("credential_replaced".to_owned(), caller.key.to_string());
+        let (what, who) = ("credential_replaced".to_owned(), caller.actor.to_string());
         let entry = incident::Entry { at: caller.now, what, who, note: None };
         incident::add_entry(&mut caller.tx, &incident, &entry).await?;
     }

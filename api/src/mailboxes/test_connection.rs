@@ -79,7 +79,7 @@ async fn begin(caller: &mut Caller<MailboxesWrite>, mailbox: &Mailbox) -> Result
         is_dry_run: false,
         state: JobState::Waiting,
         created_at: now,
-        created_by: caller.key.to_string(),
+        created_by: caller.actor.to_string(),
         not_before: now,
         started_at: None,
         ended_at: None,

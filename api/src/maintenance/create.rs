@@ -46,7 +46,7 @@ pub(super) async fn create_window(
         ends_at: new.ends_at,
         reason: new.reason,
         created_at: caller.now,
-        created_by: caller.key.to_string(),
+        created_by: caller.actor.to_string(),
         version: 1,
     };
     maintenance::insert(&mut caller.tx, &window).await?;

@@ -92,7 +92,7 @@ pub(crate) struct WindowView {
     reason: String,
     /// When it was declared.
     created_at: DateTime<Utc>,
-    /// By whom: an API key's id.
+    /// By whom: the id of an API key or of a user.
     created_by: String,
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn base() -> OpenApi {
                 .version(env!("CARGO_PKG_VERSION"))
                 .description(Some(
                     "Reads the bounces of your tenants' mailboxes and tells you which mailbox was taken over.\n\n\
-                     Exchange an API key at `POST /v1/auth/token` and send the token as `Authorization: Bearer`. Ids are \
+                     Exchange an API key or a password at `POST /v1/auth/token` and send the token as `Authorization: Bearer`. Ids are \
                      `mbx_` and the like with 32 hexadecimal digits. Times are UTC (RFC 3339). Every failure is \
                      `application/problem+json` (RFC 9457). Lists have `items` and `next`; `next: null` is the only end. \
                      Every path with GET answers HEAD too, the same without a body. \
@@ -53,7 +53,10 @@ pub(crate) fn base() -> OpenApi {
         .components(Some(components()))
         .tags(Some([
             tag("Service", "What this is, and where everything is."),
-            tag("Sign-in", "From an API key to a token."),
+            tag("Sign-in", "From an API key or a password to a token."),
+            tag("Me", "Who you are, and what you prove it with."),
+            tag("Users", "People who sign in, and what they may do."),
+            tag("MSP", "What you say of yourself."),
             tag("API keys", "Who may call, and what for."),
             tag("Tenants", "Your client companies."),
             tag("Mailboxes", "The IMAP accounts that are read."),
@@ -222,7 +225,7 @@ fn complete_operation(path: &str, operation: &mut Operation) {
         "It was read and can't be accepted. `errors` says what, and where.",
     ));
     problems.push((
-        Problem::TooMany { detail: "This API key has made as many requests as it may for now.", wait_s: 7 },
+        Problem::TooMany { detail: "This API key or user has made as many requests as they may for now.", wait_s: 7 },
         "Too many requests. `Retry-After` says when to come back.",
     ));
     problems.push((Problem::Internal, "Our mistake; `request_id` finds it."));

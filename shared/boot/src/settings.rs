@@ -168,16 +168,22 @@ pub struct Api {
 /// How many requests a minute are answered; what was not used is kept for a minute.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Rates {
-    /// How many requests a minute an API key makes at most: 1 to 1,000,000.
+    /// How many requests a minute an API key, or a user, makes at most: 1 to 1,000,000.
     #[arg(long, value_name = "COUNT", env = "DAIMON_REQUESTS_PER_KEY", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub requests_per_key: u32,
-    /// How many all API keys of an MSP make together: 1 to 1,000,000.
+    /// How many all API keys and users of an MSP make together: 1 to 1,000,000.
     #[arg(long, value_name = "COUNT", env = "DAIMON_REQUESTS_PER_MSP", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub requests_per_msp: u32,
     /// How many come from an address (of IPv6, a /64) without a token that holds, which includes every exchange of a key for
     /// a token: 1 to 1,000,000.
     #[arg(long, value_name = "COUNT", env = "DAIMON_REQUESTS_PER_ADDRESS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub requests_per_address: u32,
+    /// How often within ten minutes somebody may try to sign in as the same user: 1 to 1,000,000.
+    #[arg(long, value_name = "COUNT", env = "DAIMON_SIGN_INS_PER_USER", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub sign_ins_per_user: u32,
+    /// How often within ten minutes anybody may try to sign in from the same address (of IPv6, a /64): 1 to 1,000,000.
+    #[arg(long, value_name = "COUNT", env = "DAIMON_SIGN_INS_PER_ADDRESS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub sign_ins_per_address: u32,
     /// How many proxies of your own stand before the API and add to `X-Forwarded-For` whom they saw: 0 to 9. What others
     /// wrote there is not believed.
     #[arg(long, value_name = "COUNT", env = "DAIMON_FORWARDED_HOPS", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=9))]

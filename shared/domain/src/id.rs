@@ -130,6 +130,10 @@ ids! {
     AttemptId = "att";
     /// An API key.
     KeyId = "key";
+    /// Somebody who signs in with a password.
+    UserId = "usr";
+    /// A sign-in that goes on.
+    SessionId = "ses";
     /// A line of the audit log.
     AuditId = "aud";
     /// Work that a client waits for.

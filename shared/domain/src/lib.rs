@@ -24,5 +24,6 @@ pub mod scope;
 pub mod status;
 pub mod tenant;
 pub mod tidying;
+pub mod user;
 pub mod verdict;
 pub mod words;

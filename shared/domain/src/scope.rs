@@ -1,6 +1,10 @@
-//! Which MSP and which tenants a piece of work may touch, and what an API key may do.
+//! Which MSP and which tenants a piece of work may touch, who asks for it, and what they may do.
 
-use crate::id::{MspId, TenantId};
+use std::fmt;
+
+use uuid::Uuid;
+
+use crate::id::{KeyId, MspId, TenantId, UserId};
 use crate::words;
 
 /// The tenants within reach.
@@ -10,6 +14,45 @@ pub enum Tenants {
     All,
     /// Only these.
     Only(Vec<TenantId>),
+}
+
+impl Tenants {
+    /// Whether all of `others` are within reach too.
+    pub fn reach(&self, others: &Self) -> bool {
+        match (self, others) {
+            (Self::All, _) => true,
+            (Self::Only(_), Self::All) => false,
+            (Self::Only(own), Self::Only(others)) => others.iter().all(|other| own.contains(other)),
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Actor {
+    /// A program, by its API key.
+    Key(KeyId),
+    /// A person.
+    User(UserId),
+}
+
+impl Actor {
+    /// As Postgres stores it: ids of both kinds never meet.
+    pub const fn as_uuid(self) -> Uuid {
+        match self {
+            Self::Key(id) => id.as_uuid(),
+            Self::User(id) => id.as_uuid(),
+        }
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(id) => id.fmt(out),
+            Self::User(id) => id.fmt(out),
+        }
+    }
 }
 
 /// The wall around a transaction: an MSP, and which of its tenants.
@@ -29,7 +72,7 @@ impl Wall {
 }
 
 words! {
-    /// What an API key, and the token made of it, may do.
+    /// What an API key or a user, and the tokens made of them, may do.
     Permission {
         /// Read tenants.
         TenantsRead = "tenants:read",
@@ -55,5 +98,11 @@ words! {
         KeysWrite = "keys:write",
         /// Read the audit log.
         AuditRead = "audit:read",
+        /// Read users.
+        UsersRead = "users:read",
+        /// Invite, change and remove users.
+        UsersWrite = "users:write",
+        /// Change the MSP's own profile.
+        MspWrite = "msp:write",
     }
 }

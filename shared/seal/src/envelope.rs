@@ -6,7 +6,8 @@
 use aws_lc_rs::aead::{self, AES_256_GCM, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hmac;
 use daimon_domain::clock::Entropy;
-use daimon_domain::id::{CredentialId, EndpointId, IncidentId, KeyId, MailboxId, MspId, TenantId};
+use daimon_domain::id::{CredentialId, EndpointId, IncidentId, MailboxId, MspId, TenantId, UserId};
+use daimon_domain::scope::Actor;
 use uuid::Uuid;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -62,8 +63,13 @@ impl Aad {
     }
 
     /// An answer that is kept for a caller who may ask again; it can show a secret that is shown once.
-    pub const fn kept_answer(msp: MspId, caller: KeyId) -> Self {
+    pub const fn kept_answer(msp: MspId, caller: Actor) -> Self {
         Self { msp, tenant: None, row: Some(caller.as_uuid()), column: "idempotency_body" }
+    }
+
+    /// What a user's authenticator app and we share.
+    pub const fn totp_secret(msp: MspId, user: UserId) -> Self {
+        Self { msp, tenant: None, row: Some(user.as_uuid()), column: "totp_secret" }
     }
 
     /// The secret of a webhook endpoint, which belongs to no tenant.

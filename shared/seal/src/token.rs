@@ -1,4 +1,4 @@
-//! The tokens that API keys are exchanged for (JWT, RFC 7519, kept narrow as RFC 8725 advises).
+//! The tokens that API keys and passwords are exchanged for (JWT, RFC 7519, kept narrow as RFC 8725 advises).
 //!
 //! The signing key follows from the master key, so every API process agrees without asking anyone. A token's header is
 //! compared byte for byte with the only headers we write, before anything of it is read: there is no `none`, no other
@@ -9,8 +9,8 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use daimon_domain::id::{KeyId, MspId, TenantId};
-use daimon_domain::scope::{Permission, Tenants};
+use daimon_domain::id::{KeyId, MspId, SessionId, TenantId, UserId};
+use daimon_domain::scope::{Actor, Permission, Tenants};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -45,13 +45,37 @@ pub enum TokenError {
     Key,
 }
 
+/// What a token was made of; when that ends, so does the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bearer {
+    /// An API key.
+    Key(KeyId),
+    /// A user's session.
+    Session {
+        /// Whose.
+        user: UserId,
+        /// Which one.
+        session: SessionId,
+    },
+}
+
+impl Bearer {
+    /// Who that is.
+    pub const fn actor(self) -> Actor {
+        match self {
+            Self::Key(key) => Actor::Key(key),
+            Self::Session { user, .. } => Actor::User(user),
+        }
+    }
+}
+
 /// What a token says of its bearer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     /// The MSP.
     pub msp: MspId,
-    /// The API key it was made of; when that is revoked, so is the token.
-    pub key: KeyId,
+    /// What it was made of.
+    pub bearer: Bearer,
     /// The tenants within reach.
     pub tenants: Tenants,
     /// What may be done.
@@ -63,7 +87,10 @@ pub struct Claims {
 struct Wire {
     iss: String,
     aud: String,
-    sub: KeyId,
+    sub: String,
+    /// The session, where the bearer is a user.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    sid: Option<SessionId>,
     msp: MspId,
     /// Absent: every tenant.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -125,7 +152,11 @@ impl TokenIssuer {
         let wire = Wire {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
-            sub: claims.key,
+            sub: claims.bearer.actor().to_string(),
+            sid: match claims.bearer {
+                Bearer::Key(_) => None,
+                Bearer::Session { session, .. } => Some(session),
+            },
             msp: claims.msp,
             tenants: match &claims.tenants {
                 Tenants::All => None,
@@ -155,7 +186,7 @@ impl TokenIssuer {
         }
         Ok(Claims {
             msp: wire.msp,
-            key: wire.sub,
+            bearer: bearer(&wire.sub, wire.sid).ok_or(TokenError::Forged)?,
             tenants: wire.tenants.map_or(Tenants::All, Tenants::Only),
             permissions: wire.permissions,
         })
@@ -171,6 +202,14 @@ impl TokenIssuer {
             })
             .collect();
         json!({ "keys": keys })
+    }
+}
+
+/// What a subject is; `None` where it and the session contradict each other.
+fn bearer(subject: &str, session: Option<SessionId>) -> Option<Bearer> {
+    match session {
+        None => Some(Bearer::Key(subject.parse().ok()?)),
+        Some(session) => Some(Bearer::Session { user: subject.parse().ok()?, session }),
     }
 }
 
@@ -202,7 +241,7 @@ mod tests {
         let entropy = SeededEntropy::new(5);
         Claims {
             msp: MspId::new(at(0), &entropy),
-            key: KeyId::new(at(0), &entropy),
+            bearer: Bearer::Key(KeyId::new(at(0), &entropy)),
             tenants: Tenants::Only(vec![TenantId::new(at(0), &entropy)]),
             permissions: vec![Permission::MailboxesRead, Permission::IncidentsWrite],
         }

@@ -38,6 +38,8 @@ pub mod tenant;
 pub mod tidied;
 pub mod trouble;
 mod tx;
+pub mod user;
+pub mod user_session;
 
 pub use error::StoreError;
 pub use fleet::{Busy, Due, Fleet};

@@ -20,5 +20,6 @@ mod siblings;
 mod support;
 mod tidied;
 mod troubles;
+mod users;
 mod versions;
 mod wall;

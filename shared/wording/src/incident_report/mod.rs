@@ -42,6 +42,8 @@ pub struct Facts<'a> {
     pub tenant: &'a str,
     /// Who looks after it, and makes the report.
     pub msp: &'a str,
+    /// Whom the client company asks.
+    pub contact: Option<&'a str>,
     /// Other mailboxes of the tenant that still have the password of this one.
     pub siblings: Vec<&'a str>,
     /// The playbook of the verdict, in its order.
@@ -354,9 +356,14 @@ impl IncidentReport {
             late_until: answer::late_until(facts),
             prepared: {
                 let made_at = moment::full(facts.made_at, language);
-                match language {
+                let prepared = match language {
                     Language::English => format!("Prepared by {msp} for {tenant} on {made_at}."),
                     Language::Japanese => format!("作成：{msp}　作成日時：{made_at}"),
+                };
+                match (facts.contact.map(foreign::shown), language) {
+                    (None, _) => prepared,
+                    (Some(contact), Language::English) => format!("{prepared} Questions: {contact}"),
+                    (Some(contact), Language::Japanese) => format!("{prepared}　お問い合わせ：{contact}"),
                 }
             },
             tenant,

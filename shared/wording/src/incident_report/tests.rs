@@ -79,6 +79,7 @@ fn facts<'a>(incident: &'a Incident, tally: &'a Tally, text: impl Fn(&'static st
         address: text("sato@clinic.example"),
         tenant: text("Sakura Dental Clinic"),
         msp: text("Kestrel IT"),
+        contact: None,
         siblings: Vec::new(),
         steps,
         story: vec![
