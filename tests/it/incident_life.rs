@@ -198,6 +198,8 @@ async fn a_takeover_is_led_to_its_end_and_ends_only_when_that_is_proved() {
         client.set_step(&id, step, "done", Some("Looked at.")).await.unwrap();
     }
     assert_eq!(case.shows("state").await, "recovered");
+    let said = client.ask(&id, "recover", &json!({ "note": "Mori looked at it all." })).await.unwrap();
+    assert_eq!((said.status, &said.body["state"]), (200, &json!("recovered")), "it is, and the note is kept");
     world.drain().await.unwrap();
     case.was_told("incident.updated", "recovered").await;
 

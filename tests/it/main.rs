@@ -24,6 +24,7 @@ mod incident_life;
 mod learnt;
 mod limits;
 mod maintenance;
+mod matrix;
 mod mistakes;
 mod oauth;
 mod on_disk;

@@ -52,26 +52,12 @@ async fn answered(request: reqwest::RequestBuilder) -> (u16, Value) {
 fn operations(document: &Value) -> Vec<(Method, String, bool, Value)> {
     let mut found = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
-        let id =
-            |name: &str, prefix: &str| (format!("{{{name}}}"), format!("{prefix}_019ab1c2d3e47f508192a3b4c5d6e7f8"));
-        let mut real = path.replace("{step}", "C01");
-        for (name, prefix) in [
-            ("tenant_id", "tnt"),
-            ("mailbox_id", "mbx"),
-            ("credential_id", "crd"),
-            ("bounce_id", "bnc"),
-            ("incident_id", "inc"),
-            ("ticket_id", "tkt"),
-            ("campaign_id", "cmp"),
-            ("drill_id", "drl"),
-            ("job_id", "job"),
-            ("window_id", "mwd"),
-            ("endpoint_id", "whe"),
-            ("delivery_id", "dlv"),
-            ("key_id", "key"),
-        ] {
-            let (name, id) = id(name, prefix);
-            real = real.replace(&name, &id);
+        // Those of the examples never were.
+        let mut real = path.clone();
+        let parameters = item.as_object().unwrap().values().filter_map(|operation| operation["parameters"].as_array());
+        for parameter in parameters.flatten().filter(|parameter| parameter["in"] == "path") {
+            let shown = parameter.pointer("/schema/examples/0").or_else(|| parameter.get("example")).unwrap();
+            real = real.replace(&format!("{{{}}}", parameter["name"].as_str().unwrap()), shown.as_str().unwrap());
         }
         assert!(!real.contains('{'), "no id is known for {path}");
         for (verb, operation) in item.as_object().unwrap() {

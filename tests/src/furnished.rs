@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
+use daimon_seal::ApiKey;
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -24,8 +25,9 @@ pub struct Furnished {
 impl Furnished {
     /// Makes a company with a mailbox that no server answers for, and one of everything else but incidents and bounces.
     pub async fn new(client: Client, url: String, now: DateTime<Utc>) -> anyhow::Result<Self> {
-        let mut furnished = Self { client, url, now, ids: BTreeMap::new(), made: 0 };
-        for kind in ["tnt", "mbx", "crd", "cmp", "mwd", "whe", "key", "dlv", "job", "drl"] {
+        let msp = ApiKey::parse(client.key()).ok().context("no key")?.msp.to_string();
+        let mut furnished = Self { client, url, now, ids: BTreeMap::from([("msp", msp)]), made: 0 };
+        for kind in ["tnt", "mbx", "crd", "cmp", "mwd", "whe", "key", "usr", "dlv", "job", "drl"] {
             furnished.another(kind).await?;
         }
         Ok(furnished)
@@ -82,6 +84,13 @@ impl Furnished {
             "key" => {
                 let body = json!({ "name": format!("Key {number}"), "permissions": ["incidents:read"] });
                 ("/v1/api-keys".to_owned(), body)
+            }
+            "usr" => {
+                let email = format!("person{number}@kestrel-it.example");
+                (
+                    "/v1/users".to_owned(),
+                    json!({ "email": email, "name": format!("Person {number}"), "role": "viewer" }),
+                )
             }
             "dlv" => {
                 let path = format!("/v1/webhook-endpoints/{}/test", self.id("whe")?);
@@ -141,8 +150,8 @@ pub fn with_real_ids(text: &str, furnished: &Furnished) -> String {
 pub fn replaced(text: &str, length: usize, mut put_in: impl FnMut(&str) -> Option<String>) -> String {
     let (mut done, mut rest) = (String::new(), text);
     while let Some(first) = rest.chars().next() {
-        let (piece, after) = rest.split_at_checked(length).unwrap_or(("", rest));
-        if let Some(real) = put_in(piece) {
+        let piece = rest.split_at_checked(length);
+        if let Some((real, after)) = piece.and_then(|(piece, after)| Some((put_in(piece)?, after))) {
             done.push_str(&real);
             rest = after;
         } else {

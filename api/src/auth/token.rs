@@ -1,5 +1,6 @@
 //! The operation that takes an API key or a password.
 
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, post};
 use daimon_domain::scope::Wall;
@@ -33,20 +34,20 @@ pub(super) async fn create_token(
     body: Result<Body<TokenRequest>, Problem>,
     service: Data<Service>,
 ) -> Result<Json<TokenView>, Problem> {
-    let key = match bearer(&request) {
-        Some(text) => ApiKey::parse(text).map_err(|_malformed| REFUSED)?,
-        None if request.headers().contains_key(actix_web::http::header::CONTENT_TYPE) => {
-            match body?.value.presents()? {
-                Presents::Key(key) => ApiKey::parse(key.expose_secret()).map_err(|_malformed| REFUSED)?,
-                Presents::Person(presented) => return sign_in(&request, &service, presented).await.map(Json),
-            }
-        }
-        None => {
+    // What is sent is read, also where a key in the header says enough.
+    let is_sent = request.headers().contains_key(CONTENT_TYPE);
+    let presented = if is_sent { Some(body?.value.presents()?) } else { None };
+    let key = match (bearer(&request), presented) {
+        (Some(text), _) => ApiKey::parse(text),
+        (None, Some(Presents::Key(key))) => ApiKey::parse(key.expose_secret()),
+        (None, Some(Presents::Person(presented))) => return sign_in(&request, &service, presented).await.map(Json),
+        (None, None) => {
             return Err(Problem::Unauthenticated(
                 "Send an API key as Authorization: Bearer, or msp, email and password as JSON.",
             ));
         }
-    };
+    }
+    .map_err(|_malformed| REFUSED)?;
     let now = service.sources.now();
     let mut tx = service.db.begin(&Wall::whole(key.msp)).await?;
     let (stored, hash) = api_key::find(&mut tx, key.key).await?.ok_or(REFUSED)?;

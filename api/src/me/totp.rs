@@ -77,7 +77,7 @@ pub(super) async fn confirm_totp(
 /// Disable your second factor
 ///
 /// From now on your password is enough again. Needs it and a code. Owners and admins can't: they enrol another one instead.
-#[utoipa::path(operation_id = "disableTotp", tag = "Me", request_body = TotpChange, responses(
+#[utoipa::path(operation_id = "disableTotp", tag = "Me", request_body(content = TotpChange, example = json!({ "password": "correct horse battery staple", "totp": "492039" })), responses(
     (status = 204, description = "Your password is enough"),
     (status = 401, description = "No token, one that does not hold, or a code is missing"),
     (status = 409, description = "Your role needs a second factor"),

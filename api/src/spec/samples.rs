@@ -11,6 +11,9 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 
 use super::API_KEY;
 
+/// The variable that has an API key.
+const KEY: &str = "DAIMON_API_KEY";
+
 /// What every sample is written from.
 struct Request<'a> {
     method: &'a str,
@@ -54,7 +57,7 @@ impl<'a> Request<'a> {
         let caller = operation.security.iter().flatten().find_map(|one| {
             let one = serde_json::to_value(one).ok()?;
             let scheme = one.as_object()?.keys().next()?.clone();
-            Some(if scheme == API_KEY { "DAIMON_API_KEY" } else { "DAIMON_TOKEN" })
+            Some(if scheme == API_KEY { KEY } else { "DAIMON_TOKEN" })
         });
         let (mut path, mut query, mut headers) = (path.to_owned(), Vec::new(), Vec::new());
         for parameter in operation.parameters.iter().flatten() {
@@ -77,7 +80,9 @@ impl<'a> Request<'a> {
         if !query.is_empty() {
             path = format!("{path}?{}", query.join("&"));
         }
-        Self { method, path, caller, headers, body: body(operation), answer: answer(operation) }
+        // Whoever has a key says no more.
+        let body = body(operation).filter(|_| caller != Some(KEY));
+        Self { method, path, caller, headers, body, answer: answer(operation) }
     }
 
     /// Header fields of what is sent, without who calls.

@@ -323,6 +323,10 @@ pub async fn erase(
     state: DrillState,
     now: DateTime<Utc>,
 ) -> Result<Option<Drill>, StoreError> {
+    // What goes with it lies in many tables: it does not go while somebody makes partitions of them.
+    sqlx::query!(r#"select pg_advisory_xact_lock_shared(hashtextextended('daimon.partitions', 0)) as "held!: ()""#)
+        .fetch_one(tx.conn())
+        .await?;
     let brought = brought(tx, id).await?;
     let done =
         sqlx::query!("delete from drill_run where drill_id = $1 and lease_token = $2", id.as_uuid(), lease.token)

@@ -99,11 +99,10 @@ pub(crate) async fn throughput(endpoints: usize, span: Duration, wire: Wire) -> 
         took.as_secs_f64(),
         if is_crowd { ", one of them dead and one dripping" } else { "" }
     );
-    println!(
-        "deliveries a second      {per_second:>8.0}, {slowest:.0} in the slowest {} s (wanted: {LEAST_A_SECOND:.0})",
-        WINDOW.as_secs()
-    );
-    let mut reached = per_second >= LEAST_A_SECOND && sink.faults().is_empty();
+    // So many are wanted of a crowd: one endpoint gets no more of a worker than its answers are worth.
+    let wanted = if is_crowd { format!(" (wanted: {LEAST_A_SECOND:.0})") } else { String::new() };
+    println!("deliveries a second      {per_second:>8.0}, {slowest:.0} in the slowest {} s{wanted}", WINDOW.as_secs());
+    let mut reached = (!is_crowd || per_second >= LEAST_A_SECOND) && sink.faults().is_empty();
     let mut figures = json!({
         "deliveries": came, "seconds": round(took.as_secs_f64()), "a_second": round(per_second),
         "a_second_in_slowest_10_s": round(slowest), "repeated": twice, "faults": sink.faults(),

@@ -2,18 +2,20 @@
 //! versions are put in.
 
 mod language;
+mod person;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use daimon_tests::client::Client;
 use daimon_tests::furnished::{Furnished, replaced, with_real_ids};
-use daimon_tests::life::Person;
+use daimon_tests::life;
 use daimon_tests::world::World;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use self::language::{Env, Language, run_until};
+use self::person::Person;
 
 /// An operation, and what it shows in one language.
 struct Sample {
@@ -23,8 +25,17 @@ struct Sample {
     source: String,
 }
 
-/// An incident's operations in an order that makes sense, and what happens before each. All others come first, deletions last.
-const LIFE: [(&str, Before); 24] = [
+/// A person's operations and an incident's in an order that makes sense, and what happens before each. All others come first,
+/// deletions last.
+const LIFE: [(&str, Before); 32] = [
+    ("acceptInvitation", Before::Invited),
+    ("refreshToken", Before::SignedIn),
+    ("revokeToken", Before::SignedIn),
+    ("enrolTotp", Before::SignedIn),
+    ("confirmTotp", Before::Enrolling),
+    ("renewRecoveryCodes", Before::SignedIn),
+    ("disableTotp", Before::SignedIn),
+    ("changePassword", Before::SignedIn),
     ("getIncident", Before::Nothing),
     ("listIncidentNotices", Before::Nothing),
     ("getIncidentReport", Before::Nothing),
@@ -55,6 +66,9 @@ const LIFE: [(&str, Before); 24] = [
 enum Before {
     Nothing,
     Another(&'static str),
+    Invited,
+    SignedIn,
+    Enrolling,
     StepsDone,
     Drained,
     Quiet,
@@ -67,6 +81,7 @@ fn before(operation: &str) -> Before {
         "deleteCampaign" => Before::Another("cmp"),
         "deleteMaintenanceWindow" => Before::Another("mwd"),
         "revokeApiKey" => Before::Another("key"),
+        "deleteUser" => Before::Another("usr"),
         _ => Before::Nothing,
     }
 }
@@ -92,12 +107,13 @@ struct Speaker {
     name: &'static str,
     language: Language,
     furnished: Furnished,
+    person: Person,
     env: Env,
 }
 
 impl Speaker {
     async fn new(world: &World, name: &'static str, client: Client, url: String) -> Self {
-        let person = Person::with_account(
+        let person = life::Person::with_account(
             world.servers,
             &format!("{}@{}.example", name.to_lowercase(), world.tag),
             "correct horse",
@@ -124,7 +140,7 @@ impl Speaker {
         furnished.set("inc", incident);
         furnished.set("bnc", bounce);
         furnished.another("tkt").await.unwrap();
-        Self { name, language: Language::start(name), furnished, env }
+        Self { name, language: Language::start(name), furnished, person: Person::default(), env }
     }
 
     /// The sample with what is real in place of what is shown.
@@ -136,13 +152,14 @@ impl Speaker {
             Some((now + (at - shown)).to_rfc3339_opts(SecondsFormat::Secs, true))
         });
         let source = with_real_ids(&source, &self.furnished);
-        let source = source.replace("dmn_live_…", self.furnished.client.key());
+        let source = self.person.put_in(&source);
         if !source.contains("If-Match") {
             return source;
         }
         // The thing itself is what stands before the end of the first id.
         let (_, path) = source.split_at(source.find("/v1/").unwrap());
-        let (single, _) = path.split_at(path.find('_').unwrap() + 33);
+        let (whole, _) = path.split_at(path.find(['"', '`', '\'', '?']).unwrap());
+        let (single, _) = whole.split_at(whole.find('_').map_or(whole.len(), |at| at + 33));
         let etag = etag(&self.furnished.client, single).await;
         // In JSON, which both languages that quote so read, and plain for the shell.
         source.replace(r#"\"1\""#, &etag.replace('"', "\\\"")).replace(r#"If-Match: "1""#, &format!("If-Match: {etag}"))
@@ -152,10 +169,18 @@ impl Speaker {
         match before {
             Before::Nothing => {}
             Before::Another(kind) => self.furnished.another(kind).await.unwrap(),
+            Before::Invited => self.person = Person::invited(&self.furnished.client).await,
+            Before::SignedIn => self.person.signs_in(world, &self.furnished.client).await,
+            Before::Enrolling => self.person.enrols(world, &self.furnished.client).await,
             Before::StepsDone => self.does_steps(|step| step["gate"] == "contained").await,
             Before::Drained => drop(world.drain().await.unwrap()),
-            // A day on, and then it is looked at twice.
+            // No drill goes on, a day on it is looked at, and then twice more.
             Before::Quiet => {
+                for drill in self.furnished.client.get("/v1/drills").await.unwrap().items() {
+                    let path = format!("/v1/drills/{}", first_id(&[drill]));
+                    self.furnished.client.request(Method::DELETE, &path, None, None).await.unwrap();
+                }
+                world.drain().await.unwrap();
                 for minutes in [24 * 60, 6, 6] {
                     world.pass(TimeDelta::minutes(minutes)).await.unwrap();
                 }
@@ -179,11 +204,17 @@ impl Speaker {
         let before =
             LIFE.iter().find(|(id, _)| *id == sample.id).map_or_else(|| before(&sample.id), |(_, before)| *before);
         self.get_ready(world, before).await;
-        self.env.insert("DAIMON_TOKEN".to_owned(), self.furnished.client.sign_in().await.unwrap());
+        let is_of_a_person = matches!(before, Before::SignedIn | Before::Enrolling);
+        let token =
+            if is_of_a_person { self.person.token.clone() } else { self.furnished.client.sign_in().await.unwrap() };
+        self.env.insert("DAIMON_TOKEN".to_owned(), token);
         let source = self.real(sample, world.clock.now().await).await;
         if sample.id == "followEvents" {
             let (env, name) = (self.env.clone(), self.name);
             return run_until(name, &source, &env, ":").await;
+        }
+        if sample.id == "disableTotp" {
+            self.person.has_ended_the_second_factor();
         }
         self.language.run(&source, &self.env).await.map(drop).map_err(|said| format!("{source}\n{said}"))
     }

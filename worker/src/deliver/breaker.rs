@@ -18,7 +18,7 @@ const PROBE_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// Over so many minutes those are spread that wait while there are probes: who is told to come back costs a little too.
 const SPREAD: u32 = 10;
 /// Those that find no room come back one after the other, as fast as the endpoint answers: at least and at most so long apart.
-const LEAST_APART: Duration = Duration::from_millis(10);
+const LEAST_APART: Duration = Duration::from_millis(2);
 const MOST_APART: Duration = Duration::from_secs(5);
 /// And none of them later than this.
 const MOST_WAIT: TimeDelta = TimeDelta::minutes(1);
