@@ -46,14 +46,25 @@ impl Described {
 
     /// What the document says of what these names lead to.
     pub(super) fn at<'n>(&self, names: impl Iterator<Item = &'n str>) -> Option<Wanted<'_>> {
-        let mut here = self.resolve(&self.schema)?;
+        let mut here = &self.schema;
         for name in names {
-            here = self.resolve(match here.get("items") {
-                Some(items) => items,
-                None => here.get("properties").and_then(|all| all.get(name)).or(here.get("additionalProperties"))?,
-            })?;
+            here = self.member(here, name)?;
         }
-        Some(Wanted { schema: here, can_be_null: self.can_be_null })
+        Some(Wanted { schema: self.resolve(here)?, can_be_null: self.can_be_null })
+    }
+
+    /// What a schema says of one of its members: of alternatives, the first that knows it.
+    fn member<'s>(&'s self, schema: &'s Value, name: &str) -> Option<&'s Value> {
+        if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+            return self.member(self.others.get(reference.rsplit('/').next()?)?, name);
+        }
+        let alternatives = schema.get("oneOf").or(schema.get("anyOf")).and_then(Value::as_array);
+        if let Some(all) = alternatives {
+            return all.iter().filter(|one| one["type"] != "null").find_map(|one| self.member(one, name));
+        }
+        let further = schema.get("additionalProperties").filter(|further| further.is_object());
+        let of_object = || schema.get("properties").and_then(|all| all.get(name)).or(further);
+        schema.get("items").or_else(of_object)
     }
 
     /// Follows references, and of alternatives takes the one that is not null.

@@ -106,7 +106,7 @@ mod tests {
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
             assert_eq!(Refresh::verify(std::str::from_utf8(&changed).unwrap(), &master), None, "letter {at}");
         }
-        for text in ["", "dmn_refresh_", &text[..text.len() - 1], &"A".repeat(300)] {
+        for text in ["", "dmn_refresh_", text.strip_suffix(|_last| true).unwrap(), &"A".repeat(300)] {
             assert_eq!(Refresh::verify(text, &master), None, "{text}");
         }
     }

@@ -157,7 +157,8 @@ mod tests {
         }
         assert_eq!(secret.step_of(&code, at(3_010), Some(100)), None, "used");
         assert_eq!(secret.step_of(&code, at(3_010), Some(99)), Some(100));
-        assert_eq!(secret.step_of(&format!("{} {}", &code[..3], &code[3..]), at(3_000), None), Some(100));
+        let (one, two) = code.split_at(3);
+        assert_eq!(secret.step_of(&format!("{one} {two}"), at(3_000), None), Some(100));
         assert_eq!(secret.step_of("", at(3_000), None), None);
     }
 

@@ -60,10 +60,11 @@ async fn whoever_can_not_sign_in_is_answered_the_same_in_the_same_time() {
 
 /// Welch's t: how far the means of two samples are apart, in standard errors.
 fn welch(one: &[f64], two: &[f64]) -> f64 {
-    let mean = |times: &[f64]| times.iter().sum::<f64>() / times.len() as f64;
+    let count = |times: &[f64]| f64::from(u32::try_from(times.len()).unwrap());
+    let mean = |times: &[f64]| times.iter().sum::<f64>() / count(times);
     let error = |times: &[f64]| {
-        let (mean, count) = (mean(times), times.len() as f64);
-        times.iter().map(|time| (time - mean).powi(2)).sum::<f64>() / (count - 1.0) / count
+        let mean = mean(times);
+        times.iter().map(|time| (time - mean).powi(2)).sum::<f64>() / (count(times) - 1.0) / count(times)
     };
     (mean(one) - mean(two)) / (error(one) + error(two)).sqrt()
 }

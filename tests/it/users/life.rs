@@ -1,6 +1,7 @@
 //! From an invitation to the end of a session.
 
 use chrono::TimeDelta;
+use daimon_tests::program::Program;
 use daimon_tests::world::World;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -148,4 +149,24 @@ async fn another_password_ends_the_other_sessions_and_an_admin_resets_one_that_i
     let newest = world.client.post(&path, &json!({})).await.unwrap();
     let accepted = post(&world, "", accept_at, &accept(newest.body["invitation"].clone())).await;
     assert_eq!(accepted.status, 200, "{}", accepted.body);
+}
+
+#[tokio::test]
+async fn the_first_owner_is_invited_by_bootstrap() {
+    let world = World::without_worker().await.unwrap();
+    let new = ["bootstrap", "--another", "--name", "Heron IT"];
+    let owner = ["--owner-email", "Sato@heron.example", "--owner-name", "Yui Sato"];
+    let output = Program::run("daimon-api", &[new, owner].concat(), &world.settings).await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let (key, invitation) = printed.trim_end().split_once('\n').unwrap();
+    let theirs = world.client.with_key(key).unwrap();
+    // Bootstrap goes by the machine's clock, which has moved on.
+    world.clock.advance(TimeDelta::minutes(5)).await.unwrap();
+    let users = theirs.get("/v1/users").await.unwrap().items();
+    let seen: Vec<_> = users.iter().map(|user| (&user["email"], &user["name"], &user["role"])).collect();
+    assert_eq!(seen, [(&"sato@heron.example".into(), &"Yui Sato".into(), &"owner".into())]);
+    let body = json!({"invitation": invitation, "password": PASSWORD});
+    assert_eq!(post(&world, "", "/v1/auth/accept-invitation", &body).await.status, 200);
+    assert!(world.client.get("/v1/users").await.unwrap().items().is_empty(), "another MSP's");
 }

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use daimon_tests::world::World;
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::{PASSWORD, join, post, sign_in};
@@ -22,7 +23,7 @@ async fn an_owner_needs_a_code_and_each_is_good_once() {
     let (secret, recovery) = owner.enrol().await;
     assert_eq!((recovery.len(), owner.get("/v1/tenants").await.status), (10, 200), "the same token");
 
-    let now = || async { world.clock.now().await };
+    let now = || world.clock.now();
     let with = |code: &str| json!({"totp": code});
     let missing = sign_in(&world, &owner.email, PASSWORD, json!({})).await;
     assert_eq!((missing.status, missing.word("code")), (401, "second_factor_required"));
@@ -70,8 +71,7 @@ async fn an_owner_needs_a_code_and_each_is_good_once() {
     let answer = post(&world, "", "/v1/auth/accept-invitation", &accept(&lost)).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
 
-    use secrecy::ExposeSecret as _;
-    let hex: String = secret.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = secret.as_bytes().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
     let dump = world.dump().await.unwrap();
     let shown = [secret.text().expose_secret().to_owned(), hex];
     for canary in shown.iter().chain(&recovery) {
