@@ -30,6 +30,7 @@ impl Default for Hashing {
 impl Hashing {
     /// Whether it is the password of this hash; without a hash it never is, and takes as long.
     pub(crate) async fn verify(&self, password: SecretString, stored: Option<String>) -> Result<bool, Problem> {
+        metrics::counter!("daimon_password_checks_total").increment(1);
         self.run(move || verify_password(&password, stored.as_deref())).await
     }
 
