@@ -141,7 +141,7 @@ where
             Ok(0) | Err(_) => return,
         }
     }
-    *seen.lock().unwrap() = String::from_utf8(read).unwrap();
+    *seen.lock().unwrap() = String::from_utf8_lossy(&read).into_owned();
     match answer {
         Some(answer) => {
             // The client hangs up early when it has read enough.
