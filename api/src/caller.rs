@@ -107,8 +107,21 @@ impl<P> Caller<P> {
         tenant: Option<TenantId>,
         detail: serde_json::Value,
     ) -> Result<(), Problem> {
+        let entry = self.entry(action, &subject, tenant, detail);
+        audit::append(&mut self.tx, &entry).await?;
+        Ok(())
+    }
+
+    /// What would be written down, for who writes several at once.
+    pub(crate) fn entry(
+        &self,
+        action: &str,
+        subject: &impl ToString,
+        tenant: Option<TenantId>,
+        detail: serde_json::Value,
+    ) -> audit::NewEntry {
         let did = Did { actor: self.actor.to_string(), action, subject: subject.to_string(), tenant, detail };
-        write_down(&mut self.tx, &self.service, did, self.now).await
+        entry(&self.service, did, self.now)
     }
 
     /// The tenant that was asked for; it may be left out by whoever has one only.
@@ -177,7 +190,12 @@ pub(crate) async fn write_down(
     did: Did<'_>,
     now: DateTime<Utc>,
 ) -> Result<(), Problem> {
-    let entry = audit::NewEntry {
+    audit::append(tx, &entry(service, did, now)).await?;
+    Ok(())
+}
+
+fn entry(service: &Service, did: Did<'_>, now: DateTime<Utc>) -> audit::NewEntry {
+    audit::NewEntry {
         id: AuditId::new(now, service.sources.entropy()),
         tenant: did.tenant,
         at: now,
@@ -185,9 +203,7 @@ pub(crate) async fn write_down(
         action: did.action.to_owned(),
         subject: did.subject,
         detail: did.detail,
-    };
-    audit::append(tx, &entry).await?;
-    Ok(())
+    }
 }
 
 impl<P: Permit + 'static> FromRequest for Caller<P> {

@@ -30,7 +30,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 const CONNECTIONS: u32 = 20;
 
 #[expect(clippy::print_stdout, reason = "the answer of the program, not a log line")]
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     println!("{line}");
 }
 

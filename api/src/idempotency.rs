@@ -113,19 +113,25 @@ impl Once {
         self.answered(caller, StatusCode::ACCEPTED, made).await
     }
 
+    /// The same of several things, each with a result of its own: 207, and no one place to read it again.
+    pub(crate) async fn each<P, T: Serialize>(self, caller: Caller<P>, view: T) -> Result<HttpResponse, Problem> {
+        self.answered(caller, StatusCode::MULTI_STATUS, Created { location: String::new(), version: None, view }).await
+    }
+
     async fn answered<P, T: Serialize>(
         self,
         mut caller: Caller<P>,
         status: StatusCode,
         made: Created<T>,
     ) -> Result<HttpResponse, Problem> {
+        let location = Some(made.location).filter(|location| !location.is_empty());
         let body = serde_json::to_vec(&made.view).map_err(|error| Problem::internal(&error))?;
         let etag = made.version.map(|version| crate::etag::etag(version).1);
         if let Some(key) = self.key {
             let answer = Answer {
                 fingerprint: self.fingerprint,
                 status: status.as_u16(),
-                location: Some(made.location.clone()),
+                location: location.clone(),
                 etag: etag.clone(),
                 body: caller.service.master.seal(&Aad::kept_answer(caller.msp, caller.actor), &body)?,
             };
@@ -133,7 +139,9 @@ impl Once {
         }
         caller.commit().await?;
         let mut response = HttpResponse::build(status);
-        response.insert_header((header::LOCATION, made.location));
+        if let Some(location) = location {
+            response.insert_header((header::LOCATION, location));
+        }
         if let Some(etag) = etag {
             response.insert_header((header::ETAG, etag));
         }

@@ -1,6 +1,9 @@
 //! `daimon-api`: serves the API, and sets a new installation up.
 
 mod commands;
+mod onboard;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use daimon_boot::settings::{self, Api, Owner};
@@ -35,6 +38,9 @@ enum Command {
     Bootstrap(Bootstrap),
     /// Brings the database to this version; safe to repeat. Run it before the programs of a new version.
     Migrate(Owner),
+    /// Takes the companies and mailboxes of a table (CSV) in, through an API that runs; safe to repeat. Ends with 1 when rows were
+    /// wrong, and says of each which and why.
+    Onboard(onboard::Onboard),
     /// Prints the `OpenAPI` document (JSON) that the API serves at `/openapi.json`. Needs no settings.
     Openapi,
 }
@@ -63,8 +69,9 @@ fn a_name(text: &str) -> Result<String, String> {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    match settings::parse_or_exit::<Cli>().command {
+async fn main() -> anyhow::Result<ExitCode> {
+    let done = match settings::parse_or_exit::<Cli>().command {
+        Some(Command::Onboard(asked)) => return onboard::run(&asked).await,
         None => commands::serve(settings::parse_or_exit::<Serve>().api).await,
         Some(Command::Serve(api)) => commands::serve(*api).await,
         Some(Command::Bootstrap(asked)) => {
@@ -76,5 +83,6 @@ async fn main() -> anyhow::Result<()> {
         }
         Some(Command::Migrate(owner)) => commands::migrate(&owner).await,
         Some(Command::Openapi) => commands::openapi(),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

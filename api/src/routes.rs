@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::service::{Service, Sources};
 use crate::{
     answer, audit, auth, bounces, campaigns, credentials, deliveries, digest, drills, endpoints, events, incidents,
-    jobs, keys, mailboxes, maintenance, me, msp, root, spec, tenants, users,
+    jobs, keys, mailboxes, maintenance, me, msp, onboarding, root, spec, statistics, tenants, users,
 };
 
 fn operations(config: &mut ServiceConfig<'_>) {
@@ -26,6 +26,8 @@ fn operations(config: &mut ServiceConfig<'_>) {
     users::routes(config);
     keys::routes(config);
     msp::routes(config);
+    // Before what takes an id there.
+    onboarding::routes(config);
     tenants::routes(config);
     mailboxes::routes(config);
     credentials::routes(config);
@@ -39,6 +41,7 @@ fn operations(config: &mut ServiceConfig<'_>) {
     deliveries::routes(config);
     digest::routes(config);
     events::routes(config);
+    statistics::routes(config);
     audit::routes(config);
 }
 
@@ -84,6 +87,12 @@ pub(crate) fn test_sources() -> Data<Sources> {
         Arc::new(daimon_domain::clock::SystemClock),
         Arc::new(daimon_domain::clock::SeededEntropy::new(1)),
     ))
+}
+
+/// A path that looks like one with an id has no other methods than those that were registered before: without this, its others would
+/// be taken for those of the thing with such an id.
+pub(crate) fn nothing_else_at(config: &mut ServiceConfig<'_>, path: &str) {
+    config.route(path, web::to(no_such_path));
 }
 
 /// The router knows a path by its methods; whether another method would have been right, the document knows.

@@ -83,6 +83,15 @@ impl Service {
         }
     }
 
+    /// Says that several things of one kind are due.
+    pub async fn hint_all(&self, kind: Kind, msp: MspId, tenant: TenantId, ids: &[Uuid]) {
+        if let Some(queue) = &self.queue
+            && let Err(error) = queue.push_many(kind, tenant, msp, ids).await
+        {
+            tracing::warn!(error = %error, "no hints of what is due: it is found by the sweep");
+        }
+    }
+
     /// Says that a drill has a step to be played.
     pub async fn hint_drill(&self, msp: MspId, tenant: TenantId, drill: DrillId) {
         if let Some(queue) = &self.queue

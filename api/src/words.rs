@@ -75,6 +75,12 @@ words_schemas! {
     delivery_state: DeliveryState = "Where the delivery stands.";
     disabled_reason: daimon_store::endpoint::DisabledReason = "Why the endpoint is not called any more.";
     report_format: crate::incidents::ReportFormat = "How the report is written.";
+    row_status: crate::onboarding::RowStatus = "What came of a row. `created`: its mailbox, or of a company without mailboxes the company. `exists`: it was there, and was left as it is. `invalid`: nothing was done; `errors` says why.";
+    export_format: crate::export::ExportFormat = "How an export is written: lines of JSON, or a table.";
+    bulk_action: crate::mailboxes::BulkAction = "What is done with each mailbox.";
+    bulk_outcome: crate::mailboxes::BulkOutcome = "What came of it. `not_found`: there is no such mailbox, or it is not yours.";
+    bounces_by: crate::statistics::BouncesBy = "What bounces are counted by.";
+    usage_by: crate::statistics::UsageBy = "What mailbox-days are counted by.";
     audience: daimon_wording::notice::Audience = "For whom the text is.";
     drill_episode: DrillEpisode = "What is played.";
     drill_state: DrillState = "Where the drill stands.";
@@ -110,6 +116,7 @@ nullable! {
     tenant_id_or_null = tenant_id;
     drill_id_or_null = drill_id;
     job_failure_or_null = job_failure;
+    job_id_or_null = job_id;
     waits_for_or_null = waits_for;
     severity_or_null = severity;
     role_or_null = role;
@@ -172,6 +179,11 @@ pub(crate) fn tenant_ids() -> Array {
 /// A list of mailboxes.
 pub(crate) fn mailbox_ids() -> Array {
     ArrayBuilder::new().items(mailbox_id()).build()
+}
+
+/// A list of mailboxes to do something with.
+pub(crate) fn mailbox_ids_1_to_100() -> Array {
+    ArrayBuilder::new().items(mailbox_id()).min_items(Some(1)).max_items(Some(100)).build()
 }
 
 /// A list of tenants, or none that limits.

@@ -188,7 +188,9 @@ async fn every_operation_refuses_everybody_who_may_not() {
         for asked in all.iter().filter(|asked| asked.needs_token && asked.text().contains("_019ab1c2")) {
             let (status, real, _) = asked.send(&http, &base, &token, Some(&ours)).await;
             let (absent_status, absent, _) = asked.send(&http, &base, &token, None).await;
-            if (status, without_names(&real)) != (absent_status, without_names(&absent)) || status < 400 {
+            // Of several at once each is answered by itself: that one isn't there is told in the body.
+            let is_answered = status < 400 && status != 207;
+            if (status, without_names(&real)) != (absent_status, without_names(&absent)) || is_answered {
                 wrong.push(format!("{} by {who}:\n  {status} {real}\n  {absent_status} {absent}", asked.id));
             }
         }

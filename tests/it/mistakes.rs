@@ -188,7 +188,11 @@ async fn a_parameter_is_wrong_by_its_name_and_a_path_to_nothing_is_no_path() {
                 || schema["format"] == "date-time"
                 || ["integer", "boolean"].iter().any(|kind| is(schema, kind));
             if parameter["in"] == "query" && has_rule {
-                for mistake in ["nonsense", "-1", ""] {
+                for mistake in ["Non+sense", "-1", ""] {
+                    // A group may be called so.
+                    if (name, mistake) == ("group", "-1") {
+                        continue;
+                    }
                     let real = format!("{path}?{name}={mistake}");
                     let answer = answered(caller.request(&method, &real, with_token)).await;
                     wrong.extend(complaint(&answer, "parameter", name).map(|it| format!("{method} {real} {it}")));

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::export::ExportFormat;
+
 /// A line of the audit log.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AuditEntry, example = json!({
@@ -80,4 +82,15 @@ pub(crate) struct ListAuditEntries {
     #[garde(range(min = 1, max = 200))]
     #[param(minimum = 1, maximum = 200)]
     pub(crate) limit: Option<u16>,
+}
+
+/// How they are written.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ExportAuditEntries {
+    /// How they are written: `ndjson` when left out.
+    #[garde(skip)]
+    #[param(schema_with = crate::words::export_format, required = false)]
+    pub(crate) format: Option<ExportFormat>,
 }

@@ -1,6 +1,6 @@
 //! The operation that takes an API key or a password.
 
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, post};
 use daimon_domain::scope::Wall;
@@ -18,6 +18,12 @@ use crate::service::Service;
 /// The same for every key that does not hold, so that nobody learns which ones exist.
 const REFUSED: Problem = Problem::Unauthenticated("This API key does not hold.");
 
+/// Whether there is one, where the headers say so (RFC 9112, 6.3).
+fn has_body(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    headers.contains_key(TRANSFER_ENCODING) || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0")
+}
+
 /// Sign in
 ///
 /// A program exchanges its API key: send it as `Authorization: Bearer` or in the body. A person sends the MSP's id, an
@@ -34,8 +40,8 @@ pub(super) async fn create_token(
     body: Result<Body<TokenRequest>, Problem>,
     service: Data<Service>,
 ) -> Result<Json<TokenView>, Problem> {
-    // What is sent is read, also where a key in the header says enough.
-    let is_sent = request.headers().contains_key(CONTENT_TYPE);
+    // What is sent is read, also where a key in the header says enough. Some clients name the type of a body that they don't have.
+    let is_sent = request.headers().contains_key(CONTENT_TYPE) && has_body(&request);
     let presented = if is_sent { Some(body?.value.presents()?) } else { None };
     let key = match (bearer(&request), presented) {
         (Some(text), _) => ApiKey::parse(text),

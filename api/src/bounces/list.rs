@@ -2,7 +2,7 @@
 
 use actix_web::get;
 use actix_web::web::Json;
-use daimon_domain::id::BounceId;
+use daimon_domain::id::{BounceId, IncidentId};
 use daimon_store::bounce::{self, BounceFilter};
 
 use super::view::{BounceView, ListBounces};
@@ -33,10 +33,14 @@ pub(super) async fn list_bounces(
         incident: query.incident_id,
         from: query.from,
         to: query.to,
-        // Who asks for an incident knows whether it happened.
-        livemode: query.livemode.or(query.incident_id.is_none().then_some(true)),
+        livemode: livemode(query.livemode, query.incident_id),
     };
     let walk = Walk::new(&caller, "bounces", &filter, query.cursor.as_deref(), query.limit)?;
     let listed = bounce::list(&mut caller.tx, &filter, walk.page(BounceId::from_uuid)).await?;
     Ok(Json(walk.answer(listed, |bounce| bounce.id.as_uuid(), BounceView::from)))
+}
+
+/// Who asks for an incident knows whether it happened.
+pub(super) fn livemode(asked: Option<bool>, incident: Option<IncidentId>) -> Option<bool> {
+    asked.or(incident.is_none().then_some(true))
 }

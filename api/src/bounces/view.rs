@@ -10,6 +10,8 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::export::ExportFormat;
+
 /// What one report says of one recipient.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Bounce, example = json!({
@@ -209,4 +211,49 @@ pub(crate) struct ListBounces {
     #[garde(range(min = 1, max = 200))]
     #[param(minimum = 1, maximum = 200)]
     pub(crate) limit: Option<u16>,
+}
+
+/// Which bounces, and how they are written.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ExportBounces {
+    /// Of this tenant only.
+    #[garde(skip)]
+    #[param(schema_with = crate::words::tenant_id, required = false)]
+    pub(crate) tenant_id: Option<TenantId>,
+    /// In this mailbox only.
+    #[garde(skip)]
+    #[param(schema_with = crate::words::mailbox_id, required = false)]
+    pub(crate) mailbox_id: Option<MailboxId>,
+    /// Of this incident only.
+    #[garde(skip)]
+    #[param(schema_with = crate::words::incident_id, required = false)]
+    pub(crate) incident_id: Option<IncidentId>,
+    /// For this reason only.
+    #[garde(skip)]
+    #[param(schema_with = crate::words::reason, required = false)]
+    pub(crate) reason: Option<Reason>,
+    /// With this verdict only.
+    #[garde(skip)]
+    #[param(schema_with = crate::words::verdict, required = false)]
+    pub(crate) verdict: Option<Verdict>,
+    /// To recipients at this domain only.
+    #[garde(inner(length(max = 253), custom(crate::input::is_plain)))]
+    #[param(max_length = 253)]
+    pub(crate) recipient_domain: Option<String>,
+    /// Received then or later.
+    #[garde(skip)]
+    pub(crate) from: Option<DateTime<Utc>>,
+    /// Received before.
+    #[garde(skip)]
+    pub(crate) to: Option<DateTime<Utc>>,
+    /// `true`, or left out: what came; `false`: what drills made up.
+    #[garde(skip)]
+    #[param(required = false)]
+    pub(crate) livemode: Option<bool>,
+    /// How they are written: `ndjson` when left out.
+    #[garde(skip)]
+    #[param(schema_with = crate::words::export_format, required = false)]
+    pub(crate) format: Option<ExportFormat>,
 }

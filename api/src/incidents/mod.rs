@@ -24,7 +24,8 @@ mod view;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-pub(crate) use report_view::ReportFormat;
+pub(crate) use report::Preferred;
+pub(crate) use report_view::{ReportFormat, ReportQuery};
 
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config

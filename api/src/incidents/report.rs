@@ -31,7 +31,7 @@ use crate::problem::Problem;
 const LONGEST_QUEUE: TimeDelta = TimeDelta::days(7);
 
 /// What a request would like best, of what there is: JSON for whoever does not care.
-pub(crate) struct Preferred(ReportFormat);
+pub(crate) struct Preferred(pub(crate) ReportFormat);
 
 impl FromRequest for Preferred {
     type Error = Problem;

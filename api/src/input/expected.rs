@@ -114,7 +114,7 @@ impl Wanted<'_> {
 
     /// Whether the document alone says what is right, and nothing that the domain says of the text adds to it.
     pub(super) fn says_all(&self) -> bool {
-        self.word("format") == Some("date-time")
+        matches!(self.word("format"), Some("date-time" | "date"))
             || self.schema.get("enum").is_some()
             || self.schema.get("pattern").is_some()
     }
@@ -159,6 +159,9 @@ impl Wanted<'_> {
         }
         if self.word("format") == Some("date-time") {
             return Some("a time as in 2026-11-24T07:00:00Z (RFC 3339)".to_owned());
+        }
+        if self.word("format") == Some("date") {
+            return Some("a day as in 2026-11-24".to_owned());
         }
         let example = self.schema.pointer("/examples/0").and_then(Value::as_str);
         if let (Some(_), Some(example)) = (self.schema.get("pattern"), example) {

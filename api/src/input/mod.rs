@@ -20,7 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use self::expected::Described;
 use self::strict::{Because, Refused};
-use self::tree::Tree;
+pub(crate) use self::tree::Tree;
 use crate::problem::{FieldError, Problem};
 
 /// What a body may have: 1 MiB.
@@ -95,15 +95,13 @@ impl<T: DeserializeOwned + Validate<Context = ()> + IntoParams> FromRequest for 
 }
 
 /// The body, if it is of this type. Whoever sends nothing is told so, rather than that nothing has the wrong type.
-fn typed(
+pub(crate) fn typed(
     request: &HttpRequest,
     payload: &mut Payload,
     expected: &'static str,
 ) -> LocalBoxFuture<'static, Result<Bytes, Problem>> {
-    let sent = request.headers().get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
-    let is_named = sent.is_some();
-    let sent = sent.and_then(|sent| sent.split(';').next()).unwrap_or_default().trim();
-    let is_expected = sent.eq_ignore_ascii_case(expected);
+    let is_named = request.headers().contains_key(header::CONTENT_TYPE);
+    let is_expected = has_type(request, expected);
     let whole = whole(request, payload);
     async move {
         if is_expected {
@@ -115,6 +113,12 @@ fn typed(
         Err(Problem::UnsupportedMediaType(expected))
     }
     .boxed_local()
+}
+
+/// Whether the body is said to be of this type.
+pub(crate) fn has_type(request: &HttpRequest, expected: &str) -> bool {
+    let sent = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    sent.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(expected)
 }
 
 fn whole(request: &HttpRequest, payload: &mut Payload) -> LocalBoxFuture<'static, Result<Bytes, Problem>> {
@@ -129,7 +133,7 @@ fn whole(request: &HttpRequest, payload: &mut Payload) -> LocalBoxFuture<'static
     .boxed_local()
 }
 
-fn read<T: DeserializeOwned + Validate<Context = ()> + ToSchema>(bytes: &[u8]) -> Result<T, Problem> {
+pub(crate) fn read<T: DeserializeOwned + Validate<Context = ()> + ToSchema>(bytes: &[u8]) -> Result<T, Problem> {
     let tree: Tree =
         serde_json::from_slice(bytes).map_err(|error| Problem::MalformedBody(format!("Not JSON: {error}.")))?;
     understand(&tree, Described::body::<T>).map_err(|wrong| {
@@ -141,6 +145,13 @@ fn read_query<T: DeserializeOwned + Validate<Context = ()> + IntoParams>(text: &
     understand(&Tree::of_query(text), Described::query::<T>).map_err(|wrong| {
         Problem::Invalid(wrong.into_iter().map(|(names, detail)| FieldError::of(names.join("."), detail)).collect())
     })
+}
+
+/// Reads a part of what was sent, by itself. What can't be accepted comes as the names that lead there and a sentence.
+pub(crate) fn read_part<T: DeserializeOwned + Validate<Context = ()> + ToSchema>(
+    part: &Tree,
+) -> Result<T, Vec<(Vec<String>, String)>> {
+    understand(part, Described::body::<T>)
 }
 
 /// Reads and judges. What can't be accepted comes as the names that lead there and a sentence.
@@ -234,7 +245,7 @@ pub(crate) fn is_plain_text(text: &str, _context: &()) -> garde::Result {
 }
 
 /// RFC 6901, section 3.
-fn pointer(names: &[String]) -> String {
+pub(crate) fn pointer(names: &[String]) -> String {
     let mut pointer = String::new();
     for name in names {
         pointer.push('/');

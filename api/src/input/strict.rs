@@ -14,7 +14,7 @@ use super::tree::Tree;
 
 /// What can't be accepted, and where.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refused {
+pub(crate) struct Refused {
     /// From the innermost name outwards.
     names: Vec<String>,
     /// What is wrong there.
@@ -23,7 +23,7 @@ pub(super) struct Refused {
 
 /// What is wrong.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Because {
+pub(crate) enum Because {
     /// It is of another kind than what is wanted, in general words; the document may know better ones.
     Kind(&'static str),
     /// The domain says so.

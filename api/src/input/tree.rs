@@ -5,8 +5,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// JSON, or the parameters of a query.
-#[derive(Debug, PartialEq)]
-pub(super) enum Tree {
+#[derive(Clone, PartialEq)]
+pub(crate) enum Tree {
     Null,
     Bool(bool),
     Whole(i128),
@@ -17,6 +17,13 @@ pub(super) enum Tree {
     List(Vec<Tree>),
     /// In the order of the text; a name may be there twice.
     Object(Vec<(String, Tree)>),
+}
+
+impl fmt::Debug for Tree {
+    /// What was sent may be a password.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("<what was sent>")
+    }
 }
 
 impl Tree {

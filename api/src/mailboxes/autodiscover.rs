@@ -29,7 +29,7 @@ pub(super) async fn autodiscover(
 }
 
 /// The net behind the way out.
-struct Outside<'e>(&'e Egress);
+pub(crate) struct Outside<'e>(pub(crate) &'e Egress);
 
 impl Net for Outside<'_> {
     async fn mx(&self, domain: &str) -> Vec<String> {

@@ -1,14 +1,14 @@
 //! Beginning to read a mailbox.
 
 use actix_web::{HttpResponse, post};
-use daimon_domain::id::MailboxId;
-use daimon_domain::mailbox::{Connection, Idling, Mailbox, NewMail, Polling};
+use daimon_domain::id::{MailboxId, TenantId};
+use daimon_domain::mailbox::{Address, Connection, Idling, ImapServer, Mailbox, NewMail, Polling};
 use daimon_store::mailbox;
 use serde_json::json;
 
 use super::secret::Means;
 use super::view::{MailboxView, NewMailbox};
-use crate::caller::{MailboxesWrite, Permitted};
+use crate::caller::{Caller, MailboxesWrite, Permitted};
 use crate::idempotency::{Created, IdempotencyKey};
 use crate::input::Body;
 use crate::path::IdempotencyKeyHeader;
@@ -33,25 +33,57 @@ pub(super) async fn create_mailbox(
         Err(answer) => return Ok(answer),
     };
     let new = body.value;
-    let server = new.imap.vetted(&caller.service.guard)?;
-    let means = Means::of(new.password, new.credential_id)?;
+    let asked = Asked {
+        server: new.imap.vetted(&caller.service.guard)?,
+        means: Means::of(new.password, new.credential_id)?,
+        username: new.username.unwrap_or_else(|| new.address.to_string()),
+        address: new.address,
+        poll_interval_s: new.poll_interval_s,
+        new_mail: new.new_mail,
+    };
     let tenant = caller.tenant(new.tenant_id)?;
-    let id = MailboxId::new(caller.now, caller.service.sources.entropy());
-    let sealed = means
-        .seal(&mut caller, tenant, id, &server)
+    let mailbox = store(&mut caller, tenant, asked)
         .await?
         .ok_or_else(|| Problem::invalid("/tenant_id", "there is no such tenant"))?;
+    let id = mailbox.id;
+    caller.audit("mailbox.created", id, Some(tenant), json!({ "host": mailbox.server.host })).await?;
+    let location = format!("/v1/mailboxes/{id}");
+    let (service, msp) = (caller.service.clone(), caller.msp);
+    let made = Created { location, version: Some(mailbox.version), view: MailboxView::from(mailbox) };
+    let response = once.created(caller, made).await?;
+    service.hint_poll(msp, tenant, id).await;
+    Ok(response)
+}
+
+/// A mailbox that somebody wants to be read.
+pub(crate) struct Asked {
+    pub(crate) address: Address,
+    pub(crate) server: ImapServer,
+    pub(crate) username: String,
+    pub(crate) means: Means,
+    pub(crate) poll_interval_s: Option<u32>,
+    pub(crate) new_mail: Option<NewMail>,
+}
+
+/// Seals what it signs in with, and stores it. `None`: there is no such tenant within reach.
+pub(crate) async fn store<P>(
+    caller: &mut Caller<P>,
+    tenant: TenantId,
+    asked: Asked,
+) -> Result<Option<Mailbox>, Problem> {
+    let id = MailboxId::new(caller.now, caller.service.sources.entropy());
+    let Some(sealed) = asked.means.seal(caller, tenant, id, &asked.server).await? else { return Ok(None) };
     let mailbox = Mailbox {
         id,
         tenant,
-        username: new.username.unwrap_or_else(|| new.address.to_string()),
-        address: new.address,
-        credential: means.credential(),
-        server,
+        username: asked.username,
+        address: asked.address,
+        credential: asked.means.credential(),
+        server: asked.server,
         polling: Polling::Active,
         connection: Connection::New,
-        poll_interval_s: new.poll_interval_s.unwrap_or(300),
-        new_mail: new.new_mail.unwrap_or(NewMail::Poll),
+        poll_interval_s: asked.poll_interval_s.unwrap_or(300),
+        new_mail: asked.new_mail.unwrap_or(NewMail::Poll),
         idling: Idling::Starting,
         tidying: None,
         next_poll_at: caller.now,
@@ -60,12 +92,6 @@ pub(super) async fn create_mailbox(
         version: 1,
     };
     mailbox::insert(&mut caller.tx, &mailbox, &sealed).await?;
-    means.note_hash(&mut caller, &mailbox).await?;
-    caller.audit("mailbox.created", id, Some(tenant), json!({ "host": mailbox.server.host })).await?;
-    let location = format!("/v1/mailboxes/{id}");
-    let (service, msp) = (caller.service.clone(), caller.msp);
-    let made = Created { location, version: Some(mailbox.version), view: MailboxView::from(mailbox) };
-    let response = once.created(caller, made).await?;
-    service.hint_poll(msp, tenant, id).await;
-    Ok(response)
+    asked.means.note_hash(caller, &mailbox).await?;
+    Ok(Some(mailbox))
 }

@@ -24,7 +24,7 @@ pub(super) async fn delete_mailbox(
     let Permitted(mut caller, (path, expected)) = asked;
     let mailbox = mailbox::find(&mut caller.tx, path.id()?).await?.ok_or_else(MailboxPath::absent)?;
     expected.check(mailbox.version)?;
-    if !mailbox::delete(&mut caller.tx, mailbox.id, mailbox.version).await? {
+    if !mailbox::delete(&mut caller.tx, mailbox.id, mailbox.version, caller.now).await? {
         return Err(Problem::PreconditionFailed);
     }
     caller.audit("mailbox.deleted", mailbox.id, Some(mailbox.tenant), json!({})).await?;

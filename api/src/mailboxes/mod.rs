@@ -1,6 +1,7 @@
 //! Mailboxes: the IMAP accounts that are read. Passwords go in and never come out.
 
 mod autodiscover;
+mod bulk;
 mod candidate;
 mod create;
 mod credential;
@@ -13,11 +14,20 @@ mod test_connection;
 mod update;
 mod view;
 
-pub(crate) use view::ImapServerView;
+pub(crate) use autodiscover::Outside;
+pub(crate) use bulk::{BulkAction, BulkOutcome};
+pub(crate) use create::{Asked, store};
+pub(crate) use secret::Means;
+pub(crate) use test_connection::{MOST_IN_VAIN, in_vain, new_test};
+pub(crate) use view::{ImapServerView, NewImapServer, is_password};
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::routes::nothing_else_at;
+
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
+    config.service(bulk::bulk_mailboxes);
+    nothing_else_at(config, "/v1/mailboxes/bulk");
     config
         .service(autodiscover::autodiscover)
         .service(create::create_mailbox)

@@ -11,7 +11,7 @@ use crate::caller::Caller;
 use crate::problem::Problem;
 
 /// What a mailbox signs in with.
-pub(super) enum Means {
+pub(crate) enum Means {
     /// A password of its own.
     Password(SecretString),
     /// A credential of its tenant.
@@ -20,7 +20,7 @@ pub(super) enum Means {
 
 impl Means {
     /// The one of the two that was sent.
-    pub(super) fn of(password: Option<SecretString>, credential: Option<CredentialId>) -> Result<Self, Problem> {
+    pub(crate) fn of(password: Option<SecretString>, credential: Option<CredentialId>) -> Result<Self, Problem> {
         match (password, credential) {
             (Some(password), None) => Ok(Self::Password(password)),
             (None, Some(credential)) => Ok(Self::Credential(credential)),
@@ -31,7 +31,7 @@ impl Means {
         }
     }
 
-    pub(super) const fn credential(&self) -> Option<CredentialId> {
+    pub(crate) const fn credential(&self) -> Option<CredentialId> {
         match self {
             Self::Password(_) => None,
             Self::Credential(credential) => Some(*credential),
@@ -39,7 +39,7 @@ impl Means {
     }
 
     /// What is kept of it in the mailbox's row. `None`: there is no such tenant within reach.
-    pub(super) async fn seal<P>(
+    pub(crate) async fn seal<P>(
         &self,
         caller: &mut Caller<P>,
         tenant: TenantId,

@@ -3,7 +3,7 @@
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, post};
 use chrono::{DateTime, TimeDelta, Utc};
-use daimon_domain::id::JobId;
+use daimon_domain::id::{JobId, TenantId};
 use daimon_domain::job::{Job, JobKind, JobState};
 use daimon_domain::mailbox::Mailbox;
 use daimon_domain::tenant::Language;
@@ -21,7 +21,7 @@ use crate::problem::Problem;
 const AN_HOUR: TimeDelta = TimeDelta::hours(1);
 /// So many tests of a tenant may lead nowhere, at servers where nobody of yours was ever let in: else this would find out what
 /// listens where.
-const MOST_IN_VAIN: i64 = 10;
+pub(crate) const MOST_IN_VAIN: i64 = 10;
 /// So often a mailbox is signed in to because somebody asks for it.
 const MOST_OF_A_MAILBOX: i64 = 20;
 
@@ -67,24 +67,10 @@ async fn begin(caller: &mut Caller<MailboxesWrite>, mailbox: &Mailbox) -> Result
     let asked = job::asked_since(&mut caller.tx, mailbox.id, JobKind::TestConnection, since).await?;
     within(asked, MOST_OF_A_MAILBOX, now, "This mailbox was tested 20 times within an hour.")?;
     if !job::knows_host(&mut caller.tx, &mailbox.server.host).await? {
-        let in_vain = job::in_vain_since(&mut caller.tx, mailbox.tenant, since).await?;
+        let in_vain = in_vain(caller, mailbox.tenant).await?;
         within(in_vain, MOST_IN_VAIN, now, "10 tests of this tenant have led nowhere within an hour.")?;
     }
-    let job = Job {
-        id: JobId::new(now, caller.service.sources.entropy()),
-        tenant: mailbox.tenant,
-        mailbox: mailbox.id,
-        kind: JobKind::TestConnection,
-        incident: None,
-        is_dry_run: false,
-        state: JobState::Waiting,
-        created_at: now,
-        created_by: caller.actor.to_string(),
-        not_before: now,
-        started_at: None,
-        ended_at: None,
-        failure: None,
-    };
+    let job = new_test(caller, mailbox);
     if !job::insert(&mut caller.tx, &job).await? {
         // Somebody was faster by a moment.
         let other = job::unfinished(&mut caller.tx, mailbox.id, JobKind::TestConnection).await?;
@@ -93,6 +79,30 @@ async fn begin(caller: &mut Caller<MailboxesWrite>, mailbox: &Mailbox) -> Result
     let detail = json!({ "job": job.id, "host": mailbox.server.host });
     caller.audit("mailbox.connection_test_requested", mailbox.id, Some(mailbox.tenant), detail).await?;
     Ok(job)
+}
+
+/// How many tests of a tenant have led nowhere within the hour.
+pub(crate) async fn in_vain<P>(caller: &mut Caller<P>, tenant: TenantId) -> Result<Count, Problem> {
+    Ok(job::in_vain_since(&mut caller.tx, tenant, caller.now - AN_HOUR).await?)
+}
+
+/// A test that is to be done at once.
+pub(crate) fn new_test<P>(caller: &Caller<P>, mailbox: &Mailbox) -> Job {
+    Job {
+        id: JobId::new(caller.now, caller.service.sources.entropy()),
+        tenant: mailbox.tenant,
+        mailbox: mailbox.id,
+        kind: JobKind::TestConnection,
+        incident: None,
+        is_dry_run: false,
+        state: JobState::Waiting,
+        created_at: caller.now,
+        created_by: caller.actor.to_string(),
+        not_before: caller.now,
+        started_at: None,
+        ended_at: None,
+        failure: None,
+    }
 }
 
 /// Refuses what is too much, and says when it is no more.

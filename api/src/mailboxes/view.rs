@@ -39,7 +39,7 @@ pub(crate) struct NewImapServer {
 
 impl NewImapServer {
     /// A server that may be asked for mail; whether its addresses may be dialled is found out at each session.
-    pub(super) fn vetted(self, guard: &Guard) -> Result<ImapServer, Problem> {
+    pub(crate) fn vetted(self, guard: &Guard) -> Result<ImapServer, Problem> {
         let server = ImapServer::from(self);
         if guard.has_imap_port(server.port, server.tls) {
             return Ok(server);
@@ -207,7 +207,7 @@ pub(crate) struct NewCredential {
 
 /// IMAP can't quote NUL (RFC 9051, 9), and a line break would begin another command.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as garde calls it")]
-fn is_password(password: &SecretString, _context: &()) -> garde::Result {
+pub(crate) fn is_password(password: &SecretString, _context: &()) -> garde::Result {
     let text = password.expose_secret();
     if !matches!(text.len(), 1..=1_024) || text.contains(['\0', '\r', '\n']) {
         return Err(garde::Error::new("has not 1 to 1,024 bytes, or a NUL or a line break"));

@@ -69,6 +69,7 @@ pub(crate) fn base() -> OpenApi {
             tag("Jobs", "Work that takes longer than a request, and what it brought."),
             tag("Webhooks", "Where you want to be told, and how telling went."),
             tag("Events", "What happened, to be pulled instead of pushed."),
+            tag("Statistics", "Numbers over many: what came back, how the fleet stands, what is billed."),
             tag("Audit", "Who changed what."),
         ]))
         .build()

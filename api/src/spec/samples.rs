@@ -36,6 +36,8 @@ enum Body {
 #[derive(PartialEq)]
 enum Answer {
     Json,
+    /// Text of another kind.
+    Text,
     /// What happens, as it happens, for as long as somebody listens.
     Stream,
     Nothing,
@@ -139,6 +141,7 @@ impl<'a> Request<'a> {
         }
         let last = match self.answer {
             Answer::Json => "print(answer.json())",
+            Answer::Text => "print(answer.text)",
             Answer::Stream => "for line in answer.iter_lines(decode_unicode=True):\n    print(line)",
             Answer::Nothing => "",
         };
@@ -173,6 +176,7 @@ impl<'a> Request<'a> {
             if options.is_empty() { String::new() } else { format!(", {{\n  {},\n}}", options.join(",\n  ")) };
         let last = match self.answer {
             Answer::Json => "console.log(await answer.json());",
+            Answer::Text => "console.log(await answer.text());",
             Answer::Stream => "for await (const chunk of answer.body) process.stdout.write(chunk);",
             Answer::Nothing => "",
         };
@@ -212,7 +216,8 @@ fn answer(operation: &Operation) -> Answer {
     let Some((_, RefOr::T(response))) = worked else { return Answer::Nothing };
     match response.content.keys().next().map(String::as_str) {
         Some("text/event-stream") => Answer::Stream,
-        Some(_) => Answer::Json,
+        Some("application/json") => Answer::Json,
+        Some(_) => Answer::Text,
         None => Answer::Nothing,
     }
 }

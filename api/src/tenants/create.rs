@@ -9,7 +9,7 @@ use daimon_store::tenant;
 use serde_json::json;
 
 use super::view::{NewTenant, TenantView};
-use crate::caller::{Permitted, TenantsWrite};
+use crate::caller::{Caller, Permitted, TenantsWrite};
 use crate::idempotency::{Created, IdempotencyKey};
 use crate::input::Body;
 use crate::path::IdempotencyKeyHeader;
@@ -34,20 +34,26 @@ pub(super) async fn create_tenant(
         Ok(once) => once,
         Err(answer) => return Ok(answer),
     };
+    let tenant = store(&mut caller, body.value).await?;
+    caller.audit("tenant.created", tenant.id, Some(tenant.id), json!({})).await?;
+    let location = format!("/v1/tenants/{}", tenant.id);
+    once.created(caller, Created { location, version: Some(tenant.version), view: TenantView::from(tenant) }).await
+}
+
+/// Stores a tenant with a key of its own.
+pub(crate) async fn store<P>(caller: &mut Caller<P>, new: NewTenant) -> Result<Tenant, Problem> {
     let entropy = caller.service.sources.entropy();
     let tenant = Tenant {
         id: TenantId::new(caller.now, entropy),
-        name: body.value.name,
-        language: body.value.language.unwrap_or(Language::English),
-        external_refs: body.value.external_refs,
-        groups: body.value.groups.into_iter().collect(),
+        name: new.name,
+        language: new.language.unwrap_or(Language::English),
+        external_refs: new.external_refs,
+        groups: new.groups.into_iter().collect(),
         created_at: caller.now,
         version: 1,
     };
     let data_key = DataKey::generate(entropy);
     let sealed = caller.service.master.wrap(&data_key, &Aad::tenant_key(caller.msp, tenant.id))?;
     tenant::insert(&mut caller.tx, &tenant, &sealed).await?;
-    caller.audit("tenant.created", tenant.id, Some(tenant.id), json!({})).await?;
-    let location = format!("/v1/tenants/{}", tenant.id);
-    once.created(caller, Created { location, version: Some(tenant.version), view: TenantView::from(tenant) }).await
+    Ok(tenant)
 }

@@ -24,7 +24,7 @@ pub(super) async fn delete_tenant(
     let Permitted(mut caller, (path, expected)) = asked;
     let tenant = tenant::find(&mut caller.tx, path.id()?).await?.ok_or_else(TenantPath::absent)?;
     expected.check(tenant.version)?;
-    if !tenant::delete(&mut caller.tx, tenant.id, tenant.version).await? {
+    if !tenant::delete(&mut caller.tx, tenant.id, tenant.version, caller.now).await? {
         return Err(Problem::PreconditionFailed);
     }
     caller.audit("tenant.deleted", tenant.id, None, json!({})).await?;

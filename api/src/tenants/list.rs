@@ -3,7 +3,7 @@
 use actix_web::get;
 use actix_web::web::Json;
 use daimon_domain::id::TenantId;
-use daimon_store::tenant;
+use daimon_store::tenant::{self, TenantFilter};
 
 use super::view::{ListTenants, TenantView};
 use crate::caller::{Permitted, TenantsRead};
@@ -13,7 +13,8 @@ use crate::problem::Problem;
 
 /// List tenants
 ///
-/// The client companies within reach of your key, newest first.
+/// The client companies within reach of your key, newest first: all, or those with a name, of a group, or that another system of yours
+/// calls so.
 #[utoipa::path(operation_id = "listTenants", tag = "Tenants", params(ListTenants), responses(
     (status = 200, description = "A page of tenants", body = Page<TenantView>)))]
 #[get("/v1/tenants")]
@@ -21,7 +22,14 @@ pub(super) async fn list_tenants(
     asked: Permitted<TenantsRead, Query<ListTenants>>,
 ) -> Result<Json<Page<TenantView>>, Problem> {
     let Permitted(mut caller, query) = asked;
-    let walk = Walk::new(&caller, "tenants", &(), query.0.cursor.as_deref(), query.0.limit)?;
-    let listed = tenant::list(&mut caller.tx, walk.page(TenantId::from_uuid)).await?;
+    let query = query.0;
+    let filter = TenantFilter {
+        name: query.name.map(|name| name.as_str().to_owned()),
+        group: query.group.map(|group| group.as_str().to_owned()),
+        system: query.external_system,
+        reference: query.external_id,
+    };
+    let walk = Walk::new(&caller, "tenants", &filter, query.cursor.as_deref(), query.limit)?;
+    let listed = tenant::list(&mut caller.tx, &filter, walk.page(TenantId::from_uuid)).await?;
     Ok(Json(walk.answer(listed, |tenant| tenant.id.as_uuid(), TenantView::from)))
 }

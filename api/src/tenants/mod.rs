@@ -7,10 +7,13 @@ mod get;
 mod list;
 mod update;
 mod view;
+mod welcome;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
+pub(crate) use create::store;
 pub(crate) use domains::FindingView;
+pub(crate) use view::NewTenant;
 
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config
@@ -18,6 +21,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
         .service(list::list_tenants)
         .service(get::get_tenant)
         .service(domains::list_domains)
+        .service(welcome::get_welcome)
         .service(update::update_tenant)
         .service(delete::delete_tenant);
 }

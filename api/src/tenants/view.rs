@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 /// A tenant to be made.
-#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[derive(Clone, Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewTenant, example = json!({"name": "Sakura Dental", "language": "ja", "external_refs": {"halopsa": "1234"}, "groups": ["gold"]}))]
 pub(crate) struct NewTenant {
@@ -85,11 +85,29 @@ pub(crate) struct TenantView {
     pub(crate) created_at: DateTime<Utc>,
 }
 
-/// Which page.
+/// Which tenants, and which page.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListTenants {
+    /// With exactly this name only.
+    #[serde(default, deserialize_with = "crate::input::maybe_text")]
+    #[garde(skip)]
+    #[param(value_type = Option<String>, min_length = 1, max_length = 200)]
+    pub(crate) name: Option<TenantName>,
+    /// Of this group only.
+    #[serde(default, deserialize_with = "crate::input::maybe_text")]
+    #[garde(skip)]
+    #[param(value_type = Option<String>, min_length = 1, max_length = 40, pattern = "^[a-z0-9_-]+$")]
+    pub(crate) group: Option<Group>,
+    /// Those that this other system of yours knows only, by its name in `external_refs`.
+    #[garde(inner(length(chars, min = 1, max = 200), custom(crate::input::is_plain)))]
+    #[param(min_length = 1, max_length = 200)]
+    pub(crate) external_system: Option<String>,
+    /// Those that it, or any other system when none is named, calls so only.
+    #[garde(inner(length(chars, min = 1, max = 200), custom(crate::input::is_plain)))]
+    #[param(min_length = 1, max_length = 200)]
+    pub(crate) external_id: Option<String>,
     /// `next` of the page before.
     #[garde(skip)]
     pub(crate) cursor: Option<String>,

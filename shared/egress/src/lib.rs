@@ -6,6 +6,7 @@ mod error;
 mod get;
 mod guard;
 mod handshake;
+mod own_api;
 mod post;
 mod resolve;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use dial::{Egress, Settings, TlsStream, Vetted};
 pub use error::{DialError, SettingsError};
 pub use guard::Guard;
 pub use handshake::{Handshake, TlsFlaw, handshake};
+pub use own_api::{NoOwnApi, OwnAnswer, OwnApi};
 pub use post::{Answer, TokenAnswer};
 pub use resolve::{NoAnswer, Resolver};
 pub use url::{MalformedUrl, WebhookUrl};

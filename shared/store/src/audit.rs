@@ -135,42 +135,54 @@ impl Entry {
 
 /// Adds an entry at the end of the MSP's log; whoever else adds one waits until the transaction ends.
 pub async fn append(tx: &mut MspTx, entry: &NewEntry) -> Result<Head, StoreError> {
+    append_many(tx, std::slice::from_ref(entry)).await
+}
+
+/// Adds several, one after the other.
+pub async fn append_many(tx: &mut MspTx, entries: &[NewEntry]) -> Result<Head, StoreError> {
     let msp = tx.msp();
     let end = sqlx::query!("select sequence, hash from audit_head for update").fetch_optional(tx.conn()).await?;
     let Some(end) = end else { return Err(StoreError::Missing { constraint: "audit_entry_msp_fk".to_owned() }) };
-    let written = Entry {
-        sequence: end.sequence.saturating_add(1),
-        id: entry.id,
-        tenant: entry.tenant,
-        at: entry.at,
-        actor: entry.actor.clone(),
-        action: entry.action.clone(),
-        subject: entry.subject.clone(),
-        detail: row::clean_json(&entry.detail.to_string()).into_owned(),
-        previous_hash: row::hash("audit_head", end.hash)?,
-        hash: [0; 32],
-    };
-    let hash = sqlx::query_scalar!(r#"select sha256($1) as "hash!""#, written.bytes(msp)).fetch_one(tx.conn()).await?;
-    sqlx::query!(
-        "insert into audit_entry (msp_id, sequence, audit_id, tenant_id, happened_at, actor, action, subject, detail,
-            previous_hash, hash)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        msp.as_uuid(),
-        written.sequence,
-        written.id.as_uuid(),
-        written.tenant.map(TenantId::as_uuid),
-        written.at,
-        written.actor,
-        written.action,
-        written.subject,
-        written.detail,
-        &written.previous_hash,
-        hash
-    )
-    .execute(tx.conn())
-    .await?;
-    sqlx::query!("update audit_head set sequence = $1, hash = $2", written.sequence, hash).execute(tx.conn()).await?;
-    Ok(Head { sequence: written.sequence, hash: row::hash("audit_head", hash)? })
+    let mut head = Head { sequence: end.sequence, hash: row::hash("audit_head", end.hash)? };
+    for entry in entries {
+        let written = Entry {
+            sequence: head.sequence.saturating_add(1),
+            id: entry.id,
+            tenant: entry.tenant,
+            at: entry.at,
+            actor: entry.actor.clone(),
+            action: entry.action.clone(),
+            subject: entry.subject.clone(),
+            detail: row::clean_json(&entry.detail.to_string()).into_owned(),
+            previous_hash: head.hash,
+            hash: [0; 32],
+        };
+        let hash =
+            sqlx::query_scalar!(r#"select sha256($1) as "hash!""#, written.bytes(msp)).fetch_one(tx.conn()).await?;
+        sqlx::query!(
+            "insert into audit_entry (msp_id, sequence, audit_id, tenant_id, happened_at, actor, action, subject, detail,
+                previous_hash, hash)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            msp.as_uuid(),
+            written.sequence,
+            written.id.as_uuid(),
+            written.tenant.map(TenantId::as_uuid),
+            written.at,
+            written.actor,
+            written.action,
+            written.subject,
+            written.detail,
+            &written.previous_hash,
+            hash
+        )
+        .execute(tx.conn())
+        .await?;
+        head = Head { sequence: written.sequence, hash: row::hash("audit_head", hash)? };
+    }
+    sqlx::query!("update audit_head set sequence = $1, hash = $2", head.sequence, head.hash.as_slice())
+        .execute(tx.conn())
+        .await?;
+    Ok(head)
 }
 
 /// Entries, newest first. `before` is a sequence.

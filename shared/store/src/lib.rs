@@ -34,12 +34,14 @@ pub mod refusal;
 mod row;
 pub mod sent;
 pub mod sibling;
+pub mod statistics;
 pub mod tenant;
 pub mod tidied;
 pub mod trouble;
 mod tx;
 pub mod user;
 pub mod user_session;
+pub mod watched;
 
 pub use error::StoreError;
 pub use fleet::{Busy, Due, Fleet};

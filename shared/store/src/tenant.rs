@@ -7,7 +7,7 @@ use daimon_domain::id::TenantId;
 use daimon_domain::tenant::Tenant;
 use uuid::Uuid;
 
-use crate::{Listed, MspTx, Page, StoreError, row};
+use crate::{Listed, MspTx, Page, StoreError, row, watched};
 
 struct Row {
     tenant_id: Uuid,
@@ -69,18 +69,72 @@ pub async fn find(tx: &mut MspTx, id: TenantId) -> Result<Option<Tenant>, StoreE
     row.map(Tenant::try_from).transpose()
 }
 
+/// Which tenants to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TenantFilter {
+    /// Only with exactly this name.
+    pub name: Option<String>,
+    /// Only of this group.
+    pub group: Option<String>,
+    /// Only those that this other system knows.
+    pub system: Option<String>,
+    /// Only those that another system calls so.
+    pub reference: Option<String>,
+}
+
 /// Tenants, newest first.
-pub async fn list(tx: &mut MspTx, page: Page<TenantId>) -> Result<Listed<Tenant>, StoreError> {
+pub async fn list(tx: &mut MspTx, filter: &TenantFilter, page: Page<TenantId>) -> Result<Listed<Tenant>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
         "select tenant_id, name, language, external_refs, groups, created_at, version
-        from tenant where $1::uuid is null or tenant_id < $1 order by tenant_id desc limit $2",
+        from tenant
+        where ($1::uuid is null or tenant_id < $1) and ($3::text is null or name = $3) and ($4::text is null or $4 = any (groups))
+            and ($5::text is null or external_refs ? $5)
+            and ($6::text is null or exists (
+                select from jsonb_each_text(external_refs) as known (system, id)
+                where id = $6 and ($5::text is null or system = $5)
+            ))
+        order by tenant_id desc limit $2",
         page.before.map(TenantId::as_uuid),
-        page.probe()
+        page.probe(),
+        filter.name,
+        filter.group,
+        filter.system,
+        filter.reference
     )
     .fetch_all(tx.conn())
     .await?;
     Ok(page.cut(rows.into_iter().map(Tenant::try_from).collect::<Result<_, _>>()?))
+}
+
+/// Those with one of these names, or that another system calls so: `(system, id)`.
+pub async fn matching(
+    tx: &mut MspTx,
+    names: &[String],
+    references: &[(String, String)],
+) -> Result<Vec<Tenant>, StoreError> {
+    let (systems, ids): (Vec<_>, Vec<_>) = references.iter().cloned().unzip();
+    let rows = sqlx::query_as!(
+        Row,
+        "select tenant_id, name, language, external_refs, groups, created_at, version from tenant
+        where name = any ($1) or exists (
+            select from unnest($2::text[], $3::text[]) as asked (system, id) where external_refs ->> asked.system = asked.id
+        ) order by tenant_id",
+        names,
+        &systems,
+        &ids
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(Tenant::try_from).collect()
+}
+
+/// Waits until nobody else of this MSP takes companies in, and keeps others from it until the transaction ends: two that look
+/// whether a company is there would both find that it is not.
+pub async fn hold_onboarding(tx: &mut MspTx) -> Result<(), StoreError> {
+    let name = format!("onboarding/{}", tx.msp().as_uuid());
+    sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, 0))", name).fetch_one(tx.conn()).await?;
+    Ok(())
 }
 
 /// Writes name, language, references and groups if the stored version is still `tenant.version`, and answers the new version.
@@ -101,11 +155,14 @@ pub async fn update(tx: &mut MspTx, tenant: &Tenant) -> Result<Option<i64>, Stor
 }
 
 /// Removes a tenant with everything that is its own, its data key included, if the stored version is still `version`.
-/// The audit log stays.
-pub async fn delete(tx: &mut MspTx, id: TenantId, version: i64) -> Result<bool, StoreError> {
+/// The audit log stays, and that its mailboxes were watched until `now`.
+pub async fn delete(tx: &mut MspTx, id: TenantId, version: i64, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let done = sqlx::query!("delete from tenant where tenant_id = $1 and version = $2", id.as_uuid(), version)
         .execute(tx.conn())
         .await?;
+    if done.rows_affected() == 1 {
+        watched::end_all(tx, id, now).await?;
+    }
     Ok(done.rows_affected() == 1)
 }
 

@@ -16,6 +16,7 @@ pub mod receiver;
 mod said;
 pub mod strength;
 mod template;
+pub mod welcome;
 
 pub use incident_report::IncidentReport;
 pub use said::Said;

@@ -17,7 +17,7 @@ pub use lease::{
     progress, renew,
 };
 
-use crate::{Listed, MspTx, Page, Sealed, StoreError, in_hand, quarantine, row};
+use crate::{Listed, MspTx, Page, Sealed, StoreError, in_hand, quarantine, row, watched};
 
 struct Row {
     mailbox_id: Uuid,
@@ -178,6 +178,9 @@ pub async fn insert(tx: &mut MspTx, mailbox: &Mailbox, secret: &Sealed) -> Resul
     )
     .execute(tx.conn())
     .await?;
+    if mailbox.polling == Polling::Active {
+        watched::begin(tx, mailbox.tenant, mailbox.id, mailbox.created_at).await?;
+    }
     Ok(())
 }
 
@@ -195,6 +198,27 @@ pub async fn find(tx: &mut MspTx, id: MailboxId) -> Result<Option<Mailbox>, Stor
     .fetch_optional(tx.conn())
     .await?;
     row.map(Mailbox::try_from).transpose()
+}
+
+/// Those of these tenants that have one of these addresses, in lower case.
+pub async fn with_addresses(
+    tx: &mut MspTx,
+    tenants: &[TenantId],
+    addresses: &[String],
+) -> Result<Vec<Mailbox>, StoreError> {
+    let tenants: Vec<_> = tenants.iter().map(|id| id.as_uuid()).collect();
+    let rows = sqlx::query_as!(
+        Row,
+        "select mailbox_id, tenant_id, address, host, port, tls, username, credential_id, polling_since, connection, connection_since,
+            connection_fault, connection_failures, connection_refusal, poll_interval_s, new_mail, idle_since, idle_fault,
+            tidying_folder, tidying_is_automatic, next_poll_at, last_polled_at, created_at, version
+        from mailbox where tenant_id = any ($1) and address = any ($2)",
+        &tenants,
+        addresses
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(Mailbox::try_from).collect()
 }
 
 /// Mailboxes, newest first.
@@ -267,11 +291,15 @@ pub async fn update(tx: &mut MspTx, mailbox: &Mailbox, now: DateTime<Utc>) -> Re
     Ok(version)
 }
 
-/// Removes a mailbox with everything that was read from it, if the stored version is still `version`.
-pub async fn delete(tx: &mut MspTx, id: MailboxId, version: i64) -> Result<bool, StoreError> {
+/// Removes a mailbox with everything that was read from it, if the stored version is still `version`. That it was watched until
+/// `now` stays.
+pub async fn delete(tx: &mut MspTx, id: MailboxId, version: i64, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let done = sqlx::query!("delete from mailbox where mailbox_id = $1 and version = $2", id.as_uuid(), version)
         .execute(tx.conn())
         .await?;
+    if done.rows_affected() == 1 {
+        watched::end(tx, id, now).await?;
+    }
     Ok(done.rows_affected() == 1)
 }
 
@@ -287,6 +315,7 @@ pub async fn pause(tx: &mut MspTx, id: MailboxId, now: DateTime<Utc>) -> Result<
     )
     .execute(tx.conn())
     .await?;
+    watched::end(tx, id, now).await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -302,6 +331,7 @@ pub async fn resume(tx: &mut MspTx, id: MailboxId, now: DateTime<Utc>) -> Result
     )
     .execute(tx.conn())
     .await?;
+    watched::resume(tx, id, now).await?;
     Ok(done.rows_affected() == 1)
 }
 

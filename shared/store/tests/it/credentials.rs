@@ -179,6 +179,6 @@ async fn a_credential_is_its_tenants_and_stays_while_a_mailbox_has_it(pool: PgPo
     // With the tenant everything goes.
     let mut tx = world.db.begin(&ours.wall()).await.unwrap();
     access_token::lease(&mut tx, &shared(&credential), None, at(0), at(60)).await.unwrap().unwrap();
-    assert!(tenant::delete(&mut tx, ours.tenant, 1).await.unwrap());
+    assert!(tenant::delete(&mut tx, ours.tenant, 1, at(60)).await.unwrap());
     assert_eq!(credential::find(&mut tx, credential.id).await.unwrap(), None);
 }

@@ -23,3 +23,4 @@ mod troubles;
 mod users;
 mod versions;
 mod wall;
+mod watched;

@@ -33,8 +33,8 @@ async fn what_is_theirs_is_not_changed_and_the_answer_says_so(pool: PgPool) {
     let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
     assert!(!mailbox::pause(&mut tx, world.theirs.mailbox, at(1)).await.unwrap());
     assert!(!mailbox::poll_now(&mut tx, world.theirs.mailbox, at(1)).await.unwrap());
-    assert!(!mailbox::delete(&mut tx, world.theirs.mailbox, 1).await.unwrap());
-    assert!(!tenant::delete(&mut tx, world.theirs.tenant, 1).await.unwrap());
+    assert!(!mailbox::delete(&mut tx, world.theirs.mailbox, 1, at(1)).await.unwrap());
+    assert!(!tenant::delete(&mut tx, world.theirs.tenant, 1, at(1)).await.unwrap());
     assert!(mailbox::lease(&mut tx, world.theirs.mailbox, at(99), at(159)).await.unwrap().is_none());
     tx.commit().await.unwrap();
     let mut tx = world.db.begin(&world.theirs.wall()).await.unwrap();

@@ -9,7 +9,7 @@ use crate::foreign::html;
 use crate::moment;
 use crate::said::Said;
 
-const STYLE: &str = include_str!("style.css");
+pub(crate) const STYLE: &str = include_str!("style.css");
 
 /// What the page may load, also where it was saved to a disk: nothing but its own style, known by its hash. The story
 /// `report.rs` says what that is after a change of `style.css`.

@@ -22,6 +22,7 @@ use daimon_verdict::submission::ITEM as HANDED_IN;
 
 use self::chart::Chart;
 pub use self::html::POLICY;
+pub(crate) use self::html::STYLE;
 pub use self::reputation::{LATELY, Refused, Refusing, Reputation, Standing};
 use crate::said::said;
 use crate::{evidence, filing, foreign, moment, reason};

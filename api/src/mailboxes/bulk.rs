@@ -1,0 +1,169 @@
+//! The same with many mailboxes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use actix_web::{HttpResponse, post};
+use daimon_domain::id::{MailboxId, TenantId};
+use daimon_domain::mailbox::Polling;
+use daimon_domain::words;
+use daimon_queue::Kind;
+use daimon_store::{audit, mailbox};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::caller::{Caller, MailboxesWrite, Permitted};
+use crate::idempotency::IdempotencyKey;
+use crate::input::Body;
+use crate::path::IdempotencyKeyHeader;
+use crate::problem::Problem;
+
+words! {
+    /// What is done with mailboxes.
+    BulkAction {
+        /// They are not read until somebody resumes them.
+        Pause = "pause",
+        /// They are read again, at once.
+        Resume = "resume",
+        /// They are read now.
+        PollNow = "poll_now",
+        /// They are gone, with everything that was read from them.
+        Delete = "delete",
+    }
+}
+
+words! {
+    /// What came of one.
+    BulkOutcome {
+        /// It is done.
+        Done = "done",
+        /// There is none.
+        NotFound = "not_found",
+    }
+}
+
+/// What to do with which mailboxes.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewBulk, example = json!({"action": "poll_now", "mailbox_ids": ["mbx_019ab1c2d3e47f508192a3b4c5d6e7f8"]}))]
+pub(crate) struct NewBulk {
+    /// What to do with each.
+    #[garde(skip)]
+    #[schema(schema_with = crate::words::bulk_action)]
+    action: BulkAction,
+    /// Which mailboxes: 1 to 100.
+    #[garde(length(min = 1, max = 100))]
+    #[schema(schema_with = crate::words::mailbox_ids_1_to_100)]
+    mailbox_ids: Vec<MailboxId>,
+}
+
+/// What came of each.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Bulk, example = json!({"action": "poll_now", "done": 1, "not_found": 0, "results": [
+    {"mailbox_id": "mbx_019ab1c2d3e47f508192a3b4c5d6e7f8", "outcome": "done"}
+]}))]
+pub(crate) struct BulkView {
+    /// What was done with each.
+    #[schema(schema_with = crate::words::bulk_action)]
+    action: BulkAction,
+    /// With how many it was.
+    done: usize,
+    /// How many there are not.
+    not_found: usize,
+    /// Each, in the order in which they were named.
+    results: Vec<BulkResultView>,
+}
+
+/// What came of one.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BulkResult)]
+pub(crate) struct BulkResultView {
+    /// Which.
+    #[schema(schema_with = crate::words::mailbox_id)]
+    mailbox_id: MailboxId,
+    /// What came of it.
+    #[schema(schema_with = crate::words::bulk_outcome)]
+    outcome: BulkOutcome,
+}
+
+/// Do something with many mailboxes
+///
+/// Pauses, resumes, reads now or deletes up to 100 mailboxes, and says of each what came of it: whoever is not there, or not yours, keeps no other
+/// from it. Each may be repeated: the second time changes nothing. Deleting asks for no `If-Match` here, and can't be undone.
+#[utoipa::path(operation_id = "bulkMailboxes", tag = "Mailboxes", params(IdempotencyKeyHeader), request_body = NewBulk, responses(
+    (status = 207, description = "What came of each", body = BulkView),
+    (status = 409, description = "A request with this Idempotency-Key is being answered right now")))]
+#[post("/v1/mailboxes/bulk")]
+pub(super) async fn bulk_mailboxes(
+    asked: Permitted<MailboxesWrite, (IdempotencyKey, Body<NewBulk>)>,
+) -> Result<HttpResponse, Problem> {
+    let Permitted(mut caller, (once, body)) = asked;
+    let once = match once.begin(&mut caller, &body.bytes).await? {
+        Ok(once) => once,
+        Err(answer) => return Ok(answer),
+    };
+    let NewBulk { action, mailbox_ids } = body.value;
+    let (mut entries, mut due, mut gone) = (Vec::new(), BTreeMap::<TenantId, Vec<Uuid>>::new(), BTreeSet::new());
+    // In one order, so that two who do this at once don't wait for each other for ever.
+    for id in mailbox_ids.iter().copied().collect::<BTreeSet<_>>() {
+        let Some(tenant) = act(&mut caller, action, id, &mut due).await? else {
+            gone.insert(id);
+            continue;
+        };
+        let name = match action {
+            BulkAction::Pause => "mailbox.paused",
+            BulkAction::Resume => "mailbox.resumed",
+            BulkAction::PollNow => "mailbox.poll_requested",
+            BulkAction::Delete => "mailbox.deleted",
+        };
+        entries.push(caller.entry(name, &id, Some(tenant), json!({})));
+    }
+    if !entries.is_empty() {
+        audit::append_many(&mut caller.tx, &entries).await?;
+    }
+    let outcome = |id| if gone.contains(&id) { BulkOutcome::NotFound } else { BulkOutcome::Done };
+    let results: Vec<_> =
+        mailbox_ids.into_iter().map(|id| BulkResultView { mailbox_id: id, outcome: outcome(id) }).collect();
+    let not_found = results.iter().filter(|one| one.outcome == BulkOutcome::NotFound).count();
+    let view = BulkView { action, done: results.len().saturating_sub(not_found), not_found, results };
+    let (service, msp) = (caller.service.clone(), caller.msp);
+    let response = once.each(caller, view).await?;
+    for (tenant, mailboxes) in due {
+        service.hint_all(Kind::Poll, msp, tenant, &mailboxes).await;
+    }
+    Ok(response)
+}
+
+/// Does it with one; its tenant, or `None`: there is no such mailbox.
+async fn act(
+    caller: &mut Caller<MailboxesWrite>,
+    action: BulkAction,
+    id: MailboxId,
+    due: &mut BTreeMap<TenantId, Vec<Uuid>>,
+) -> Result<Option<TenantId>, Problem> {
+    let now = caller.now;
+    let is_there = match action {
+        BulkAction::Pause => mailbox::pause(&mut caller.tx, id, now).await?,
+        BulkAction::Resume => mailbox::resume(&mut caller.tx, id, now).await?,
+        BulkAction::PollNow => mailbox::poll_now(&mut caller.tx, id, now).await?,
+        BulkAction::Delete => true,
+    };
+    let found = if is_there { mailbox::find(&mut caller.tx, id).await? } else { None };
+    let Some(mailbox) = found else { return Ok(None) };
+    match action {
+        BulkAction::Delete => {
+            if !mailbox::delete(&mut caller.tx, id, mailbox.version, now).await? {
+                return Err(Problem::Conflict(
+                    "A mailbox was changed at this moment; nothing was done. Send it again.",
+                ));
+            }
+        }
+        BulkAction::Resume | BulkAction::PollNow if mailbox.polling == Polling::Active => {
+            due.entry(mailbox.tenant).or_default().push(id.as_uuid());
+        }
+        BulkAction::Pause | BulkAction::Resume | BulkAction::PollNow => {}
+    }
+    Ok(Some(mailbox.tenant))
+}
