@@ -2,6 +2,7 @@
 
 mod commands;
 mod onboard;
+mod verify_audit;
 
 use std::process::ExitCode;
 
@@ -41,6 +42,8 @@ enum Command {
     /// Takes the companies and mailboxes of a table (CSV) in, through an API that runs; safe to repeat. Ends with 1 when rows were
     /// wrong, and says of each which and why.
     Onboard(onboard::Onboard),
+    /// Goes through the audit log of every MSP, as the database's owner: prints where each ends, or where it was changed, and then ends with 1.
+    VerifyAudit(verify_audit::VerifyAudit),
     /// Prints the `OpenAPI` document (JSON) that the API serves at `/openapi.json`. Needs no settings.
     Openapi,
 }
@@ -71,6 +74,7 @@ fn a_name(text: &str) -> Result<String, String> {
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let done = match settings::parse_or_exit::<Cli>().command {
+        Some(Command::VerifyAudit(asked)) => return verify_audit::run(&asked).await,
         Some(Command::Onboard(asked)) => return onboard::run(&asked).await,
         None => commands::serve(settings::parse_or_exit::<Serve>().api).await,
         Some(Command::Serve(api)) => commands::serve(*api).await,

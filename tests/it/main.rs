@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod arrows;
+mod audit;
 mod autodiscover;
 mod classify;
 mod confirmed;

@@ -205,6 +205,12 @@ pub async fn head(tx: &mut MspTx) -> Result<Option<Head>, StoreError> {
     row.map(|row| Ok(Head { sequence: row.sequence, hash: row::hash("audit_head", row.hash)? })).transpose()
 }
 
+/// The hash of one entry.
+pub async fn hash_at(tx: &mut MspTx, sequence: i64) -> Result<Option<[u8; 32]>, StoreError> {
+    let found = sqlx::query_scalar!("select hash from audit_entry where sequence = $1", sequence);
+    found.fetch_optional(tx.conn()).await?.map(|hash| row::hash("audit_entry", hash)).transpose()
+}
+
 /// Goes through the whole log, from the first entry to the head. The transaction must see all tenants.
 pub async fn verify(tx: &mut MspTx) -> Result<Verified, StoreError> {
     let msp = tx.msp();

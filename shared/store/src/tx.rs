@@ -216,6 +216,12 @@ impl Owner {
         Ok(sqlx::query_scalar!(r#"select exists (select from msp) as "exists!""#).fetch_one(&self.pool).await?)
     }
 
+    /// Every MSP.
+    pub async fn msps(&self) -> Result<Vec<MspId>, StoreError> {
+        let ids = sqlx::query_scalar!("select msp_id from msp order by msp_id").fetch_all(&self.pool).await?;
+        Ok(ids.into_iter().map(MspId::from_uuid).collect())
+    }
+
     /// Makes the months around `at`, so that a new database need not wait for a worker's upkeep.
     pub async fn ensure_partitions(&self, at: chrono::DateTime<chrono::Utc>) -> Result<i32, StoreError> {
         Ok(sqlx::query_scalar!(r#"select ensure_partitions($1) as "made!""#, at).fetch_one(&self.pool).await?)
