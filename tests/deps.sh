@@ -3,9 +3,9 @@
 # that is done already, and starts no system service: everything Daimon runs, it starts itself, privately.
 #
 # `deps.sh courier` also unpacks Courier aside, which the stories may read from instead of Dovecot (`make test-second`).
-# `deps.sh verify` also fetches the reference libraries of Standard Webhooks for Python and JavaScript, and Python's
-# `requests`, into .daimon/verify, from the registries of these languages, for the stories in which receivers verify and
-# every sample of the document is run.
+# `deps.sh verify` also fetches, into .daimon/verify and from the registries of Python and JavaScript, what the stories in other
+# languages need: the reference libraries of Standard Webhooks, Python's `requests` for the document's samples, two generators of
+# clients, and what the document and the API are checked with.
 #
 # Debian's packages are wanted because the point is to meet the real programs: Postgres, Redis, Dovecot and Postfix.
 set -eu
@@ -125,6 +125,8 @@ if [ "${1-}" = verify ]; then
     library javascript node_modules/standardwebhooks "npm install --silent --no-audit --no-fund --prefix . standardwebhooks@1.1.1"
     library requests requests/__init__.py "python3 -m pip install -q --disable-pip-version-check --target . requests==2.32.5"
     library schemathesis schemathesis/__init__.py "python3 -m pip install -q --disable-pip-version-check --target . schemathesis==4.32.5"
+    library openapi-python-client openapi_python_client "python3 -m pip install -q --disable-pip-version-check --target . openapi-python-client==0.29.1"
+    library openapi-typescript node_modules/openapi-typescript "npm install --silent --no-audit --no-fund --prefix . openapi-typescript@7.13.0 openapi-fetch@0.17.0 typescript@5.9.3 @types/node@20.19.25 standardwebhooks@1.1.1"
     library spectral node_modules/@stoplight/spectral-cli "npm install --silent --no-audit --no-fund --prefix . @stoplight/spectral-cli@6.16.3"
 fi
 

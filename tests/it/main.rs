@@ -5,6 +5,7 @@ mod arrows;
 mod audit;
 mod autodiscover;
 mod classify;
+mod clients;
 mod confirmed;
 mod connection_test;
 mod crash;
