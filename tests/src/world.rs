@@ -180,8 +180,19 @@ impl World {
         Ok(world)
     }
 
+    /// The same with programs that write down all that they can.
+    pub async fn talkative() -> anyhow::Result<Self> {
+        let mut world = Self::begin("trace").await?;
+        world.start_worker().await?;
+        Ok(world)
+    }
+
     /// Starts the API only.
     pub async fn without_worker() -> anyhow::Result<Self> {
+        Self::begin("info").await
+    }
+
+    async fn begin(log: &str) -> anyhow::Result<Self> {
         static STORIES: AtomicU32 = AtomicU32::new(0);
         let servers = servers::shared().await?;
         let place = Place::temporary()?;
@@ -200,7 +211,8 @@ impl World {
             redis: servers.redis.clone(),
         };
         let prefix = format!("daimon-{tag}");
-        let settings = settings(&stores, &prefix, &files, &servers.authority.ca, Some(clock.setting()));
+        let mut settings = settings(&stores, &prefix, &files, &servers.authority.ca, Some(clock.setting()));
+        settings.push(("DAIMON_LOG".to_owned(), log.to_owned()));
         let key = bootstrap(&postgres.url("daimon_owner", &database), "Kestrel IT", now).await?;
         let api = Program::start("daimon-api", &["serve"], &settings).await?;
         let client = Client::new(&format!("http://{}", api.address("api")?), &key)?;

@@ -2,7 +2,9 @@
 //! versions are put in.
 
 mod language;
+mod page;
 mod person;
+mod unsaid;
 
 use std::collections::BTreeMap;
 
@@ -229,8 +231,8 @@ async fn etag(client: &Client, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_request_that_the_document_shows_works_as_it_is_shown() {
-    let world = World::start().await.unwrap();
+async fn every_request_that_the_document_shows_works_as_it_is_shown_and_no_log_says_a_secret_or_a_mail() {
+    let world = World::talkative().await.unwrap();
     let catcher = world.catcher().await.unwrap();
     let document = world.client.get("/openapi.json").await.unwrap().body;
     let mut failed = BTreeMap::new();
@@ -239,6 +241,10 @@ async fn every_request_that_the_document_shows_works_as_it_is_shown() {
         let client = world.another_msp(name).await.unwrap();
         let mut speaker = Speaker::new(&world, name, client, catcher.url()).await;
         world.drain().await.unwrap();
+        if name == "Shell" {
+            let said = page::run(&speaker.furnished).await;
+            assert!(!said.contains("request_id"), "a problem: {said}");
+        }
         for sample in samples(&document, name) {
             run += 1;
             if let Err(why) = speaker.makes(&world, &sample).await {
@@ -247,4 +253,9 @@ async fn every_request_that_the_document_shows_works_as_it_is_shown() {
         }
     }
     assert!(failed.is_empty(), "{} of {run} failed: {failed:#?}", failed.len());
+    for program in [world.api(), world.worker().unwrap()] {
+        let log = program.output();
+        assert!(log.contains("TRACE"), "it wrote down all that it can");
+        assert_eq!(unsaid::said(&log), []);
+    }
 }
