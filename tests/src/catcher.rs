@@ -14,6 +14,8 @@ use crate::authority::Authority;
 /// A request as it came.
 #[derive(Clone, Debug)]
 pub struct Caught {
+    /// Its method.
+    pub method: String,
     /// Where it was sent.
     pub path: String,
     /// Its headers, names in lower case.
@@ -78,6 +80,27 @@ pub enum Answer {
     Silence,
     /// Leads elsewhere.
     Redirect(String),
+    /// Answers as somebody who has read the request.
+    Says(Speaker),
+}
+
+type Speaks = dyn Fn(&Caught) -> (u16, serde_json::Value) + Send + Sync;
+
+/// Whoever reads requests: the status and the JSON of their answers.
+#[derive(Clone)]
+pub struct Speaker(Arc<Speaks>);
+
+impl Speaker {
+    /// Answers so.
+    pub fn new(answers: impl Fn(&Caught) -> (u16, serde_json::Value) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(answers))
+    }
+}
+
+impl std::fmt::Debug for Speaker {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Speaker")
+    }
 }
 
 /// A running receiver.
@@ -183,7 +206,8 @@ async fn serve(acceptor: tokio_rustls::TlsAcceptor, stream: TcpStream, shared: &
         if stream.read_line(&mut line).await? == 0 {
             return Ok(());
         }
-        let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+        let mut words = line.split(' ').map(ToOwned::to_owned);
+        let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let mut headers = Vec::new();
         loop {
             let mut line = String::new();
@@ -195,18 +219,25 @@ async fn serve(acceptor: tokio_rustls::TlsAcceptor, stream: TcpStream, shared: &
             headers.iter().find(|(name, _)| name == "content-length").map_or(Ok(0), |(_, value)| value.parse())?;
         let mut body = vec![0; length];
         stream.read_exact(&mut body).await?;
-        shared.caught.lock().unwrap_or_else(PoisonError::into_inner).push(Caught { path, headers, body });
+        let caught = Caught { method, path, headers, body };
+        shared.caught.lock().unwrap_or_else(PoisonError::into_inner).push(caught.clone());
         shared.news.notify_waiters();
         let answer = shared.answer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut said = String::new();
         let (status, extra) = match answer {
             Answer::Status(status) => (status, String::new()),
             Answer::Later(status, seconds) => (status, format!("retry-after: {seconds}\r\n")),
             Answer::Redirect(to) => (302, format!("location: {to}\r\n")),
+            Answer::Says(Speaker(answers)) => {
+                let (status, body) = answers(&caught);
+                said = body.to_string();
+                (status, "content-type: application/json\r\n".to_owned())
+            }
             Answer::HangUp => return Ok(()),
             Answer::Silence => std::future::pending().await,
         };
-        let length = if status == 204 { "" } else { "content-length: 0\r\n" };
-        stream.write_all(format!("HTTP/1.1 {status} as told\r\n{extra}{length}\r\n").as_bytes()).await?;
+        let length = if status == 204 { String::new() } else { format!("content-length: {}\r\n", said.len()) };
+        stream.write_all(format!("HTTP/1.1 {status} as told\r\n{extra}{length}\r\n{said}").as_bytes()).await?;
         stream.flush().await?;
     }
 }
