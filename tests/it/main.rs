@@ -34,6 +34,7 @@ mod on_disk;
 mod onboarding;
 mod reading;
 mod readme;
+mod recipes;
 mod renumbered;
 mod report;
 mod samples;
