@@ -19,6 +19,7 @@ mod etag;
 mod events;
 mod export;
 mod head;
+mod hex;
 mod idempotency;
 mod incidents;
 mod input;
@@ -42,6 +43,7 @@ mod tenants;
 mod users;
 mod words;
 
+pub use self::hex::hex;
 pub use auth::Hashing;
 pub use events::Streams;
 pub use limits::Limits;

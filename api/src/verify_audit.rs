@@ -8,12 +8,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+use daimon_api::hex;
 use daimon_boot::settings::Owner;
 use daimon_domain::id::MspId;
 use daimon_domain::scope::Wall;
 use daimon_store::MspTx;
-use daimon_store::audit::{self, Head, Verified};
+use daimon_store::audit::{self, Verified};
 
 use crate::commands::say;
 
@@ -69,16 +70,21 @@ pub(crate) async fn run(asked: &VerifyAudit) -> anyhow::Result<ExitCode> {
 
 /// The end of a log that holds.
 async fn look(tx: &mut MspTx, before: Option<End>) -> anyhow::Result<Result<End, Wrong>> {
-    if let Verified::Broken { sequence } = audit::verify(tx).await? {
-        return Ok(Err(Wrong::Broken(sequence)));
-    }
+    let entries = match audit::verify(tx).await? {
+        Verified::Whole { entries } => entries,
+        Verified::Broken { sequence } => return Ok(Err(Wrong::Broken(sequence))),
+    };
     if let Some(before) = before.filter(|before| before.entries > 0)
-        && audit::hash_at(tx, before.entries).await?.map(hex) != Some(before.hash)
+        && hash_at(tx, before.entries).await? != before.hash
     {
         return Ok(Err(Wrong::Rewritten(before.entries)));
     }
-    let head = audit::head(tx).await?.unwrap_or(Head { sequence: 0, hash: [0; 32] });
-    Ok(Ok(End { entries: head.sequence, hash: hex(head.hash) }))
+    Ok(Ok(End { entries, hash: hash_at(tx, entries).await? }))
+}
+
+/// Nothing but zeros where there is no such entry.
+async fn hash_at(tx: &mut MspTx, sequence: i64) -> anyhow::Result<String> {
+    Ok(hex(&audit::hash_at(tx, sequence).await?.unwrap_or_default()))
 }
 
 /// Says what is wrong; that it is.
@@ -95,18 +101,12 @@ fn tell(msp: MspId, wrong: &Wrong) -> bool {
     false
 }
 
-fn hex(hash: [u8; 32]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The ends in what was printed earlier.
+/// The ends in what was printed earlier. What was wrong then had none.
 fn read(path: &Path) -> anyhow::Result<BTreeMap<MspId, End>> {
-    let name = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("{name} can't be read"))?;
-    let line = |(number, line): (usize, &str)| {
-        end(line).with_context(|| format!("{name}, line {}: not what verify-audit prints", number.saturating_add(1)))
-    };
-    text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(line).collect()
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} can't be read", path.display()))?;
+    let ends: BTreeMap<_, _> = text.lines().filter_map(end).collect();
+    ensure!(!ends.is_empty(), "{} has no line that verify-audit prints of a whole log", path.display());
+    Ok(ends)
 }
 
 fn end(line: &str) -> Option<(MspId, End)> {

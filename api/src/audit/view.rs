@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::export::ExportFormat;
+use crate::hex;
 
 /// A line of the audit log.
 #[derive(Debug, Serialize, ToSchema)]
@@ -60,14 +61,6 @@ impl TryFrom<Entry> for AuditEntryView {
             hash: hex(&entry.hash),
         })
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
-        .collect()
 }
 
 /// Which page.

@@ -1,7 +1,5 @@
 //! Wire shapes of deliveries and attempts.
 
-use std::fmt::Write as _;
-
 use chrono::{DateTime, Utc};
 use daimon_domain::delivery::{AttemptFault, Delivery, DeliveryState, WaitsFor};
 use daimon_domain::id::{AttemptId, DeliveryId, EndpointId, EventId};
@@ -9,6 +7,8 @@ use daimon_store::attempt::Attempt;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+
+use crate::hex;
 
 /// One event on its way to one endpoint.
 #[derive(Debug, Serialize, ToSchema)]
@@ -102,17 +102,9 @@ impl From<Attempt> for AttemptView {
             fault: attempt.fault,
             latency_ms: attempt.latency_ms,
             excerpt: attempt.excerpt,
-            request_sha256: attempt.request_sha256.as_ref().map(hexadecimal),
+            request_sha256: attempt.request_sha256.as_ref().map(|hash| hex(hash)),
         }
     }
-}
-
-fn hexadecimal(hash: &[u8; 32]) -> String {
-    hash.iter().fold(String::new(), |mut text, byte| {
-        // Writing into a text can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Which deliveries, and which page.

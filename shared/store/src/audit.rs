@@ -214,8 +214,8 @@ pub async fn hash_at(tx: &mut MspTx, sequence: i64) -> Result<Option<[u8; 32]>, 
 /// Goes through the whole log, from the first entry to the head. The transaction must see all tenants.
 pub async fn verify(tx: &mut MspTx) -> Result<Verified, StoreError> {
     let msp = tx.msp();
-    let Some(head) = head(tx).await? else { return Ok(Verified::Whole { entries: 0 }) };
     let mut last = Head { sequence: 0, hash: [0; 32] };
+    let mut until = None;
     loop {
         let rows = sqlx::query_as!(
             Row,
@@ -226,8 +226,16 @@ pub async fn verify(tx: &mut MspTx) -> Result<Verified, StoreError> {
         .fetch_all(tx.conn())
         .await?;
         if rows.is_empty() {
-            let broken = Verified::Broken { sequence: last.sequence.saturating_add(1) };
-            return Ok(if last == head { Verified::Whole { entries: last.sequence } } else { broken });
+            let end = head(tx).await?.unwrap_or(Head { sequence: 0, hash: [0; 32] });
+            if last == end {
+                return Ok(Verified::Whole { entries: last.sequence });
+            }
+            // Whatever is added meanwhile is there once the head says so.
+            if end.sequence <= last.sequence || until == Some(end) {
+                return Ok(Verified::Broken { sequence: last.sequence.saturating_add(1) });
+            }
+            until = Some(end);
+            continue;
         }
         let entries: Vec<Entry> = rows.into_iter().map(Entry::try_from).collect::<Result<_, _>>()?;
         let bytes: Vec<Vec<u8>> = entries.iter().map(|entry| entry.bytes(msp)).collect();
