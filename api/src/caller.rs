@@ -279,6 +279,13 @@ async fn enter<P: Permit>(service: &Data<Service>, claims: Claims) -> Result<Cal
     })
 }
 
+impl<P> Caller<P> {
+    /// Refuses whoever may not do this besides.
+    pub(crate) fn also_needs(&self, permission: Permission) -> Result<(), Problem> {
+        if self.permissions.contains(&permission) { Ok(()) } else { Err(Problem::Forbidden(permission)) }
+    }
+}
+
 /// A caller who may do `P`, and what the request says.
 ///
 /// The rest of a request is judged only after its caller was: whoever lacks the permission does not learn what is wrong

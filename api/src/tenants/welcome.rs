@@ -3,6 +3,7 @@
 use actix_web::http::header;
 use actix_web::{HttpResponse, get};
 use daimon_domain::id::TenantId;
+use daimon_domain::scope::Permission;
 use daimon_domain::tenant::Language;
 use daimon_store::mailbox::{self, MailboxFilter};
 use daimon_store::{Page, msp, tenant};
@@ -59,7 +60,8 @@ pub(crate) struct WelcomeSectionView {
 ///
 /// To be given to the client company when its mailboxes begin to be watched: what is read of them, what is not, what people may
 /// notice, and what to do when an alert comes. By `Accept` or `format` it is JSON, Markdown, or a page of HTML without scripts or outside
-/// assets that prints on A4. It names your MSP as whom to call, and the mailboxes.
+/// assets that prints on A4. It names your MSP as whom to call, and the mailboxes: so it needs
+/// `mailboxes:read` too.
 #[utoipa::path(operation_id = "getTenantWelcome", tag = "Tenants", params(TenantPath, ReportQuery), responses(
     (status = 200, description = "The page", content(
         (WelcomeView = "application/json"),
@@ -71,6 +73,7 @@ pub(super) async fn get_welcome(
     asked: Permitted<TenantsRead, (At<TenantPath>, Query<ReportQuery>, Preferred)>,
 ) -> Result<HttpResponse, Problem> {
     let Permitted(mut caller, (path, query, preferred)) = asked;
+    caller.also_needs(Permission::MailboxesRead)?;
     let tenant = tenant::find(&mut caller.tx, path.id()?).await?.ok_or_else(TenantPath::absent)?;
     let msp = msp::find(&mut caller.tx).await?.ok_or(Problem::Internal)?;
     let filter = MailboxFilter { tenant: Some(tenant.id), ..MailboxFilter::default() };
