@@ -21,7 +21,21 @@ pub(super) struct Known {
 impl Known {
     /// What it is made of when it is not there yet.
     pub(super) fn to_be_made(&self) -> Option<NewTenant> {
-        self.first.as_ref().map(|(_, new)| new.clone())
+        self.first.as_ref().map(|(_, new)| NewTenant { external_refs: self.references.clone(), ..new.clone() })
+    }
+
+    /// The one that is there, as it is called by now, where that is more than was known of it.
+    pub(super) fn newly_called(&mut self) -> Option<&mut Tenant> {
+        let tenant = self.tenant.as_mut().filter(|tenant| tenant.external_refs != self.references)?;
+        tenant.external_refs.clone_from(&self.references);
+        Some(tenant)
+    }
+
+    /// From now on another system's other id means another company of the same name.
+    fn is_called(&mut self, asked: &BTreeMap<String, String>) {
+        for (system, id) in asked {
+            self.references.entry(system.clone()).or_insert_with(|| id.clone());
+        }
     }
 }
 
@@ -78,6 +92,7 @@ impl Companies {
                     }
                 }
             }
+            known.is_called(asked);
         }
         Ok(at)
     }
@@ -134,10 +149,26 @@ mod tests {
         assert_eq!(all.find(2, &company("Renamed", "1")), Ok(0));
         assert_eq!(all.find(3, &company("B", "")), Ok(1));
         assert_eq!(all.find(4, &company("B", "2")), Ok(1), "it had no id yet");
+        assert_eq!(
+            all.at(1).and_then(Known::newly_called).map(|one| one.external_refs.clone()),
+            Some([("psa".into(), "2".into())].into())
+        );
+        assert!(all.at(1).and_then(Known::newly_called).is_none(), "once");
         assert_eq!(all.find(5, &company("A", "")), Ok(0));
         assert_eq!(all.find(6, &company("A", "7")), Ok(2), "another of the same name");
         assert_eq!(all.find(7, &company("A", "7")), Ok(2));
         assert_eq!(all.find(8, &company("A", "")).unwrap_err().0, "name", "which of both?");
+    }
+
+    #[test]
+    fn two_companies_of_one_name_that_another_system_tells_apart_are_two() {
+        for known in [vec![there("Müller", "")], Vec::new()] {
+            let mut all = Companies::new(known);
+            assert_eq!(all.find(2, &company("Müller", "")), Ok(0));
+            assert_eq!(all.find(3, &company("Müller", "17")), Ok(0));
+            assert_eq!(all.find(4, &company("Müller", "42")), Ok(1));
+            assert_eq!(all.find(5, &company("Müller", "17")), Ok(0));
+        }
     }
 
     #[test]

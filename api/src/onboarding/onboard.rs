@@ -24,7 +24,8 @@ use crate::problem::Problem;
 /// `external_system` (`psa` when left out), `language`, `groups`, `password`, `credential_id`, `username`, `host`, `port`, `tls`,
 /// `poll_interval_s` and `new_mail` those that you need. Good rows go in though others are wrong, and each wrong one is answered with what
 /// is wrong where. A company is found again by what your other systems call it, else by its name, and a mailbox by its address: so the
-/// same may be sent again, and what is there is left as it is. Where no server is named it is looked for. The connection of each
+/// same may be sent again, and what is there is left as it is, but for what another system calls a company of which that was not known.
+/// A mailbox that is there gets another password by `PUT /v1/mailboxes/{mailbox_id}/credential`. Where no server is named it is looked for. The connection of each
 /// new mailbox is tested. Needs `mailboxes:write` too.
 #[utoipa::path(operation_id = "onboardTenants", tag = "Tenants", params(OnboardQuery, IdempotencyKeyHeader),
     request_body(content(
@@ -39,9 +40,7 @@ pub(super) async fn onboard_tenants(
     asked: Permitted<TenantsWrite, (Query<OnboardQuery>, IdempotencyKey, Sheet, QueryText)>,
 ) -> Result<HttpResponse, Problem> {
     let Permitted(caller, (query, once, sheet, text)) = asked;
-    if !caller.permissions.contains(&Permission::MailboxesWrite) {
-        return Err(Problem::Forbidden(Permission::MailboxesWrite));
-    }
+    caller.also_needs(Permission::MailboxesWrite)?;
     let is_dry = query.0.dry_run.unwrap_or(false);
     let (service, msp) = (caller.service.clone(), caller.msp);
     // Others need the connection to the database while we look around.

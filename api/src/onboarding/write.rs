@@ -10,7 +10,7 @@ use daimon_store::{job, mailbox, tenant};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::companies::Companies;
+use super::companies::{Companies, Known};
 use super::line::{Line, Part};
 use super::servers::Servers;
 use super::view::{NewCompanyMailbox, OnboardedView, RowStatus, RowView};
@@ -53,7 +53,10 @@ impl<'c> Writer<'c> {
         servers: &'c Servers,
         is_tested: bool,
     ) -> Result<Self, Problem> {
-        tenant::hold_onboarding(&mut caller.tx).await?;
+        if !tenant::hold_onboarding(&mut caller.tx).await? {
+            let detail = "Somebody of yours is taking companies in at this moment: send it again.";
+            return Err(Problem::TooMany { detail, wait_s: 2 });
+        }
         let (mut names, mut references, mut addresses) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for line in lines.iter().filter(|line| line.errors.is_empty()) {
             let Some(company) = &line.company else { continue };
@@ -156,12 +159,16 @@ impl<'c> Writer<'c> {
             return Ok(RowStatus::Invalid);
         }
         let Some(mailbox) = line.mailbox.take() else {
+            self.call(at).await?;
             view.tenant_id = Some(self.tenant_made(at).await?);
             return Ok(if there.is_some() { RowStatus::Exists } else { RowStatus::Created });
         };
         if let Some(first) = self.seen.get(&(at, mailbox.address.clone())) {
             line.refuse(Part::Mailbox, &["address"], format!("is that of row {first}, of the same company"));
             return Ok(RowStatus::Invalid);
+        }
+        if there.is_some() {
+            self.call(at).await?;
         }
         if let Some(known) = there.and_then(|tenant| self.existing.get(&(tenant, mailbox.address.clone()))) {
             view.tenant_id = there;
@@ -226,6 +233,17 @@ impl<'c> Writer<'c> {
 
     fn tenant(&mut self, at: usize) -> Option<TenantId> {
         self.companies.at(at)?.tenant.as_ref().map(|tenant| tenant.id)
+    }
+
+    /// Writes down what another system calls one that is there, where nobody has known that.
+    async fn call(&mut self, at: usize) -> Result<(), Problem> {
+        let Some(tenant) = self.companies.at(at).and_then(Known::newly_called) else { return Ok(()) };
+        tenant.version = tenant::update(&mut self.caller.tx, tenant)
+            .await?
+            .ok_or(Problem::Conflict("A company was changed at this moment; nothing was done. Send the rows again."))?;
+        let id = tenant.id;
+        self.done.entries.push(self.caller.entry("tenant.changed", &id, Some(id), json!({})));
+        Ok(())
     }
 
     /// The tenant at that place, which is made when it is not there yet.

@@ -129,12 +129,12 @@ pub async fn matching(
     rows.into_iter().map(Tenant::try_from).collect()
 }
 
-/// Waits until nobody else of this MSP takes companies in, and keeps others from it until the transaction ends: two that look
-/// whether a company is there would both find that it is not.
-pub async fn hold_onboarding(tx: &mut MspTx) -> Result<(), StoreError> {
+/// Keeps others of this MSP from taking companies in until the transaction ends: two that look whether a company is there would
+/// both find that it is not. `false`: somebody else does so, for whom nobody waits here with a connection in hand.
+pub async fn hold_onboarding(tx: &mut MspTx) -> Result<bool, StoreError> {
     let name = format!("onboarding/{}", tx.msp().as_uuid());
-    sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, 0))", name).fetch_one(tx.conn()).await?;
-    Ok(())
+    let held = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as "held!""#, name);
+    Ok(held.fetch_one(tx.conn()).await?)
 }
 
 /// Writes name, language, references and groups if the stored version is still `tenant.version`, and answers the new version.
