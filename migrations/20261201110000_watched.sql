@@ -15,10 +15,11 @@ create table watched (
 create unique index watched_now_once on watched (msp_id, mailbox_id) where until is null;
 create index watched_of_tenant on watched (msp_id, tenant_id, since);
 
--- Who is watched already has been since it was created, as far as anybody knows. Forced row security would hide them from the owner.
+-- Of what was before, it is known only since when a mailbox is watched or paused: earlier pauses, and mailboxes that are gone, are not in
+-- it. Forced row security would hide them from the owner.
 alter table mailbox no force row level security;
-insert into watched (msp_id, tenant_id, mailbox_id, since)
-select msp_id, tenant_id, mailbox_id, created_at from mailbox where polling = 'active';
+insert into watched (msp_id, tenant_id, mailbox_id, since, until)
+select msp_id, tenant_id, mailbox_id, created_at, greatest(created_at, polling_since) from mailbox;
 alter table mailbox force row level security;
 
 alter table watched enable row level security;
