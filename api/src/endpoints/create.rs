@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::asked::NewEndpoint;
 use super::reached_at::ReachedAt;
-use super::view::{EndpointView, EndpointWithSecretView};
+use super::view::{EndpointView, EndpointWithSecretView, QuietHoursView};
 use crate::caller::{Caller, Permitted, WebhooksWrite};
 use crate::idempotency::{Created, IdempotencyKey};
 use crate::input::Body;
@@ -52,7 +52,7 @@ pub(super) async fn create_endpoint(
             except: new.except_tenants,
         },
         pace: understand_pace(new.rate_limit_per_minute)?,
-        quiet_hours: new.quiet_hours.map(QuietHours::from),
+        quiet_hours: new.quiet_hours.map(understand_quiet_hours).transpose()?,
         ..Endpoint::new(id, url, caller.now)
     };
     let secret = WebhookSecret::generate(caller.service.sources.entropy());
@@ -81,6 +81,15 @@ pub(super) fn understand_url<P>(caller: &Caller<P>, reached_at: &ReachedAt, text
 pub(super) fn understand_pace(per_minute: Option<u32>) -> Result<Option<Pace>, Problem> {
     let malformed = |error: MalformedPace| Problem::invalid("/rate_limit_per_minute", error.to_string());
     per_minute.map(|rate| Pace::try_from(rate).map_err(malformed)).transpose()
+}
+
+/// Quiet hours that end.
+pub(super) fn understand_quiet_hours(asked: QuietHoursView) -> Result<QuietHours, Problem> {
+    if asked.from == asked.until {
+        let detail = "must not be when they begin: nothing would ever be told. For none, leave quiet_hours out";
+        return Err(Problem::invalid("/quiet_hours/until", detail));
+    }
+    Ok(asked.into())
 }
 
 /// Tenants that are within reach.

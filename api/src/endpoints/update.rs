@@ -5,7 +5,7 @@ use daimon_store::endpoint::{self, DisabledReason};
 use serde_json::json;
 
 use super::asked::EndpointChange;
-use super::create::{require_tenants, understand_pace, understand_url};
+use super::create::{require_tenants, understand_pace, understand_quiet_hours, understand_url};
 use super::reached_at::ReachedAt;
 use super::view::EndpointView;
 use crate::caller::{Permitted, WebhooksWrite};
@@ -56,7 +56,7 @@ pub(super) async fn update_endpoint(
     match change.quiet_hours {
         Change::Leave => {}
         Change::End => endpoint.quiet_hours = None,
-        Change::Set(hours) => endpoint.quiet_hours = Some(hours.into()),
+        Change::Set(hours) => endpoint.quiet_hours = Some(understand_quiet_hours(hours)?),
     }
     endpoint.disabled = match change.disabled {
         None => endpoint.disabled,

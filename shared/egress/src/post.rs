@@ -23,6 +23,8 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 const MAX_READ: usize = 16 * 1_024;
 /// How much of an answer is kept.
 const MAX_EXCERPT: usize = 1_024;
+/// All addresses of a name have to be tried in this time.
+const CONNECT_LIMIT: Duration = Duration::from_secs(8);
 
 /// What the receiver said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +115,8 @@ impl Egress {
             .dns_resolver(Nobody)
             .resolve_to_addrs(url.host(), &addresses)
             .redirect(redirect::Policy::none())
+            // All addresses share it, so that a silent one leaves time for the next.
+            .connect_timeout(CONNECT_LIMIT)
             .retry(retry::never())
             .no_proxy()
             .http1_only()
