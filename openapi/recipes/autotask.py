@@ -50,11 +50,11 @@ def opens(news):
 
 def tells(number, news):
     note = {"title": news.title[:250], "description": news.text, "noteType": NOTE_TYPE, "publish": PUBLISH}
-    autotask("POST", f"Tickets/{number}/Notes", note)
-    if news.closes:
+    if news.closes:  # first what can be done twice, in case it is refused
         autotask("PATCH", "Tickets", {"id": int(number), "status": COMPLETE, "resolution": news.summary})
     if news.reopens:
         autotask("PATCH", "Tickets", {"id": int(number), "status": NEW})
+    autotask("POST", f"Tickets/{number}/Notes", note)
 
 
 serve("autotask", opens, tells)

@@ -44,10 +44,10 @@ def opens(news):
 
 def tells(number, news):
     flags = {"detailDescriptionFlag": False, "internalAnalysisFlag": True, "resolutionFlag": False}
-    connectwise("POST", f"/{number}/notes", {"text": news.text} | flags)
-    if news.closes or news.reopens:
+    if news.closes or news.reopens:  # first what can be done twice, in case it is refused
         status = {"name": CLOSED if news.closes else NEW}
         connectwise("PATCH", f"/{number}", [{"op": "replace", "path": "status", "value": status}])
+    connectwise("POST", f"/{number}/notes", {"text": news.text} | flags)
 
 
 serve("connectwise", opens, tells)

@@ -43,9 +43,9 @@ def opens(news):
 def tells(number, news):
     halo = sign_in()
     action = {"ticket_id": int(number), "outcome": OUTCOME, "note": news.text, "hiddenfromuser": True}
-    halo("POST", "actions", [action])
-    if news.closes or news.reopens:
+    if news.closes or news.reopens:  # first what can be done twice, in case it is refused
         halo("POST", "tickets", [{"id": int(number), "status_id": CLOSED if news.closes else NEW}])
+    halo("POST", "actions", [action])
 
 
 serve("halopsa", opens, tells)

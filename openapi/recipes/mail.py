@@ -7,9 +7,12 @@ from email.utils import formatdate
 
 from receive import serve, setting
 
-HOST, PORT = setting("MAIL_HOST"), int(setting("MAIL_PORT", "587"))
-TLS = setting("MAIL_TLS", "starttls")  # or implicit, or none
+PORTS = {"starttls": "587", "implicit": "465", "none": "25"}
+HOST, TLS = setting("MAIL_HOST"), setting("MAIL_TLS", "starttls")
 USER, PASSWORD = setting("MAIL_USER", ""), setting("MAIL_PASSWORD", "")
+if TLS not in PORTS or (TLS == "none" and USER):
+    raise SystemExit("MAIL_TLS is starttls, implicit or, where nobody signs in, none")
+PORT = int(setting("MAIL_PORT", PORTS[TLS]))
 FROM, TO = setting("MAIL_FROM"), setting("MAIL_TO")
 
 

@@ -12,7 +12,8 @@ SAFE = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 def slack(method, path, body=None):
     answer = call(method, f"{URL}/{path}", body, HEADERS)
     if not answer.get("ok"):  # Slack refuses with 200
-        raise Refused(f"{path.partition('?')[0]}: {answer.get('error')}")
+        is_gone = answer.get("error") in ("message_not_found", "thread_not_found")
+        raise Refused(f"{path.partition('?')[0]}: {answer.get('error')}", 404 if is_gone else 0)
     return answer
 
 
