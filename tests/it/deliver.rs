@@ -320,9 +320,17 @@ async fn ten_failures_end_a_delivery_and_warn_once_of_its_endpoint() {
     assert_eq!(story.after(waits), TimeDelta::minutes(1));
     assert_eq!((story.delivery(one).await.attempts, story.delivery(two).await.attempts), (1, 0));
 
-    story.clock.set(start + TimeDelta::days(6));
-    story.deliver(two).await;
-    assert_eq!(story.found(endpoint).await.disabled, Some((story.now(), DisabledReason::Failing)));
+    // After a week in which nobody tried, nobody knows how it was meanwhile: five days of failures begin anew.
+    let anew = story.now() + TimeDelta::days(7);
+    for day in 0..=5 {
+        let seen = story.found(endpoint).await;
+        assert_eq!(seen.disabled, None, "{day} days after {:?}", seen.failing_since);
+        story.clock.set(anew + TimeDelta::days(day));
+        let id = story.due(endpoint).await;
+        story.deliver(id).await;
+    }
+    let seen = story.found(endpoint).await;
+    assert_eq!((seen.failing_since, seen.disabled), (Some(anew), Some((story.now(), DisabledReason::Failing))));
 }
 
 #[tokio::test]

@@ -83,6 +83,7 @@ async fn an_endpoint_is_told_of_groups_verdicts_and_all_tenants_but_some() {
         ("except_tenants", json!(["tnt_019ab1c2d3e47f508192a3b4c5d6e7f8"])),
         ("quiet_hours", json!({ "from": "25:00", "until": "07:00", "time_zone": "Asia/Tokyo" })),
         ("quiet_hours", json!({ "from": "22:00", "until": "07:00", "time_zone": "Tokyo" })),
+        ("quiet_hours", json!({ "from": "22:00", "until": "22:00", "time_zone": "Asia/Tokyo" })),
     ] {
         let mut body = json!({ "url": at("x") });
         body[field] = value;

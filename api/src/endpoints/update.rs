@@ -17,7 +17,7 @@ use crate::problem::Problem;
 /// Change a webhook endpoint
 ///
 /// Changes what the body has and leaves the rest. Needs the `ETag` that you read. `disabled: false` calls it again and
-/// forgets its failures.
+/// forgets its failures, as another `url` does. What was given up meanwhile is told again by a replay.
 #[utoipa::path(operation_id = "updateWebhookEndpoint", tag = "Webhooks", params(EndpointPath, IfMatchHeader), request_body = EndpointChange, responses(
     (status = 200, description = "The endpoint as it is now", body = EndpointView, headers(("ETag", description = "Its new version"))),
     (status = 412, description = "Somebody changed it in the meantime"),

@@ -1,10 +1,13 @@
 //! Whether an endpoint answers, and what follows when it does not.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::id::EndpointId;
 
 use super::DisabledReason;
 use crate::{MspTx, StoreError, row};
+
+/// Whoever was not tried for longer than tries are apart begins a new row of failures: nobody knows how it was meanwhile.
+const SILENCE: TimeDelta = TimeDelta::hours(36);
 
 /// Notes an attempt that failed, and answers since when all of them did, and how many in a row.
 pub async fn failed(
@@ -13,10 +16,13 @@ pub async fn failed(
     now: DateTime<Utc>,
 ) -> Result<Option<(DateTime<Utc>, u32)>, StoreError> {
     let row = sqlx::query!(
-        r#"update endpoint set failing_since = coalesce(failing_since, $2), failures = failures + 1
+        r#"update endpoint set last_failed_at = $2,
+            failing_since = case when last_failed_at > $3 then coalesce(failing_since, $2) else $2 end,
+            failures = case when last_failed_at > $3 then failures + 1 else 1 end
         where endpoint_id = $1 returning failing_since as "failing_since!", failures"#,
         id.as_uuid(),
-        now
+        now,
+        now - SILENCE
     )
     .fetch_optional(tx.conn())
     .await?;

@@ -289,15 +289,16 @@ pub async fn list(tx: &mut MspTx, page: Page<EndpointId>) -> Result<Listed<Endpo
 }
 
 /// Writes what people set if the stored version is still `endpoint.version`, and answers the new version. Enabling it
-/// again forgets its failures. `None`: somebody else was faster, or it is gone.
+/// again forgets its failures, and so does another URL. `None`: somebody else was faster, or it is gone.
 pub async fn update(tx: &mut MspTx, endpoint: &Endpoint) -> Result<Option<i64>, StoreError> {
     let columns = Columns::from(endpoint);
     Ok(sqlx::query_scalar!(
         "update endpoint set url = $3, description = $4, types = $5, severities = $6, tenants = $7,
             verdicts = $10, tenant_groups = $11, except_tenants = $12, rate_limit_per_minute = $13,
             quiet_from = $14, quiet_until = $15, quiet_time_zone = $16, quiet_let_through = $17,
-            failing_since = case when disabled_at is not null and $8::timestamptz is null then null else failing_since end,
-            failures = case when disabled_at is not null and $8 is null then 0 else failures end,
+            failing_since = case when url <> $3 or disabled_at is not null and $8::timestamptz is null then null
+                else failing_since end,
+            failures = case when url <> $3 or disabled_at is not null and $8 is null then 0 else failures end,
             disabled_at = $8, disabled_reason = $9, version = version + 1
         where endpoint_id = $1 and version = $2 returning version",
         endpoint.id.as_uuid(),
