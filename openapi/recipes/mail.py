@@ -10,8 +10,8 @@ from receive import serve, setting
 PORTS = {"starttls": "587", "implicit": "465", "none": "25"}
 HOST, TLS = setting("MAIL_HOST"), setting("MAIL_TLS", "starttls")
 USER, PASSWORD = setting("MAIL_USER", ""), setting("MAIL_PASSWORD", "")
-if TLS not in PORTS or (TLS == "none" and USER):
-    raise SystemExit("MAIL_TLS is starttls, implicit or, where nobody signs in, none")
+if TLS not in PORTS or (TLS == "none" and USER and HOST not in ("localhost", "127.0.0.1", "::1")):
+    raise SystemExit("MAIL_TLS is starttls or implicit; where nobody signs in, or on this machine, none will do")
 PORT = int(setting("MAIL_PORT", PORTS[TLS]))
 FROM, TO = setting("MAIL_FROM"), setting("MAIL_TO")
 

@@ -97,6 +97,18 @@ async fn bounces_are_exported_to_the_end_and_counted_the_same() {
     let json = client.get(&welcome).await.unwrap().body;
     assert_eq!((&json["language"], json["sections"].as_array().unwrap().len()), (&json!("en"), 7));
     assert_eq!(stranger.request(Method::GET, &welcome, None, None).await.unwrap().status, 404);
+
+    // Nobody learns of mailboxes, incidents or bounces here what they may not read elsewhere.
+    for (path, first, missing) in [
+        (welcome.as_str(), "tenants:read", "mailboxes:read"),
+        ("/v1/statistics/overview", "mailboxes:read", "incidents:read"),
+    ] {
+        let body = json!({ "name": first, "permissions": [first] });
+        let only = client.post("/v1/api-keys", &body).await.unwrap().text("key").unwrap();
+        let answer = client.with_key(&only).unwrap().request(Method::GET, path, None, None).await.unwrap();
+        assert_eq!(answer.status, 403, "{}", answer.body);
+        assert!(answer.body.to_string().contains(missing), "{}", answer.body);
+    }
 }
 
 #[tokio::test]
