@@ -107,7 +107,11 @@ async fn a_drill_tells_what_the_real_thing_tells_marked_and_signed() {
     let id = started(&world, &json!({ "mailbox_id": mailbox, "episode": "takeover", "bounces": 20 })).await;
     let played = until(&world, &id, "played").await.unwrap();
     let caught = catcher.caught();
-    assert_eq!(kinds(&caught, false), real);
+    let drilled = kinds(&caught, false);
+    // No two thefts are alike: whether one becomes surer before it is contained, or is sure from the beginning, is the episode's.
+    let turns = |told: &[String]| told.iter().filter(|kind| *kind != "incident.updated").cloned().collect::<Vec<_>>();
+    assert_eq!(turns(&drilled), turns(&real), "{drilled:?}");
+    assert!(drilled.iter().any(|kind| kind == "incident.updated"), "{drilled:?}");
     assert_eq!(kinds(&caught, true), Vec::<String>::new(), "nothing of it is said to be real");
     let mut keys = Vec::new();
     for caught in &caught {
