@@ -1,5 +1,5 @@
 # Every target is one line that calls a program of the workspace. `make` alone says what there is.
-.PHONY: help deps demo up test test-second check-api faults bench bench-bounce bench-verdict bench-mail bench-webhooks fuzz sqlx openapi
+.PHONY: help deps demo up test test-second check-api faults bench bench-bounce bench-verdict bench-mail bench-webhooks bench-api fuzz sqlx openapi
 
 CARGO = SQLX_OFFLINE=true cargo
 
@@ -32,7 +32,7 @@ faults: deps ## Break everything for real and compare what is left with what was
 	@$(CARGO) build --release --locked -p daimon-api -p daimon-worker --bins
 	@$(CARGO) bench --locked -p daimon-benches --bench faults -- $(if $(SEED),--seed $(SEED)) $(if $(PARTS),--parts $(PARTS))
 
-bench: bench-bounce bench-verdict bench-mail bench-webhooks ## Every bench, one after the other
+bench: bench-bounce bench-verdict bench-mail bench-webhooks bench-api ## Every bench, one after the other
 
 bench-bounce: ## How fast reports are read, next to mail-parser alone, and how hostile ones
 	@$(CARGO) bench --locked -p daimon-bounce --bench bounce
@@ -48,6 +48,11 @@ bench-mail: ## Mailboxes on a real Dovecot: a flood, memory and latency with IDL
 bench-webhooks: deps ## Webhooks a second to 1, 10 and 100 endpoints, and how soon they come; MINUTES=1 for a quick look
 	@$(CARGO) build --release --locked -p daimon-api -p daimon-worker --bins
 	@$(CARGO) bench --locked -p daimon-benches --bench webhooks -- --minutes $(or $(MINUTES),10) $(if $(PARTS),--parts $(PARTS))
+
+bench-api: ## Reads, lists and writes of the API next to the bare statements, and page 2,000 of 5 million rows; ROWS=200000 for a quick look
+	@tests/deps.sh wrk
+	@$(CARGO) build --release --locked -p daimon-api --bins
+	@$(CARGO) bench --locked -p daimon-benches --bench api -- --rows $(or $(ROWS),5000000) $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 fuzz: ## Try inputs that nobody thought of; MINUTES=5 for each target
 	@shared/bounce/fuzz/run $(or $(MINUTES),5)

@@ -6,6 +6,7 @@
 # `deps.sh verify` also fetches, into .daimon/verify and from the registries of Python and JavaScript, what the stories in other
 # languages need: the reference libraries of Standard Webhooks, Python's `requests` for the document's samples, two generators of
 # clients, and what the document and the API are checked with.
+# `deps.sh isync` and `deps.sh wrk` also install what the benches of reading mail and of the API measure with.
 #
 # Debian's packages are wanted because the point is to meet the real programs: Postgres, Redis, Dovecot and Postfix.
 set -eu
@@ -26,6 +27,8 @@ command -v redis-server >/dev/null 2>&1 || command -v valkey-server >/dev/null 2
 [ -x /usr/lib/postfix/sbin/master ] || [ -x "$private/usr/lib/postfix/sbin/master" ] || need postfix
 # Only for those who ask for it: what the bench of reading mail is compared with.
 [ "${1:-}" != isync ] || command -v mbsync >/dev/null 2>&1 || need isync
+# And what asks the API as often as it answers.
+[ "${1:-}" != wrk ] || command -v wrk >/dev/null 2>&1 || need wrk
 
 # Only for the stories in which receivers verify and samples are run.
 if [ "${1:-}" = verify ]; then

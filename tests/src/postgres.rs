@@ -74,6 +74,11 @@ impl Postgres {
         &self.socket
     }
 
+    /// What it logged last.
+    pub fn output(&self) -> String {
+        self.kept.output()
+    }
+
     /// Kills it with all its backends; what it confirmed stays for the next one in the same place, if it is durable.
     pub fn kill(self) -> anyhow::Result<()> {
         self.kept.kill()

@@ -196,6 +196,38 @@ impl Rig {
         self.at.admin(DATABASE, sql).await
     }
 
+    /// What Postgres logs first when statements are logged.
+    pub const LOGGING_BEGINS: &'static str = "select 'statements are logged from here'";
+
+    /// Begins, or ends, to have every statement logged, with the name of who says it in front.
+    pub async fn log_statements(&self, are_logged: bool) -> anyhow::Result<()> {
+        let settings = [("log_line_prefix", "'%a '"), ("log_statement", "'all'")];
+        for (name, value) in settings {
+            let what = if are_logged { format!("set {name} = {value}") } else { format!("reset {name}") };
+            self.sql(&format!("alter system {what}")).await?;
+        }
+        self.sql("select pg_reload_conf()").await?;
+        // Who is connected is told of it when Postgres itself has read it, as a new connection shows.
+        let wanted = if are_logged { "all" } else { "none" };
+        let began = std::time::Instant::now();
+        loop {
+            let mut look = self.look().await?;
+            let shown: String = sqlx::query_scalar("show log_statement").fetch_one(&mut look).await?;
+            look.close().await?;
+            if shown == wanted {
+                break;
+            }
+            ensure!(began.elapsed() < Duration::from_secs(10), "log_statement is still {shown}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        if are_logged { self.sql(Self::LOGGING_BEGINS).await } else { Ok(()) }
+    }
+
+    /// What Postgres logged last.
+    pub fn postgres_output(&self) -> String {
+        self.postgres.as_ref().map(Postgres::output).unwrap_or_default()
+    }
+
     /// Registers an endpoint of the sink, for all events or only those about some tenants.
     pub async fn endpoint(&self, sink: &Sink, name: &str, tenants: &[String]) -> anyhow::Result<String> {
         self.endpoint_at(&sink.url(name), tenants, |secret| sink.knows(name, secret)).await
