@@ -8,12 +8,16 @@ use std::time::Duration;
 use daimon_domain::id::MspId;
 use daimon_domain::scope::{Tenants, Wall};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, Transaction};
 
 use crate::{MIGRATOR, StoreError};
 
 /// How long a request waits for a connection before it is told that the database is away.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A connection that was given back so lately is taken as it is: it answered then. Asking again would be one round trip of
+/// five in a request that reads.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// What `plan_cache_mode` says.
 const PLANNED_AS_POSTGRES_LIKES: &str = "auto";
@@ -56,8 +60,20 @@ async fn connect_with(options: PgConnectOptions, max_connections: u32) -> Result
         ("idle_in_transaction_session_timeout", "120s"),
         ("timezone", "UTC"),
     ]);
-    let pool =
-        PgPoolOptions::new().max_connections(max_connections).acquire_timeout(PATIENCE).connect_with(options).await?;
+    let pool = PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(PATIENCE)
+        .test_before_acquire(false)
+        .before_acquire(|connection, seen| {
+            Box::pin(async move {
+                if seen.idle_for > FRESH {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_with(options)
+        .await?;
     refuse_unwalled(&pool).await?;
     Ok(pool)
 }

@@ -94,7 +94,9 @@ pub(crate) async fn serve(url: &str, msp: Uuid, key: Uuid) -> anyhow::Result<()>
         ("idle_in_transaction_session_timeout", "120s"),
         ("timezone", "UTC"),
     ]);
-    let pool = PgPoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await?;
+    // As the API's: by itself the pool would ask a connection whether it is there before each request.
+    let pool = PgPoolOptions::new().max_connections(CONNECTIONS).test_before_acquire(false);
+    let pool = pool.connect_with(options).await?;
     let given = Data::new(Served { pool, begin: sql::begin(msp), msp, key });
     let server = HttpServer::new(move || {
         let app = App::new().app_data(given.clone());
