@@ -85,7 +85,7 @@ async fn part(
     writing: Writing,
 ) -> Result<Part<BounceId>, Problem> {
     let listed = bounce::list(tx, filter, Page { limit: AT_ONCE, before }).await?;
-    let next = listed.items.last().filter(|_| listed.more).map(|last| last.id);
+    let next = listed.items.last().filter(|_| listed.more).map(|last| last.0.id);
     let rows: Vec<BounceView> = listed.items.into_iter().map(From::from).collect();
     Ok(Part { bytes: writing.rows(&rows)?, next })
 }

@@ -37,7 +37,7 @@ pub(super) async fn list_bounces(
     };
     let walk = Walk::new(&caller, "bounces", &filter, query.cursor.as_deref(), query.limit)?;
     let listed = bounce::list(&mut caller.tx, &filter, walk.page(BounceId::from_uuid)).await?;
-    Ok(Json(walk.answer(listed, |bounce| bounce.id.as_uuid(), BounceView::from)))
+    Ok(Json(walk.answer(listed, |bounce| bounce.0.id.as_uuid(), BounceView::from)))
 }
 
 /// Who asks for an incident knows whether it happened.

@@ -5,7 +5,7 @@ use daimon_domain::bounce::{Action, Kind};
 use daimon_domain::id::{BounceId, IncidentId, MailboxId, TenantId};
 use daimon_domain::reason::{Fault, Permanence, Reason};
 use daimon_domain::verdict::Verdict;
-use daimon_store::bounce::Bounce;
+use daimon_store::bounce::{Bounce, Brief};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -155,6 +155,12 @@ impl From<Bounce> for BounceView {
             incident_id: bounce.incident,
             livemode: bounce.drill.is_none(),
         }
+    }
+}
+
+impl From<Brief> for BounceView {
+    fn from(Brief(bounce): Brief) -> Self {
+        bounce.into()
     }
 }
 

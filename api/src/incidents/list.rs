@@ -33,5 +33,5 @@ pub(super) async fn list_incidents(
     };
     let walk = Walk::new(&caller, "incidents", &filter, query.cursor.as_deref(), query.limit)?;
     let listed = incident::list(&mut caller.tx, &filter, walk.page(IncidentId::from_uuid)).await?;
-    Ok(Json(walk.answer(listed, |incident| incident.id.as_uuid(), IncidentView::from)))
+    Ok(Json(walk.answer(listed, |incident| incident.0.id.as_uuid(), IncidentView::from)))
 }

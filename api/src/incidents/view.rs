@@ -6,7 +6,7 @@ use daimon_domain::incident::{Dismissal, Incident, IncidentState};
 use daimon_domain::playbook::{Phase, Step, Who};
 use daimon_domain::tenant::Language;
 use daimon_domain::verdict::{EvidenceLine, Severity, Tier, Verdict};
-use daimon_store::incident::{Entry, StepDone, StepState, Ticket};
+use daimon_store::incident::{Brief, Entry, StepDone, StepState, Ticket};
 use daimon_store::sibling::Sibling;
 use daimon_wording::{evidence, handed_in};
 use garde::Validate;
@@ -378,6 +378,12 @@ impl IncidentWithEvidenceView {
             tickets: tickets.into_iter().map(TicketView::from).collect(),
             timeline: timeline.into_iter().map(EntryView::from).collect(),
         }
+    }
+}
+
+impl From<Brief> for IncidentView {
+    fn from(Brief(incident): Brief) -> Self {
+        incident.into()
     }
 }
 

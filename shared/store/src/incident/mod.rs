@@ -267,16 +267,20 @@ pub async fn find_held(tx: &mut MspTx, id: IncidentId) -> Result<Option<Incident
     find(tx, id).await
 }
 
+/// An incident without its evidence, which is longer than all the rest and shown by no list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Brief(pub Incident);
+
 /// Incidents, newest first.
 pub async fn list(
     tx: &mut MspTx,
     filter: &IncidentFilter,
     page: Page<IncidentId>,
-) -> Result<Listed<Incident>, StoreError> {
+) -> Result<Listed<Brief>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        "select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
-            unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at,
+        r#"select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
+            unexpected_recipients, '[]'::jsonb as "evidence!", dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at,
             contained_at, assignee, snoozed_until, snooze_reason, snooze_tier, dismissal, refused_since, closes_at, trailing_bounces,
             continued_recipients, unread_bounces, drill_id
         from incident
@@ -284,7 +288,7 @@ pub async fn list(
             and ($3::text is null or verdict = $3) and ($4::text is null or state = $4)
             and (not $5 or state in ('open', 'contained', 'monitoring', 'recovered', 'reopened'))
             and ($6::uuid is null or incident_id < $6) and ($8::boolean is null or (drill_id is null) = $8)
-        order by incident_id desc limit $7",
+        order by incident_id desc limit $7"#,
         filter.tenant.map(TenantId::as_uuid),
         filter.mailbox.map(MailboxId::as_uuid),
         filter.verdict.map(Verdict::as_str),
@@ -296,7 +300,7 @@ pub async fn list(
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(page.cut(rows.into_iter().map(Incident::try_from).collect::<Result<_, _>>()?))
+    Ok(page.cut(rows.into_iter().map(|row| row.try_into().map(Brief)).collect::<Result<_, _>>()?))
 }
 
 /// Who said that they are on it, and when.

@@ -51,7 +51,7 @@ async fn bounces_are_listed_newest_first_page_by_page(pool: PgPool) {
     let mut page = Page::first(2);
     loop {
         let listed = bounce::list(&mut tx, &everything, page).await.unwrap();
-        seen.extend(listed.items.iter().map(|bounce| bounce.id));
+        seen.extend(listed.items.iter().map(|bounce| bounce.0.id));
         if !listed.more {
             break;
         }
@@ -85,7 +85,7 @@ async fn each_filter_leaves_out_what_it_should(pool: PgPool) {
         (BounceFilter { mailbox: Some(world.theirs.mailbox), ..all() }, vec![]),
     ] {
         let listed = bounce::list(&mut tx, &filter, Page::first(10)).await.unwrap();
-        assert_eq!(listed.items.iter().map(|bounce| bounce.id).collect::<Vec<_>>(), expected, "{filter:?}");
+        assert_eq!(listed.items.iter().map(|bounce| bounce.0.id).collect::<Vec<_>>(), expected, "{filter:?}");
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) const MAILBOX: &str =
 
 pub(super) const BOUNCES: &str = r#"select bounce_id, tenant_id, mailbox_id, folder, uid_validity, uid, received_at, kind, reason, status, reply,
         permanence, fault, action, rule, diagnostic, reporting_mta, remote_mta, recipient_hash, recipient_domain,
-        template, subject_skeleton_hash, observation::text as "observation!", verdict, incident_id, drill_id
+        template, subject_skeleton_hash, '{}' as "observation!", verdict, incident_id, drill_id
     from bounce
     where bounce_id >= $1 and bounce_id < $2
         and ($3::uuid is null or tenant_id = $3) and ($4::uuid is null or mailbox_id = $4)
@@ -30,8 +30,8 @@ pub(super) const BOUNCES: &str = r#"select bounce_id, tenant_id, mailbox_id, fol
         and ($10::boolean is null or (drill_id is null) = $10)
     order by bounce_id desc limit $9"#;
 
-pub(super) const INCIDENTS: &str = "select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
-        unexpected_recipients, evidence, dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at,
+pub(super) const INCIDENTS: &str = r#"select incident_id, tenant_id, mailbox_id, verdict, tier, severity, state, score_db, bounces,
+        unexpected_recipients, '[]'::jsonb as "evidence!", dedup_key, sequence, opened_at, updated_at, first_bounce_at, last_bounce_at,
         contained_at, assignee, snoozed_until, snooze_reason, snooze_tier, dismissal, refused_since, closes_at, trailing_bounces,
         continued_recipients, unread_bounces, drill_id
     from incident
@@ -39,7 +39,7 @@ pub(super) const INCIDENTS: &str = "select incident_id, tenant_id, mailbox_id, v
         and ($3::text is null or verdict = $3) and ($4::text is null or state = $4)
         and (not $5 or state in ('open', 'contained', 'monitoring', 'recovered', 'reopened'))
         and ($6::uuid is null or incident_id < $6) and ($8::boolean is null or (drill_id is null) = $8)
-    order by incident_id desc limit $7";
+    order by incident_id desc limit $7"#;
 
 pub(super) const HOLD: &str = r#"select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as "held!""#;
 
