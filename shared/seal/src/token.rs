@@ -5,6 +5,9 @@
 //! algorithm, no `jku`, `x5u`, `jwk` or `crit` to be talked into. `exp`, `nbf` and `iat` are judged by the clock that
 //! is handed in, because the one inside the library can't be moved by a test.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -17,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::envelope::{DataKey, derive};
+use crate::hash::sha256;
 use crate::master::MasterKey;
 
 /// How long a token holds: 15 minutes.
@@ -30,6 +34,8 @@ const TYPE: &str = "at+jwt";
 const MAX_LEN: usize = 16_384;
 /// Two API processes' clocks may differ by that much.
 const SKEW_S: i64 = 5;
+/// So many tokens that are ours are remembered.
+const MOST_SEEN: usize = 4_096;
 
 /// Why a token does not hold, or could not be made.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -105,6 +111,30 @@ struct Wire {
 pub struct TokenIssuer {
     /// The first one signs.
     keys: Vec<SigningKey>,
+    seen: Seen,
+}
+
+/// Tokens whose signature was found to be ours, by their SHA-256. A client sends the same one for a quarter of an hour, and to
+/// verify it takes as long as much of what is asked with it. When it holds is looked at each time.
+#[derive(Default)]
+struct Seen(Mutex<HashMap<[u8; 32], Arc<Wire>>>);
+
+impl Seen {
+    fn find(&self, hash: &[u8; 32]) -> Option<Arc<Wire>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
+    }
+
+    fn keep(&self, hash: [u8; 32], wire: &Arc<Wire>, now: i64) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= MOST_SEEN {
+            seen.retain(|_, wire| wire.exp > now);
+        }
+        // So many that hold at the same time: they are verified once more.
+        if seen.len() >= MOST_SEEN {
+            seen.clear();
+        }
+        seen.insert(hash, Arc::clone(wire));
+    }
 }
 
 struct SigningKey {
@@ -143,7 +173,7 @@ impl TokenIssuer {
     /// An issuer whose keys follow from the master keys.
     pub fn new(master: &MasterKey) -> Result<Self, TokenError> {
         let keys = master.keys().map(SigningKey::new).collect::<Result<_, _>>()?;
-        Ok(Self { keys })
+        Ok(Self { keys, seen: Seen::default() })
     }
 
     /// A token that holds from `now` for [`TOKEN_LIFETIME_S`].
@@ -176,20 +206,32 @@ impl TokenIssuer {
         if token.len() > MAX_LEN {
             return Err(TokenError::Forged);
         }
-        let (header, _) = token.split_once('.').ok_or(TokenError::Forged)?;
-        let key = self.keys.iter().find(|key| key.encoded_header == header).ok_or(TokenError::Forged)?;
-        let wire: Wire =
-            jsonwebtoken::decode(token, &key.decoding, &validation()).map_err(|_library| TokenError::Forged)?.claims;
         let now = now.timestamp();
+        let hash = sha256(token.as_bytes());
+        let wire = if let Some(wire) = self.seen.find(&hash) {
+            wire
+        } else {
+            let wire = Arc::new(self.read(token)?);
+            self.seen.keep(hash, &wire, now);
+            wire
+        };
         if wire.iat > now + SKEW_S || wire.nbf > now + SKEW_S || wire.exp <= now {
             return Err(TokenError::Expired);
         }
         Ok(Claims {
             msp: wire.msp,
             bearer: bearer(&wire.sub, wire.sid).ok_or(TokenError::Forged)?,
-            tenants: wire.tenants.map_or(Tenants::All, Tenants::Only),
-            permissions: wire.permissions,
+            tenants: wire.tenants.clone().map_or(Tenants::All, Tenants::Only),
+            permissions: wire.permissions.clone(),
         })
+    }
+
+    /// What one of ours says, whenever it holds.
+    fn read(&self, token: &str) -> Result<Wire, TokenError> {
+        let (header, _) = token.split_once('.').ok_or(TokenError::Forged)?;
+        let key = self.keys.iter().find(|key| key.encoded_header == header).ok_or(TokenError::Forged)?;
+        let read = jsonwebtoken::decode(token, &key.decoding, &validation()).map_err(|_library| TokenError::Forged)?;
+        Ok(read.claims)
     }
 
     /// The public keys (RFC 7517), for others to verify our tokens with.
@@ -264,6 +306,19 @@ mod tests {
         let everything = Claims { tenants: Tenants::All, ..claims() };
         let token = another.issue(&everything, at(0)).unwrap();
         assert_eq!(another.verify(token.expose_secret(), at(1)), Ok(everything));
+    }
+
+    #[test]
+    fn only_so_many_are_remembered_and_those_that_hold_are_not_forgotten_for_others() {
+        let (issuer, token) = issued();
+        assert!(issuer.verify(&token, at(0)).is_ok());
+        for second in 1..=i64::try_from(MOST_SEEN).unwrap() {
+            let old = issuer.issue(&claims(), at(second - 1_000_000)).unwrap();
+            assert_eq!(issuer.verify(old.expose_secret(), at(0)), Err(TokenError::Expired));
+        }
+        let hash = sha256(token.as_bytes());
+        assert!(issuer.seen.find(&hash).is_some() && issuer.seen.0.lock().unwrap().len() < MOST_SEEN);
+        assert_eq!(issuer.verify(&token, at(1)), Ok(claims()));
     }
 
     #[test]
