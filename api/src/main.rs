@@ -10,6 +10,10 @@ use clap::{Parser, Subcommand};
 use daimon_boot::settings::{self, Api, Owner};
 use daimon_domain::mailbox::Address;
 
+/// A page of a list is a thousand small texts, made on one thread and often dropped on another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Reads the bounces of your tenants' mailboxes and tells you which mailbox was taken over: the API.
 #[derive(Debug, Parser)]
 #[command(
