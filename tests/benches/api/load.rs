@@ -3,19 +3,22 @@
 //! How many requests a server can answer is asked by wrk, which asks again as soon as it is answered and costs little itself.
 //! How long answers take can't be asked like that: whoever waits for an answer before asking again does not notice that a
 //! server stood still. So requests then have their times, evenly spread, whatever became of those before, and an answer is
-//! as late as it comes after its time (what oha calls `--latency-correction`).
+//! as late as it comes after its time (what wrk2 and oha call corrected latency), also when no connection was free to ask it.
 
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use reqwest::Client;
 
 use crate::operation::Operation;
 
-/// So many requests are on their way at a time while as many as possible are to be answered.
+/// So many requests are on their way at a time.
 pub(crate) const CONNECTIONS: u32 = 16;
 
 /// How many requests a second wrk is answered.
@@ -51,48 +54,96 @@ pub(crate) async fn lateness(
     rate: f64,
     span: Duration,
 ) -> anyhow::Result<Vec<f64>> {
-    /// Connections are opened meanwhile, and nothing is counted.
-    const BEFORE: Duration = Duration::from_secs(1);
-    let http = Client::builder().no_proxy().http1_only().timeout(Duration::from_secs(30)).build()?;
     let asked = (base.to_owned(), Arc::clone(operation), token.to_owned(), once.to_owned());
-    let runtime = tokio::runtime::Handle::current();
-    // The timers of tokio are coarser than the times between requests, those of a thread are not.
-    let sent = tokio::task::spawn_blocking(move || {
+    // Threads, because whoever asks shares the processors with whoever answers, and a client that does more costs more.
+    let mut late = tokio::task::spawn_blocking(move || {
         let (base, operation, token, once) = asked;
-        let (mut sent, mut number, began) = (Vec::new(), 0_u32, Instant::now());
-        loop {
-            let since = Duration::from_secs_f64(f64::from(number) / rate);
-            if since >= BEFORE + span {
-                return sent;
-            }
-            let due = began + since;
-            std::thread::sleep(due.saturating_duration_since(Instant::now()));
-            let turn = usize::try_from(number).unwrap_or_default();
-            let request = operation.request(&http, &base, &token, turn, &once);
-            let answer = runtime.spawn(async move {
-                let answer = request.send().await?;
-                let status = answer.status();
-                answer.bytes().await?;
-                let late = due.elapsed();
-                ensure!(status.is_success(), "{status}");
-                anyhow::Ok(late)
-            });
-            if since >= BEFORE {
-                sent.push(answer);
-            }
-            number += 1;
-        }
+        let (next, began) = (AtomicU32::new(0), Instant::now());
+        let each = || ask_in_turn(&base, &operation, &token, &once, (&next, began), rate, span);
+        std::thread::scope(|scope| {
+            let askers: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(each)).collect();
+            let joined = askers.into_iter().map(|one| one.join().map_err(|_panic| anyhow!("a thread panicked"))?);
+            Ok::<_, anyhow::Error>(joined.collect::<anyhow::Result<Vec<_>>>()?.concat())
+        })
     })
-    .await?;
-    let mut late = Vec::with_capacity(sent.len());
-    for answer in sent {
-        late.push(answer.await??.as_secs_f64());
-    }
+    .await??;
     if late.is_empty() {
         bail!("nothing was asked at {rate} a second");
     }
     late.sort_by(f64::total_cmp);
     Ok(late)
+}
+
+/// One connection, which takes the next request whose time it is, and is late when it was busy.
+fn ask_in_turn(
+    base: &str,
+    operation: &Operation,
+    token: &str,
+    once: &str,
+    (next, began): (&AtomicU32, Instant),
+    rate: f64,
+    span: Duration,
+) -> anyhow::Result<Vec<f64>> {
+    /// Meanwhile nothing is counted.
+    const BEFORE: Duration = Duration::from_secs(1);
+    let http = Client::builder().no_proxy().build()?;
+    let address = base.trim_start_matches("http://");
+    let mut connection = BufReader::new(TcpStream::connect(address)?);
+    connection.get_ref().set_nodelay(true)?;
+    connection.get_ref().set_read_timeout(Some(Duration::from_secs(30)))?;
+    let mut late = Vec::new();
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let since = Duration::from_secs_f64(f64::from(number) / rate);
+        if since >= BEFORE + span {
+            return Ok(late);
+        }
+        let request = operation.request(&http, base, token, usize::try_from(number)?, once).build()?;
+        let request = written(&request, address);
+        let due = began + since;
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        connection.get_mut().write_all(&request)?;
+        read_answer(&mut connection)?;
+        if since >= BEFORE {
+            late.push(due.elapsed().as_secs_f64());
+        }
+    }
+}
+
+/// A request as it goes over the wire (RFC 9112, 2.1).
+fn written(request: &reqwest::Request, host: &str) -> Vec<u8> {
+    let (method, url) = (request.method(), request.url());
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
+    let mut wire = format!("{method} {}{query} HTTP/1.1\r\nhost: {host}\r\n", url.path()).into_bytes();
+    for (name, value) in request.headers() {
+        wire.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    if !body.is_empty() {
+        wire.extend(format!("content-length: {}\r\n", body.len()).into_bytes());
+    }
+    wire.extend_from_slice(b"\r\n");
+    wire.extend_from_slice(body);
+    wire
+}
+
+/// Reads an answer to its end. Both servers say how long theirs are.
+fn read_answer(connection: &mut impl BufRead) -> anyhow::Result<()> {
+    let (mut line, mut length) = (String::new(), None);
+    connection.read_line(&mut line)?;
+    ensure!(line.starts_with("HTTP/1.1 2"), "{}", line.trim());
+    loop {
+        line.clear();
+        connection.read_line(&mut line)?;
+        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        if name.eq_ignore_ascii_case("content-length") {
+            length = Some(value.parse::<u64>()?);
+        }
+    }
+    let length = length.context("an answer does not say how long it is")?;
+    let read = std::io::copy(&mut connection.take(length), &mut std::io::sink())?;
+    ensure!(read == length, "an answer broke off");
+    Ok(())
 }
 
 /// The value below which that share of all lies.
