@@ -116,7 +116,7 @@ impl Egress {
 
     /// Connects to an IMAP server.
     pub async fn connect(&self, host: &HostName, port: u16) -> Result<TcpStream, DialError> {
-        let dialled = async { dial(&self.vetted(host, port, IMAP_PORTS).await?).await };
+        let dialled = async { dial(&self.vetted(host, port, IMAP_PORTS).await?, CONNECT_LIMIT).await };
         timeout(CONNECT_LIMIT, dialled).await.unwrap_or(Err(DialError::TimedOut))
     }
 
@@ -128,7 +128,7 @@ impl Egress {
 
     /// The second half of [`Self::connect`].
     pub async fn dial(&self, vetted: &Vetted) -> Result<TcpStream, DialError> {
-        timeout(CONNECT_LIMIT, dial(&vetted.0)).await.unwrap_or(Err(DialError::TimedOut))
+        timeout(CONNECT_LIMIT, dial(&vetted.0, CONNECT_LIMIT)).await.unwrap_or(Err(DialError::TimedOut))
     }
 
     /// Connects to an IMAP server that speaks TLS from the first byte.
@@ -167,11 +167,17 @@ impl Egress {
     }
 }
 
-/// Dials one address after the other. The last failure is the one that is told.
-async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
+/// Dials one address after the other, each for its share of the time, so that a silent one leaves some for the next. The last
+/// failure is the one that is told.
+async fn dial(addresses: &[SocketAddr], limit: Duration) -> Result<TcpStream, DialError> {
+    let share = limit / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
     let mut failure = DialError::HostNotFound;
     for address in addresses {
-        match TcpStream::connect(address).await {
+        let Ok(dialled) = timeout(share, TcpStream::connect(address)).await else {
+            failure = DialError::TimedOut;
+            continue;
+        };
+        match dialled {
             Ok(stream) => {
                 stream.set_nodelay(true).map_err(|error| DialError::Unreachable(Box::new(error)))?;
                 return Ok(stream);
@@ -227,6 +233,24 @@ mod tests {
         assert_eq!(answer, "hello");
         let refused = egress.tls_connect(&host("other.example"), port).await;
         assert!(matches!(refused, Err(DialError::TlsFailed(_))), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn behind_an_address_that_is_silent_the_next_is_found() {
+        let silent = tokio::net::TcpSocket::new_v4().unwrap();
+        silent.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        let silent = silent.listen(1).unwrap();
+        let at = silent.local_addr().unwrap();
+        let good = tokio::net::TcpListener::bind(("127.0.0.3", at.port())).await.unwrap();
+        // Nobody accepts: when its queue is full, the kernel leaves who comes without an answer.
+        let short = Duration::from_millis(200);
+        let mut queue = Vec::new();
+        while let Ok(Ok(stream)) = timeout(short, TcpStream::connect(at)).await {
+            queue.push(stream);
+        }
+        assert!(matches!(dial(&[at], short).await, Err(DialError::TimedOut)));
+        let found = dial(&[at, good.local_addr().unwrap()], short * 2).await.unwrap();
+        assert_eq!(found.peer_addr().unwrap(), good.local_addr().unwrap());
     }
 
     #[tokio::test]

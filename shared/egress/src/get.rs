@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use crate::dial::Egress;
 use crate::error::DialError;
-use crate::post::{beginning, from_reqwest};
+use crate::post::{from_reqwest, read_into};
 use crate::url::WebhookUrl;
 
 /// How long it may take in all: somebody waits for it.
@@ -18,11 +18,13 @@ impl Egress {
     pub async fn get(&self, url: &WebhookUrl) -> Result<Option<Vec<u8>>, DialError> {
         let exchange = async {
             let client = self.client(url).await?;
-            let response = client.get(url.url().clone()).send().await.map_err(from_reqwest)?;
+            let mut response = client.get(url.url().clone()).send().await.map_err(from_reqwest)?;
             if response.status().as_u16() != 200 {
                 return Ok(None);
             }
-            Ok(Some(beginning(response).await?))
+            let mut read = Vec::new();
+            read_into(&mut read, &mut response).await?;
+            Ok(Some(read))
         };
         timeout(LIMIT, Box::pin(exchange)).await.unwrap_or(Err(DialError::TimedOut))
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response, redirect, retry};
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use crate::dial::Egress;
 use crate::error::DialError;
@@ -23,6 +23,8 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 const MAX_READ: usize = 16 * 1_024;
 /// How much of an answer is kept.
 const MAX_EXCERPT: usize = 1_024;
+/// How long the body of an answer is waited for whose status is there.
+const BODY_LIMIT: Duration = Duration::from_secs(2);
 /// All addresses of a name have to be tried in this time.
 const CONNECT_LIMIT: Duration = Duration::from_secs(8);
 
@@ -35,8 +37,15 @@ pub struct Answer {
     pub retry_after: Option<String>,
     /// The beginning of the body, at most 1 KiB; what is not UTF-8 is replaced, controls other than line breaks too.
     pub excerpt: String,
-    /// From the look-up of the name to the last byte that was read.
+    /// From the look-up of the name to the last byte that was waited for.
     pub latency: Duration,
+}
+
+/// An answer of which the body is still to come.
+struct Head {
+    status: u16,
+    retry_after: Option<String>,
+    response: Response,
 }
 
 /// What a token endpoint said. Its body may hold tokens, so nothing shows it.
@@ -56,7 +65,8 @@ impl fmt::Debug for TokenAnswer {
 }
 
 impl Egress {
-    /// Sends one request and reads the beginning of the answer.
+    /// Sends one request and reads the beginning of the answer. What counts is its status: a body that breaks off or comes too
+    /// slowly takes nothing back.
     pub async fn post(
         &self,
         url: &WebhookUrl,
@@ -64,8 +74,19 @@ impl Egress {
         body: Vec<u8>,
     ) -> Result<Answer, DialError> {
         let began = Instant::now();
-        let TokenAnswer { status, retry_after, body } = self.exchange(url, headers, body).await?;
-        Ok(Answer { status, retry_after, excerpt: excerpt(&body), latency: began.elapsed() })
+        let (mut head, last) = self.ask(url, headers, body).await?;
+        let last = last.min(tokio::time::Instant::now() + BODY_LIMIT);
+        let mut read = Vec::new();
+        let reading = timeout_at(last, read_into(&mut read, &mut head.response)).await;
+        if !matches!(reading, Ok(Ok(()))) {
+            tracing::debug!(status = head.status, "the body of an answer has not come whole");
+        }
+        Ok(Answer {
+            status: head.status,
+            retry_after: head.retry_after,
+            excerpt: excerpt(&read),
+            latency: began.elapsed(),
+        })
     }
 
     /// Asks a token endpoint (RFC 6749, 3.2): the same way out as a webhook's, with the same bounds, because customers name
@@ -75,16 +96,21 @@ impl Egress {
             ("content-type", "application/x-www-form-urlencoded".to_owned()),
             ("accept", "application/json".to_owned()),
         ];
-        self.exchange(url, &headers, form).await
+        let (mut head, last) = self.ask(url, &headers, form).await?;
+        let mut body = Vec::new();
+        timeout_at(last, read_into(&mut body, &mut head.response)).await.unwrap_or(Err(DialError::TimedOut))?;
+        Ok(TokenAnswer { status: head.status, retry_after: head.retry_after, body })
     }
 
-    async fn exchange(
+    /// Sends a request and reads the head of the answer; and until when all of it has to be there.
+    async fn ask(
         &self,
         url: &WebhookUrl,
         headers: &[(&'static str, String)],
         body: Vec<u8>,
-    ) -> Result<TokenAnswer, DialError> {
+    ) -> Result<(Head, tokio::time::Instant), DialError> {
         let headers = header_map(headers)?;
+        let last = tokio::time::Instant::now() + self.post_limit();
         let exchange = async {
             let client = self.client(url).await?;
             let request = client.post(url.url().clone()).headers(headers).body(body);
@@ -92,9 +118,10 @@ impl Egress {
             let status = response.status().as_u16();
             let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
             let retry_after = retry_after.filter(|value| value.len() <= 64).map(str::to_owned);
-            Ok(TokenAnswer { status, retry_after, body: beginning(response).await? })
+            Ok(Head { status, retry_after, response })
         };
-        timeout(self.post_limit(), Box::pin(exchange)).await.unwrap_or(Err(DialError::TimedOut))
+        let head = timeout_at(last, Box::pin(exchange)).await.unwrap_or(Err(DialError::TimedOut))?;
+        Ok((head, last))
     }
 
     /// A client that can reach this URL's vetted addresses and nothing else.
@@ -147,15 +174,14 @@ fn header_map(headers: &[(&'static str, String)]) -> Result<HeaderMap, DialError
 }
 
 /// At most [`MAX_READ`] bytes; then the connection is dropped.
-pub(crate) async fn beginning(mut response: Response) -> Result<Vec<u8>, DialError> {
-    let mut read = Vec::new();
+pub(crate) async fn read_into(read: &mut Vec<u8>, response: &mut Response) -> Result<(), DialError> {
     while read.len() < MAX_READ
         && let Some(chunk) = response.chunk().await.map_err(from_reqwest)?
     {
         let room = MAX_READ.saturating_sub(read.len()).min(chunk.len());
         read.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
     }
-    Ok(read)
+    Ok(())
 }
 
 fn excerpt(read: &[u8]) -> String {
@@ -199,6 +225,8 @@ fn from_cause(error: &(dyn Error + 'static)) -> std::io::Error {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
     use crate::stub::{Authority, Proof, Stub};
 
@@ -316,6 +344,35 @@ mod tests {
         let answer = post(&egress, &format!("http://127.0.0.1:{}/", stub.address.port())).await.unwrap();
         assert_eq!((answer.status, answer.excerpt.len()), (500, MAX_EXCERPT));
         assert!(answer.excerpt.starts_with("\u{fffd}[31mxxx"), "{:?}", answer.excerpt);
+    }
+
+    #[tokio::test]
+    async fn a_status_counts_whatever_becomes_of_the_body() {
+        let authority = Authority::new();
+        let egress = authority.egress(OPEN, []);
+        let broken = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok".to_vec();
+        let stub = Stub::start(Proof::None, Some(broken)).await;
+        let url = format!("http://127.0.0.1:{}/", stub.address.port());
+        let answer = post(&egress, &url).await.unwrap();
+        assert_eq!((answer.status, answer.excerpt.as_str()), (200, "ok"));
+        // Half of a token is none.
+        let url = WebhookUrl::parse(&url, egress.guard()).unwrap();
+        let refused = egress.ask_for_token(&url, Vec::new()).await;
+        assert!(matches!(refused, Err(DialError::Unreachable(_) | DialError::TimedOut)), "{refused:?}");
+
+        let slow = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://127.0.0.1:{}/", slow.local_addr().unwrap().port());
+        let never_done = async {
+            let (mut stream, _) = slow.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 2_048]).await.unwrap() > 0);
+            stream.write_all(b"HTTP/1.1 503 Later\r\ncontent-length: 9\r\n\r\nwait").await.unwrap();
+            std::future::pending::<()>().await;
+        };
+        let answer = tokio::select! {
+            answer = post(&egress, &url) => answer.unwrap(),
+            () = never_done => panic!("it is never done"),
+        };
+        assert_eq!((answer.status, answer.excerpt.as_str()), (503, "wait"));
     }
 
     #[tokio::test]
