@@ -289,7 +289,7 @@ impl<P> Caller<P> {
 /// A caller who may do `P`, and what the request says.
 ///
 /// The rest of a request is judged only after its caller was: whoever lacks the permission does not learn what is wrong
-/// with a body.
+/// with a body. Nobody keeps a connection of the database while a body is slow to come; when it has, its caller is judged anew.
 pub(crate) struct Permitted<P, T>(pub(crate) Caller<P>, pub(crate) T);
 
 impl<P: Permit + 'static, T: FromRequest + 'static> FromRequest for Permitted<P, T> {
@@ -297,12 +297,18 @@ impl<P: Permit + 'static, T: FromRequest + 'static> FromRequest for Permitted<P,
     type Future = LocalBoxFuture<'static, Result<Self, actix_web::Error>>;
 
     fn from_request(request: &HttpRequest, body: &mut Payload) -> Self::Future {
-        let caller = Caller::from_request(request, body);
+        let caller = Caller::<P>::from_request(request, body);
         let rest = T::from_request(request, body);
+        let request = request.clone();
         async move {
             let caller = caller.await?;
+            let mut rest = Box::pin(rest);
+            if let Some(rest) = rest.as_mut().now_or_never() {
+                return Ok(Self(caller, rest.map_err(Into::into)?));
+            }
+            drop(caller.pause().await?);
             let rest = rest.await.map_err(Into::into)?;
-            Ok(Self(caller, rest))
+            Ok(Self(Caller::from_request(&request, &mut Payload::None).await?, rest))
         }
         .boxed_local()
     }

@@ -5,6 +5,8 @@ use daimon_tests::client::Client;
 use daimon_tests::program::Program;
 use daimon_tests::world::World;
 use reqwest::Response;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// Another API for the same database, with small buckets.
 async fn api(world: &World, redis: Option<&str>) -> (Program, Client) {
@@ -88,4 +90,41 @@ async fn without_redis_the_gate_is_not_open() {
         statuses.push(ask(&client, "/v1/tenants", &key, "192.0.2.1").await.status().as_u16());
     }
     assert_eq!(statuses, [200, 200, 200, 200, 200, 200, 429, 429]);
+}
+
+#[tokio::test]
+async fn five_hundred_slow_clients_keep_nobody_else_waiting() {
+    // More bodies are to come than the API has connections of the database.
+    const HEADS: usize = 460;
+    const BODIES: usize = 40;
+    let world = World::without_worker().await.unwrap();
+    let token = world.client.sign_in().await.unwrap();
+    let at = world.client.base.trim_start_matches("http://").to_owned();
+    let mut heads = Vec::new();
+    for _ in 0..HEADS {
+        let mut stream = TcpStream::connect(&at).await.unwrap();
+        stream.write_all(b"GET /v1/tenants HTTP/1.1\r\nx-patience: ").await.unwrap();
+        heads.push(stream);
+    }
+    let mut bodies = Vec::new();
+    for number in 0..BODIES {
+        let body = format!(r#"{{"name": "Slow {number}"}}"#);
+        let head = format!(
+            "POST /v1/tenants HTTP/1.1\r\nhost: {at}\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
+            connection: close\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(&at).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        bodies.push((stream, body));
+    }
+    for _ in 0..20 {
+        assert_eq!(world.client.get("/v1/tenants").await.unwrap().status, 200);
+    }
+    for (stream, body) in &mut bodies {
+        stream.write_all(body.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    }
 }

@@ -65,7 +65,12 @@ impl Answer {
 impl Client {
     /// A caller of the API at `base`.
     pub fn new(base: &str, key: &str) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(30)).build()?;
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(std::time::Duration::from_secs(30))
+            // The API closes what has been idle for five seconds: a request that is just then sent on it is lost.
+            .pool_idle_timeout(std::time::Duration::from_secs(3))
+            .build()?;
         Ok(Self { base: base.to_owned(), key: key.to_owned(), token: Mutex::new(None), http })
     }
 
@@ -122,14 +127,25 @@ impl Client {
 
     /// Creates something under a key of the caller's own, so that it can be asked for again; whatever comes of it.
     pub async fn post_once(&self, path: &str, once: &str, body: &Value) -> anyhow::Result<Answer> {
+        self.change_once(path, None, once, body).await
+    }
+
+    /// The same of what changes something that is there.
+    pub async fn change_once(
+        &self,
+        path: &str,
+        if_match: Option<&str>,
+        once: &str,
+        body: &Value,
+    ) -> anyhow::Result<Answer> {
         let known = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let token = if let Some(token) = known { token } else { self.sign_in().await? };
-        let answer = self.send_once(&Method::POST, path, &token, None, Some(body), once).await?;
+        let answer = self.send_once(&Method::POST, path, &token, if_match, Some(body), once).await?;
         if answer.status != StatusCode::UNAUTHORIZED.as_u16() {
             return Ok(answer);
         }
         let token = self.sign_in().await?;
-        self.send_once(&Method::POST, path, &token, None, Some(body), once).await
+        self.send_once(&Method::POST, path, &token, if_match, Some(body), once).await
     }
 
     async fn send(

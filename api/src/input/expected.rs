@@ -8,6 +8,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+use super::tree::Tree;
+
+/// So many are named of what may not be null.
+const MOST_NULLS: usize = 20;
+
 /// A schema and those that it refers to.
 pub(super) struct Described {
     schema: Value,
@@ -53,6 +58,73 @@ impl Described {
         Some(Wanted { schema: self.resolve(here)?, can_be_null: self.can_be_null })
     }
 
+    /// The names that lead to each `null` that no alternative of the document takes there; the first of very many.
+    pub(super) fn forbidden_nulls(&self, tree: &Tree) -> Vec<Vec<String>> {
+        let mut found = Vec::new();
+        self.walk(tree, &self.alternatives(&self.schema), &mut Vec::new(), &mut found);
+        found
+    }
+
+    fn walk<'s>(&'s self, tree: &Tree, schemas: &[&'s Value], names: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+        if found.len() >= MOST_NULLS || schemas.is_empty() {
+            return;
+        }
+        match tree {
+            Tree::Null if !schemas.iter().any(|schema| takes_null(schema)) => found.push(names.clone()),
+            Tree::List(items) => {
+                let Some(schemas) = self.below(schemas, "array", |schema| schema.get("items")) else { return };
+                for (place, item) in items.iter().enumerate() {
+                    names.push(place.to_string());
+                    self.walk(item, &schemas, names, found);
+                    names.pop();
+                }
+            }
+            Tree::Object(members) => {
+                for (name, member) in members {
+                    let of_member = |schema: &'s Value| {
+                        let known = schema.get("properties").and_then(|all| all.get(name));
+                        known.or_else(|| schema.get("additionalProperties"))
+                    };
+                    let Some(schemas) = self.below(schemas, "object", of_member) else { continue };
+                    names.push(name.clone());
+                    self.walk(member, &schemas, names, found);
+                    names.pop();
+                }
+            }
+            Tree::Null | Tree::Bool(_) | Tree::Whole(_) | Tree::Real(_) | Tree::Text(_) | Tree::Parameter(_) => {}
+        }
+    }
+
+    /// What the alternatives of this kind say of a part; `None`: one of them says nothing, so that anything may be there.
+    fn below<'s>(
+        &'s self,
+        schemas: &[&'s Value],
+        kind: &str,
+        part: impl Fn(&'s Value) -> Option<&'s Value>,
+    ) -> Option<Vec<&'s Value>> {
+        let of_kind = schemas.iter().filter(|schema| is_of(schema, kind));
+        let parts: Vec<&'s Value> = of_kind.map(|schema| part(schema)).collect::<Option<_>>()?;
+        Some(
+            parts
+                .into_iter()
+                .filter(|part| **part != Value::Bool(false))
+                .flat_map(|part| self.alternatives(part))
+                .collect(),
+        )
+    }
+
+    /// A schema, or those of which one has to hold, with what they refer to.
+    fn alternatives<'s>(&'s self, schema: &'s Value) -> Vec<&'s Value> {
+        if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+            let referred = reference.rsplit('/').next().and_then(|name| self.others.get(name));
+            return referred.map(|referred| self.alternatives(referred)).unwrap_or_default();
+        }
+        match schema.get("oneOf").or(schema.get("anyOf")).and_then(Value::as_array) {
+            Some(all) => all.iter().flat_map(|one| self.alternatives(one)).collect(),
+            None => vec![schema],
+        }
+    }
+
     /// What a schema says of one of its members: of alternatives, the first that knows it.
     fn member<'s>(&'s self, schema: &'s Value, name: &str) -> Option<&'s Value> {
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
@@ -78,6 +150,18 @@ impl Described {
             None => Some(schema),
         }
     }
+}
+
+fn is_of(schema: &Value, kind: &str) -> bool {
+    match schema.get("type") {
+        None => true,
+        Some(Value::Array(types)) => types.iter().any(|one| one == kind),
+        Some(one) => one == kind,
+    }
+}
+
+fn takes_null(schema: &Value) -> bool {
+    is_of(schema, "null")
 }
 
 /// What the document wants at one place.

@@ -7,6 +7,8 @@ mod expected;
 mod strict;
 mod tree;
 
+use std::time::Duration;
+
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::web::Bytes;
@@ -16,6 +18,7 @@ use futures_util::future::{LocalBoxFuture, Ready, ready};
 use garde::Validate;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 use utoipa::{IntoParams, ToSchema};
 
 use self::expected::Described;
@@ -25,6 +28,9 @@ use crate::problem::{FieldError, Problem};
 
 /// What a body may have: 1 MiB.
 pub(crate) const MAX_BODY: usize = 1_048_576;
+
+/// And how long it may take.
+const BODY_SPAN: Duration = Duration::from_secs(30);
 
 /// A JSON body that was understood.
 #[derive(Debug)]
@@ -124,10 +130,12 @@ pub(crate) fn has_type(request: &HttpRequest, expected: &str) -> bool {
 fn whole(request: &HttpRequest, payload: &mut Payload) -> LocalBoxFuture<'static, Result<Bytes, Problem>> {
     let payload = web::Payload::from_request(request, payload).into_inner();
     async move {
-        match payload.map_err(|_none| Problem::Internal)?.to_bytes_limited(MAX_BODY).await {
-            Ok(Ok(bytes)) => Ok(bytes),
-            Ok(Err(_broken_off)) => Err(Problem::MalformedBody("The body broke off.".to_owned())),
-            Err(_limit) => Err(Problem::BodyTooLarge),
+        let all = payload.map_err(|_none| Problem::Internal)?.to_bytes_limited(MAX_BODY);
+        match timeout(BODY_SPAN, all).await {
+            Ok(Ok(Ok(bytes))) => Ok(bytes),
+            Ok(Ok(Err(_broken_off))) => Err(Problem::MalformedBody("The body broke off.".to_owned())),
+            Ok(Err(_limit)) => Err(Problem::BodyTooLarge),
+            Err(_elapsed) => Err(Problem::MalformedBody("The body has not come within 30 seconds.".to_owned())),
         }
     }
     .boxed_local()
@@ -157,7 +165,7 @@ pub(crate) fn read_part<T: DeserializeOwned + Validate<Context = ()> + ToSchema>
 /// Reads and judges. What can't be accepted comes as the names that lead there and a sentence.
 fn understand<T: DeserializeOwned + Validate<Context = ()>>(
     tree: &Tree,
-    described: impl FnOnce() -> Described,
+    described: impl Fn() -> Described,
 ) -> Result<T, Vec<(Vec<String>, String)>> {
     let value = match T::deserialize(tree) {
         Ok(value) => value,
@@ -166,6 +174,13 @@ fn understand<T: DeserializeOwned + Validate<Context = ()>>(
             return Err(vec![(refused.names().map(ToOwned::to_owned).collect(), detail)]);
         }
     };
+    if tree.has_null() {
+        let described = described();
+        let nulls = described.forbidden_nulls(tree);
+        if !nulls.is_empty() {
+            return Err(nulls.into_iter().map(|names| (names.clone(), not_null(&names, &described))).collect());
+        }
+    }
     let Err(report) = value.validate() else { return Ok(value) };
     let described = described();
     let judged = report.iter().map(|(path, error)| {
@@ -174,6 +189,12 @@ fn understand<T: DeserializeOwned + Validate<Context = ()>>(
         (names, detail)
     });
     Err(judged.collect())
+}
+
+/// What may be left out may not be `null` for that, where the document doesn't say so.
+fn not_null(names: &[String], described: &Described) -> String {
+    let wanted = described.at(names.iter().map(String::as_str)).and_then(|it| it.sentence());
+    format!("{}; for none, leave it out", wanted.as_deref().unwrap_or("must not be null"))
 }
 
 fn sentence(refused: &Refused, described: &Described) -> String {

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use daimon_domain::id::TenantId;
 use daimon_domain::mailbox::{HostName, TlsMode};
+use utoipa::openapi::schema::{AnyOfBuilder, Array, ArrayBuilder, ObjectBuilder, Type};
 
 use super::*;
 
@@ -64,6 +65,24 @@ struct Inner {
 }
 
 /// Each error as its place and its sentence.
+/// Rows that are judged by themselves, whatever they are.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[expect(dead_code, reason = "only whether it is accepted is looked at")]
+struct Rows {
+    #[garde(skip)]
+    #[schema(schema_with = known_or_any)]
+    rows: Vec<Tree>,
+    #[garde(skip)]
+    #[schema(value_type = Vec<String>)]
+    names: Vec<Option<String>>,
+}
+
+fn known_or_any() -> Array {
+    let object = || ObjectBuilder::new().schema_type(Type::Object);
+    let known = object().property("known", ObjectBuilder::new().schema_type(Type::String));
+    ArrayBuilder::new().items(AnyOfBuilder::new().item(known).item(object())).build()
+}
+
 fn told(problem: Problem) -> Vec<(String, String)> {
     let Problem::Invalid(errors) = problem else { panic!("{problem:?}") };
     errors.into_iter().map(|error| (error.pointer.or(error.parameter).unwrap(), error.detail)).collect()
@@ -138,6 +157,23 @@ fn what_is_right_is_read() {
     assert!(outer.tenant.is_none());
     assert_eq!(outer.refs, [("a".to_owned(), "b".to_owned())].into());
     assert_eq!((outer.host.unwrap().as_str(), outer.many.len()), ("a.example", 1));
+}
+
+#[test]
+fn what_may_be_left_out_may_not_be_null_for_that() {
+    let wrong = told(read::<Outer>(br#"{ "inner": null, "name": null, "until": null, "tenant": null }"#).unwrap_err());
+    let expected = [
+        ("/inner", "must be an object; for none, leave it out"),
+        ("/name", "must be text of 1 to 3 characters; for none, leave it out"),
+        ("/tenant", "must be an id as in tnt_019ab1c2d3e47f508192a3b4c5d6e7f8; for none, leave it out"),
+    ];
+    assert_eq!(wrong, expected.map(|(at, why)| (at.to_owned(), why.to_owned())));
+    assert!(read::<Outer>(br#"{ "until": null }"#).is_ok(), "the document says that it may be");
+
+    let of_rows = told(read::<Rows>(br#"{ "rows": [{ "known": null }], "names": ["a", null] }"#).unwrap_err());
+    assert_eq!(of_rows, [("/names/1".to_owned(), "must be text; for none, leave it out".to_owned())]);
+    let many = format!(r#"{{ "rows": [], "names": [{}] }}"#, vec!["null"; 200_000].join(","));
+    assert_eq!(told(read::<Rows>(many.as_bytes()).unwrap_err()).len(), 20);
 }
 
 #[test]

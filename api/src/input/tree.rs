@@ -32,6 +32,16 @@ impl Tree {
         let pairs = url::form_urlencoded::parse(text.as_bytes());
         Self::Object(pairs.map(|(name, value)| (name.into_owned(), Self::Parameter(value.into_owned()))).collect())
     }
+
+    /// Whether there is a `null` anywhere.
+    pub(super) fn has_null(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::List(items) => items.iter().any(Self::has_null),
+            Self::Object(members) => members.iter().any(|(_, member)| member.has_null()),
+            Self::Bool(_) | Self::Whole(_) | Self::Real(_) | Self::Text(_) | Self::Parameter(_) => false,
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Tree {
