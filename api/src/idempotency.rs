@@ -118,6 +118,16 @@ impl Once {
         self.answered(caller, StatusCode::MULTI_STATUS, Created { location: String::new(), version: None, view }).await
     }
 
+    /// The same of something that was there already: 200.
+    pub(crate) async fn changed<P, T: Serialize>(
+        self,
+        caller: Caller<P>,
+        version: i64,
+        view: T,
+    ) -> Result<HttpResponse, Problem> {
+        self.answered(caller, StatusCode::OK, Created { location: String::new(), version: Some(version), view }).await
+    }
+
     async fn answered<P, T: Serialize>(
         self,
         mut caller: Caller<P>,

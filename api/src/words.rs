@@ -3,7 +3,7 @@
 use daimon_domain::bounce::{Action, Kind, NoticeKind, NoticePlace, NoticeStrength};
 use daimon_domain::connection_test::{Finding, StepOutcome, TestStep};
 use daimon_domain::credential::{CredentialKind, TokenFault};
-use daimon_domain::delivery::{AttemptFault, DeliveryState, WaitsFor};
+use daimon_domain::delivery::{AttemptFault, DeliveryFailure, DeliveryState, WaitsFor};
 use daimon_domain::drill::{DrillEpisode, DrillState};
 use daimon_domain::event::EventType;
 use daimon_domain::incident::{Dismissal, IncidentState};
@@ -94,6 +94,7 @@ words_schemas! {
     step_state: daimon_store::incident::StepState = "Where the step stands.";
     attempt_fault: AttemptFault = "Why the attempt failed.";
     waits_for: WaitsFor = "What it waits for although nothing has failed: its turn at an endpoint that has a rate limit, or the end of the endpoint's quiet hours.";
+    delivery_failure: DeliveryFailure = "Why it was given up: all attempts failed (a test has one), the receiver answered 410, the endpoint was disabled when its time came, it was begun ten times and never ended, or what was to be told is kept no more.";
     which: daimon_store::delivery::Which = "What is replayed: `missed` is what has not arrived and is not on its way, `all` is everything.";
 }
 
@@ -118,6 +119,7 @@ nullable! {
     job_failure_or_null = job_failure;
     job_id_or_null = job_id;
     waits_for_or_null = waits_for;
+    delivery_failure_or_null = delivery_failure;
     severity_or_null = severity;
     role_or_null = role;
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::clock::{Clock, ManualClock};
 use daimon_domain::day::QuietHours;
-use daimon_domain::delivery::{AttemptFault, Delivery, DeliveryState, WaitsFor};
+use daimon_domain::delivery::{AttemptFault, Delivery, DeliveryFailure, DeliveryState, WaitsFor};
 use daimon_domain::event::{Event, EventType};
 use daimon_domain::id::{DeliveryId, EndpointId, EventId, MspId};
 use daimon_domain::job::JobEnd;
@@ -248,6 +248,62 @@ async fn a_refusal_is_tried_again_on_schedule_and_signed_anew() {
 }
 
 #[tokio::test]
+async fn what_waits_for_its_next_attempt_is_tried_once_before_its_time_when_the_endpoint_works_again() {
+    let story = Story::start().await;
+    let (endpoint, _secret) = story.endpoint(&[]).await;
+    let mut waiting = Vec::new();
+    for answer in [Answer::Status(500), Answer::Status(500), Answer::Status(500), Answer::HangUp] {
+        story.catcher.answer(answer);
+        let id = story.due(endpoint).await;
+        let end = story.deliver(id).await;
+        assert!(story.after(end) >= TimeDelta::seconds(4));
+        waiting.push(id);
+    }
+    story.catcher.answer(Answer::Later(503, 86_400));
+    let asked = story.due(endpoint).await;
+    assert_eq!(story.after(story.deliver(asked).await), TimeDelta::hours(24));
+    let works = async || {
+        story.catcher.answer(Answer::Status(204));
+        let id = story.due(endpoint).await;
+        assert_eq!(story.deliver(id).await, JobEnd::Done);
+        story.clock.set(story.now() + TimeDelta::milliseconds(100));
+        story.catcher.answer(Answer::Status(500));
+    };
+    works().await;
+    for id in &waiting {
+        let end = story.deliver(*id).await;
+        assert!(story.after(end) >= TimeDelta::minutes(4), "they are tried, and fail again");
+    }
+    assert_eq!(story.deliver(asked).await, JobEnd::Done, "it is not due: the receiver has named the time");
+    let fifth = story.due(endpoint).await;
+    assert!(matches!(story.deliver(fifth).await, JobEnd::Retry { .. }));
+    let heard = story.catcher.caught().len();
+
+    works().await;
+    for id in waiting.iter().chain([&asked]) {
+        assert_eq!(story.deliver(*id).await, JobEnd::Done, "once");
+    }
+    assert_eq!(story.catcher.caught().len(), heard + 1);
+    story.deliver(fifth).await;
+    assert_eq!(story.catcher.caught().len(), heard + 2, "and this one for the first time");
+}
+
+#[tokio::test]
+async fn what_comes_new_to_a_throttled_endpoint_takes_no_turn_of_what_waits() {
+    let story = Story::start().await;
+    let pace = Pace::try_from(6).unwrap();
+    let (slow, _) = story.endpoint_with(&[], |endpoint| endpoint.pace = Some(pace)).await;
+    let (first, waits) = (story.due(slow).await, story.due(slow).await);
+    assert_eq!(story.deliver(first).await, JobEnd::Done);
+    assert_eq!(story.after(story.deliver(waits).await), TimeDelta::seconds(10));
+    story.clock.set(story.now() + TimeDelta::seconds(10));
+    let new = story.due(slow).await;
+    assert_eq!(story.after(story.deliver(new).await), TimeDelta::seconds(10));
+    assert_eq!(story.deliver(waits).await, JobEnd::Done);
+    assert_eq!(story.delivery(waits).await.state, DeliveryState::Delivered);
+}
+
+#[tokio::test]
 async fn both_secrets_sign_until_the_old_one_ends() {
     let story = Story::start().await;
     let (endpoint, old) = story.endpoint(&[]).await;
@@ -284,7 +340,10 @@ async fn gone_disables_the_endpoint_at_once_and_tells_the_others() {
     assert_eq!(story.catcher.caught().len(), 1);
 
     assert_eq!(story.found(endpoint).await.disabled, Some((story.now(), DisabledReason::Gone)));
-    assert_eq!(story.delivery(second).await.state, DeliveryState::Failed);
+    let because = |delivery: Delivery| (delivery.state, delivery.failed_because);
+    let failed = |why| (DeliveryState::Failed, Some(why));
+    assert_eq!(because(story.delivery(first).await), failed(DeliveryFailure::Gone));
+    assert_eq!(because(story.delivery(second).await), failed(DeliveryFailure::EndpointDisabled));
     assert_eq!(story.events().await.iter().filter(|kind| **kind == EventType::EndpointDisabled).count(), 1);
     let filter = delivery::DeliveryFilter { endpoint: Some(other), ..delivery::DeliveryFilter::default() };
     let mut tx = story.db.begin(&story.wall).await.unwrap();

@@ -175,6 +175,71 @@ async fn a_rate_limit_holds_back_and_what_it_held_goes_out_when_it_is_lifted() {
 }
 
 #[tokio::test]
+async fn a_rotation_whose_answer_got_lost_is_repeated_and_takes_no_secret_away() {
+    let world = World::start().await.unwrap();
+    let (client, catcher) = (&world.client, world.catcher().await.unwrap());
+    let (id, first) = client.create_endpoint(&catcher.url()).await.unwrap();
+    let path = format!("/v1/webhook-endpoints/{id}");
+    let rotate = async |key: &str, overlap_s: u32| {
+        let etag = client.get(&path).await.unwrap().etag.unwrap();
+        let body = json!({ "overlap_s": overlap_s });
+        client.change_once(&format!("{path}/rotate-secret"), Some(&etag), key, &body).await.unwrap()
+    };
+    let rotated = rotate("first", 3_600).await;
+    let again = rotate("first", 3_600).await;
+    assert_eq!((rotated.status, again.status, &again.body), (200, 200, &rotated.body));
+    assert_eq!(again.etag, rotated.etag);
+    let second = rotated.text("secret").unwrap();
+    let until = client.get(&path).await.unwrap().body["previous_secret_until"].clone();
+    assert_eq!(until, rotated.body["previous_secret_until"]);
+    assert_eq!(rotate("second", 3_600).await.status, 409);
+
+    let told = async || {
+        catcher.forget();
+        world.happens(EventType::IncidentOpened, None, None, None).await.unwrap();
+        world.drain().await.unwrap();
+        catcher.caught().remove(0)
+    };
+    let both = told().await;
+    both.verify(&first, true).unwrap();
+    both.verify(&second, true).unwrap();
+
+    // Whoever fears for both ends both.
+    let third = rotate("third", 0).await.text("secret").unwrap();
+    let newest = told().await;
+    newest.verify(&third, true).unwrap();
+    assert!(newest.verify(&first, true).is_err() && newest.verify(&second, true).is_err());
+    assert_eq!(rotate("fourth", 3_600).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_broken_receiver_is_told_soon_at_another_url_and_one_that_is_disabled_says_why_it_was_not() {
+    let world = World::start().await.unwrap();
+    let (client, catcher) = (&world.client, world.catcher().await.unwrap());
+    let id = endpoint(client, &format!("{}/old", catcher.url()), json!({})).await;
+    catcher.answer(Answer::Later(503, 86_400));
+    let tell = async || {
+        world.happens(EventType::IncidentOpened, None, None, None).await.unwrap();
+        world.drain().await.unwrap();
+    };
+    tell().await;
+    catcher.answer(Answer::Status(204));
+    change(client, &id, &json!({ "url": format!("{}/new", catcher.url()) })).await;
+    world.drain().await.unwrap();
+    let told = || vec!["incident.opened".to_owned()];
+    let expected = BTreeMap::from([("old".to_owned(), told()), ("new".to_owned(), told())]);
+    assert_eq!(heard(&catcher), expected);
+
+    catcher.answer(Answer::Later(503, 3_600));
+    tell().await;
+    change(client, &id, &json!({ "disabled": true })).await;
+    world.pass(TimeDelta::hours(1)).await.unwrap();
+    let failed = client.get(&format!("/v1/deliveries?endpoint_id={id}&state=failed")).await.unwrap().items();
+    let because: Vec<&Value> = failed.iter().map(|one| &one["failed_because"]).collect();
+    assert_eq!(because, ["endpoint_disabled"]);
+}
+
+#[tokio::test]
 async fn what_happened_while_an_endpoint_was_away_is_replayed_once() {
     let world = World::start().await.unwrap();
     let (client, catcher) = (&world.client, world.catcher().await.unwrap());

@@ -1,7 +1,7 @@
 //! Wire shapes of deliveries and attempts.
 
 use chrono::{DateTime, Utc};
-use daimon_domain::delivery::{AttemptFault, Delivery, DeliveryState, WaitsFor};
+use daimon_domain::delivery::{AttemptFault, Delivery, DeliveryFailure, DeliveryState, WaitsFor};
 use daimon_domain::id::{AttemptId, DeliveryId, EndpointId, EventId};
 use daimon_store::attempt::Attempt;
 use garde::Validate;
@@ -15,7 +15,8 @@ use crate::hex;
 #[schema(as = Delivery, example = json!({
     "id": "dlv_019ab1c2d3e47f508192a3b4c5d6e7f8", "event_id": "evt_019ab1c2d3e47f508192a3b4c5d6e7f8",
     "endpoint_id": "whe_019ab1c2d3e47f508192a3b4c5d6e7f8", "state": "pending", "attempts": 1,
-    "next_attempt_at": "2026-11-24T07:00:05Z", "waits_for": null, "is_test": false, "created_at": "2026-11-24T07:00:00Z"
+    "next_attempt_at": "2026-11-24T07:00:05Z", "waits_for": null, "failed_because": null, "is_test": false,
+    "created_at": "2026-11-24T07:00:00Z"
 }))]
 pub(crate) struct DeliveryView {
     /// Its id.
@@ -38,6 +39,9 @@ pub(crate) struct DeliveryView {
     /// What it waits for until then, where nothing has failed.
     #[schema(schema_with = crate::words::waits_for_or_null)]
     waits_for: Option<WaitsFor>,
+    /// Why it was given up, where it was; `null` for what was given up before this was written down.
+    #[schema(schema_with = crate::words::delivery_failure_or_null)]
+    failed_because: Option<DeliveryFailure>,
     /// Whether somebody only tries the endpoint out.
     is_test: bool,
     /// When it was created.
@@ -86,6 +90,7 @@ impl From<Delivery> for DeliveryView {
             attempts: delivery.attempts,
             next_attempt_at: delivery.next_attempt_at,
             waits_for: delivery.waits_for,
+            failed_because: delivery.failed_because,
             is_test: delivery.is_test,
             created_at: delivery.created_at,
         }

@@ -1,7 +1,7 @@
 //! Changing a webhook endpoint.
 
 use actix_web::{HttpResponse, patch};
-use daimon_store::endpoint::{self, DisabledReason};
+use daimon_store::endpoint::{self, DisabledReason, Hope};
 use serde_json::json;
 
 use super::asked::EndpointChange;
@@ -17,7 +17,7 @@ use crate::problem::Problem;
 /// Change a webhook endpoint
 ///
 /// Changes what the body has and leaves the rest. Needs the `ETag` that you read. `disabled: false` calls it again and
-/// forgets its failures, as another `url` does. What was given up meanwhile is told again by a replay.
+/// forgets its failures, as another `url` does; what waits to be tried again is then tried soon. What was given up meanwhile is told again by a replay.
 #[utoipa::path(operation_id = "updateWebhookEndpoint", tag = "Webhooks", params(EndpointPath, IfMatchHeader), request_body = EndpointChange, responses(
     (status = 200, description = "The endpoint as it is now", body = EndpointView, headers(("ETag", description = "Its new version"))),
     (status = 412, description = "Somebody changed it in the meantime"),
@@ -30,6 +30,7 @@ pub(super) async fn update_endpoint(
     let mut endpoint = endpoint::find(&mut caller.tx, path.id()?).await?.ok_or_else(EndpointPath::absent)?;
     expected.check(endpoint.version)?;
     let change = body.value;
+    let (url, was_disabled) = (endpoint.url.clone(), endpoint.disabled.is_some());
     if let Some(url) = change.url {
         endpoint.url = understand_url(&caller, &reached_at, &url)?;
     }
@@ -67,6 +68,10 @@ pub(super) async fn update_endpoint(
     if (pace, quiet_hours) != (endpoint.pace, endpoint.quiet_hours) {
         let now = caller.now;
         endpoint::release(&mut caller.tx, endpoint.id, now).await?;
+    }
+    if endpoint.disabled.is_none() && (was_disabled || url != endpoint.url) {
+        let now = caller.now;
+        endpoint::retry_soon(&mut caller.tx, endpoint.id, Hope::Told, now).await?;
     }
     let endpoint = endpoint::find(&mut caller.tx, endpoint.id).await?.ok_or_else(EndpointPath::absent)?;
     caller.audit("webhook_endpoint.changed", endpoint.id, None, json!({})).await?;

@@ -58,8 +58,8 @@ impl From<QuietHours> for QuietHoursView {
     "types": ["incident.opened", "incident.updated"], "severities": ["high", "critical"], "verdicts": [], "tenants": [],
     "tenant_groups": ["gold"], "except_tenants": [], "rate_limit_per_minute": 60,
     "quiet_hours": {"from": "22:00", "until": "07:00", "time_zone": "Asia/Tokyo", "let_through": "critical"},
-    "disabled_at": null, "disabled_because": null, "failing_since": null, "failures": 0, "undelivered_since": null,
-    "created_at": "2026-11-24T07:00:00Z"
+    "disabled_at": null, "disabled_because": null, "previous_secret_until": null, "failing_since": null, "failures": 0,
+    "undelivered_since": null, "created_at": "2026-11-24T07:00:00Z"
 }))]
 pub(crate) struct EndpointView {
     /// Its id.
@@ -99,6 +99,9 @@ pub(crate) struct EndpointView {
     /// Why.
     #[schema(schema_with = crate::words::disabled_reason_or_null)]
     pub(crate) disabled_because: Option<DisabledReason>,
+    /// Until when webhooks are signed with the secret before as well, after a rotation; in the past: no more.
+    #[schema(required = true)]
+    pub(crate) previous_secret_until: Option<DateTime<Utc>>,
     /// Since when every attempt failed.
     #[schema(required = true)]
     pub(crate) failing_since: Option<DateTime<Utc>>,
@@ -116,8 +119,8 @@ pub(crate) struct EndpointView {
 #[schema(as = WebhookEndpointWithSecret, example = json!({
     "id": "whe_019ab1c2d3e47f508192a3b4c5d6e7f8", "url": "https://tickets.msp.example/daimon", "description": "Ticket system",
     "types": [], "severities": [], "verdicts": [], "tenants": [], "tenant_groups": [], "except_tenants": [],
-    "rate_limit_per_minute": null, "quiet_hours": null, "disabled_at": null, "disabled_because": null, "failing_since": null,
-    "failures": 0, "undelivered_since": null, "created_at": "2026-11-24T07:00:00Z", "secret": "whsec_…"
+    "rate_limit_per_minute": null, "quiet_hours": null, "disabled_at": null, "disabled_because": null,
+    "previous_secret_until": "2026-11-25T07:00:00Z", "failing_since": null, "failures": 0, "undelivered_since": null, "created_at": "2026-11-24T07:00:00Z", "secret": "whsec_…"
 }))]
 pub(crate) struct EndpointWithSecretView {
     #[serde(flatten)]
@@ -142,6 +145,7 @@ impl From<Endpoint> for EndpointView {
             quiet_hours: endpoint.quiet_hours.map(QuietHoursView::from),
             disabled_at: endpoint.disabled.map(|(at, _)| at),
             disabled_because: endpoint.disabled.map(|(_, reason)| reason),
+            previous_secret_until: endpoint.previous_secret_until,
             failing_since: endpoint.failing_since,
             failures: endpoint.failures,
             undelivered_since: endpoint.undelivered_since,

@@ -18,6 +18,22 @@ words! {
 }
 
 words! {
+    /// Why a delivery was given up.
+    DeliveryFailure {
+        /// Every attempt of the schedule failed; a test has one.
+        AttemptsUsedUp = "attempts_used_up",
+        /// The receiver answered 410: it wants nothing more.
+        Gone = "gone",
+        /// When its time came, the endpoint was disabled.
+        EndpointDisabled = "endpoint_disabled",
+        /// It was begun ten times in a row, and how that ended was never recorded.
+        Interrupted = "interrupted",
+        /// What was to be told is kept no more.
+        EventExpired = "event_expired",
+    }
+}
+
+words! {
     /// Why a delivery waits although nothing has failed.
     WaitsFor {
         /// Its turn: the endpoint is told no faster than it wants.
@@ -38,7 +54,7 @@ words! {
         Unreachable = "unreachable",
         /// A certificate that does not hold.
         TlsFailed = "tls_failed",
-        /// No whole answer within 20 s.
+        /// No answer within 20 s.
         TimedOut = "timed_out",
         /// An answer other than 2xx.
         Refused = "refused",
@@ -78,6 +94,8 @@ pub struct Delivery {
     pub next_attempt_at: Option<DateTime<Utc>>,
     /// What it waits for until then, where nothing has failed.
     pub waits_for: Option<WaitsFor>,
+    /// Why it was given up, where it was.
+    pub failed_because: Option<DeliveryFailure>,
     /// Somebody only tries the endpoint out: it is told once, at once, and nothing follows from how that goes.
     pub is_test: bool,
     /// When it was created.
@@ -95,6 +113,7 @@ impl Delivery {
             attempts: 0,
             next_attempt_at: Some(now),
             waits_for: None,
+            failed_because: None,
             is_test: false,
             created_at: now,
         }

@@ -3,12 +3,15 @@
 //! The bucket is kept as one time, the one at which it is full again (the "generic cell rate algorithm"), so that all workers
 //! share it by sharing a row. It holds what two seconds bring: due work is looked for once a second, so what is due within a
 //! second comes at once. Whoever finds it empty is given a turn of its own, one after the other at equal distances, and comes
-//! back then: nobody asks again and again.
+//! back then: nobody asks again and again. While there are turns, who comes without one is given the next: otherwise what comes
+//! new would take the tokens of what has waited.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// What the bucket holds, as the time that brings it.
 const HOLDS: TimeDelta = TimeDelta::seconds(2);
+/// Who has a turn may come up to so much too soon after the one before, who came late.
+const SLACK: TimeDelta = TimeDelta::seconds(1);
 
 /// How many requests a minute an endpoint bears: 1 to 60,000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,20 +50,23 @@ impl Pace {
         TimeDelta::microseconds(60_000_000 / i64::from(self.0))
     }
 
-    /// Takes a token: the bucket without it, or `None` when it is empty.
-    pub fn take(self, bucket: Bucket, now: DateTime<Utc>) -> Option<Bucket> {
-        let full_at = self.counts_from(bucket, now);
-        let is_there = full_at - now <= self.tolerance();
-        is_there.then(|| Bucket { full_at: Some(full_at + self.interval()), ..bucket })
+    /// Takes a token: the bucket without it, or `None` when it is empty, or promised to those that have turns.
+    pub fn take(self, bucket: Bucket, has_turn: bool, now: DateTime<Utc>) -> Option<Bucket> {
+        let (full_at, turns_until) = self.stands(bucket, now);
+        let is_there = full_at - now <= if has_turn { self.slack() } else { self.tolerance() };
+        let is_promised = !has_turn && turns_until.is_some_and(|until| until > now);
+        (is_there && !is_promised).then(|| Bucket { full_at: Some(full_at + self.interval()), turns_until })
+    }
+
+    /// When there is a token for whoever has a turn and found none.
+    pub fn next_token(self, bucket: Bucket, now: DateTime<Utc>) -> DateTime<Utc> {
+        (self.stands(bucket, now).0 - self.slack()).max(now)
     }
 
     /// Gives away `count` turns: the first one, and the bucket after them.
     pub fn give_turns(self, bucket: Bucket, count: u32, now: DateTime<Utc>) -> (DateTime<Utc>, Bucket) {
-        let full_at = self.counts_from(bucket, now);
-        // A bucket that was filled by a clock which has been set back since says nothing of the turns either.
-        let was_set_back = bucket.full_at.is_some_and(|at| at > full_at);
-        let given = bucket.turns_until.filter(|_at| !was_set_back).unwrap_or(full_at);
-        let first = given.max(full_at);
+        let (full_at, turns_until) = self.stands(bucket, now);
+        let first = turns_until.unwrap_or(full_at).max(full_at);
         let count = i32::try_from(count).unwrap_or(i32::MAX);
         (first, Bucket { full_at: Some(full_at), turns_until: Some(first + self.interval() * count) })
     }
@@ -69,11 +75,17 @@ impl Pace {
         (HOLDS - self.interval()).max(TimeDelta::zero())
     }
 
-    /// When the bucket is full again, at the earliest now. What lies further ahead than any bucket can was written by a clock
-    /// that has been set back since.
-    fn counts_from(self, bucket: Bucket, now: DateTime<Utc>) -> DateTime<Utc> {
-        let longest = now + self.tolerance() + self.interval();
-        bucket.full_at.filter(|at| *at <= longest).unwrap_or(now).max(now)
+    fn slack(self) -> TimeDelta {
+        self.tolerance().max(SLACK.min(self.interval()))
+    }
+
+    /// When the bucket is full again, at the earliest now, and until when turns are given away. What lies further ahead than
+    /// any bucket can was written by a clock that has been set back since, and says nothing of the turns either.
+    fn stands(self, bucket: Bucket, now: DateTime<Utc>) -> (DateTime<Utc>, Option<DateTime<Utc>>) {
+        let longest = now + self.slack() + self.interval();
+        let was_set_back = bucket.full_at.is_some_and(|at| at > longest);
+        let full_at = bucket.full_at.filter(|_at| !was_set_back).unwrap_or(now).max(now);
+        (full_at, bucket.turns_until.filter(|_at| !was_set_back))
     }
 }
 
@@ -87,24 +99,32 @@ mod tests {
         Pace::try_from(per_minute).unwrap()
     }
 
-    /// When each of `count` requests is let through that all come at once, and are looked at every `look_ms`.
-    fn let_through(pace: Pace, count: u32, look_ms: i64) -> Vec<DateTime<Utc>> {
+    /// When each of `count` requests is let through that all come at once and are looked at every `look_ms`, and whether it is
+    /// one of the `newcomers`, of which there is one each time, before all others.
+    fn let_through(pace: Pace, count: u32, look_ms: i64, newcomers: bool) -> Vec<(DateTime<Utc>, bool)> {
         let mut bucket = Bucket::default();
-        let mut due: Vec<DateTime<Utc>> = vec![DateTime::UNIX_EPOCH; usize::try_from(count).unwrap()];
+        let come = |at, is_new| (at, false, is_new);
+        let mut due: Vec<_> = (0..count).map(|_| come(DateTime::UNIX_EPOCH, false)).collect();
         let mut sent = Vec::new();
         let mut now = DateTime::UNIX_EPOCH;
-        while !due.is_empty() {
-            due.sort();
-            for at in due.iter_mut().filter(|at| **at <= now) {
-                if let Some(after) = pace.take(bucket, now) {
+        while due.iter().any(|(.., is_new)| !is_new) {
+            if newcomers {
+                due.insert(0, come(now, true));
+            }
+            for (at, has_turn, is_new) in due.iter_mut().filter(|(at, ..)| *at <= now) {
+                if let Some(after) = pace.take(bucket, *has_turn, now) {
                     bucket = after;
-                    sent.push(now);
+                    sent.push((now, *is_new));
                     *at = DateTime::<Utc>::MAX_UTC;
+                } else if *has_turn {
+                    *at = pace.next_token(bucket, now);
                 } else {
                     (*at, bucket) = pace.give_turns(bucket, 1, now);
+                    *has_turn = true;
                 }
             }
-            due.retain(|at| *at != DateTime::<Utc>::MAX_UTC);
+            due.retain(|(at, ..)| *at != DateTime::<Utc>::MAX_UTC);
+            due.sort();
             now += TimeDelta::milliseconds(look_ms);
         }
         sent
@@ -112,12 +132,12 @@ mod tests {
 
     #[test]
     fn every_minute_has_what_was_asked_for_within_5_percent() {
-        for per_minute in [60, 300, 600] {
-            for look_ms in [100, 1_000] {
-                let sent = let_through(pace(per_minute), per_minute * 4, look_ms);
+        for per_minute in [6, 30, 60, 300, 600] {
+            for look_ms in [100, 700, 1_000] {
+                let sent = let_through(pace(per_minute), per_minute * 4, look_ms, false);
                 for minute in 0..3 {
                     let from = DateTime::UNIX_EPOCH + TimeDelta::minutes(minute);
-                    let within = |at: &&DateTime<Utc>| **at >= from && **at < from + TimeDelta::minutes(1);
+                    let within = |(at, _): &&(DateTime<Utc>, bool)| *at >= from && *at < from + TimeDelta::minutes(1);
                     let came = sent.iter().filter(within).count();
                     let off = came.abs_diff(usize::try_from(per_minute).unwrap()) * 100;
                     assert!(off <= usize::try_from(per_minute * 5).unwrap(), "{per_minute}, {look_ms} ms: {came}");
@@ -127,14 +147,25 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_new_takes_no_turn_of_what_has_waited() {
+        let sent = let_through(pace(60), 240, 1_000, true);
+        let before: Vec<bool> = sent.iter().map(|(_, is_new)| *is_new).collect();
+        let of_old = before.iter().filter(|is_new| !**is_new).count();
+        assert_eq!(of_old, 240);
+        // Two come before anybody was given a turn.
+        assert!(before.len() - of_old <= 2, "{} of {}", before.len() - of_old, before.len());
+    }
+
+    #[test]
     fn who_waits_is_given_a_turn_and_comes_back_once() {
         let (slow, now) = (pace(6), DateTime::UNIX_EPOCH);
-        let bucket = slow.take(Bucket::default(), now).unwrap();
-        assert_eq!(slow.take(bucket, now), None);
+        let bucket = slow.take(Bucket::default(), false, now).unwrap();
+        assert_eq!(slow.take(bucket, true, now), None);
         let (first, bucket) = slow.give_turns(bucket, 3, now);
         let (fourth, bucket) = slow.give_turns(bucket, 1, now);
         assert_eq!([first - now, fourth - now], [10, 40].map(TimeDelta::seconds));
-        assert!(slow.take(bucket, first).is_some());
+        assert_eq!(slow.take(bucket, false, first), None, "that turn is promised");
+        assert!(slow.take(bucket, true, first).is_some());
     }
 
     #[test]
@@ -142,8 +173,9 @@ mod tests {
         let (slow, now) = (pace(1), DateTime::UNIX_EPOCH);
         let ahead = Some(now + TimeDelta::days(1));
         let bucket = Bucket { full_at: ahead, turns_until: ahead };
-        assert!(slow.take(bucket, now).is_some());
+        let after = slow.take(bucket, false, now).unwrap();
         assert_eq!(slow.give_turns(bucket, 1, now).0, now);
+        assert_eq!(after.turns_until, None, "turns that it gave away are not waited for");
     }
 
     proptest! {
@@ -152,7 +184,7 @@ mod tests {
             let pace = pace(per_minute);
             let mut bucket = Bucket::default();
             let mut taken = 0;
-            while let Some(after) = pace.take(bucket, DateTime::UNIX_EPOCH) {
+            while let Some(after) = pace.take(bucket, false, DateTime::UNIX_EPOCH) {
                 bucket = after;
                 taken += 1;
             }

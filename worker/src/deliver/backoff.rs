@@ -1,7 +1,7 @@
 //! What an outcome means: delivered, again later, or never.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use daimon_domain::delivery::{AttemptFault, retry_at};
+use daimon_domain::delivery::{AttemptFault, DeliveryFailure, retry_at};
 use daimon_egress::{Answer, DialError};
 use daimon_store::delivery::DeliveryEnd;
 
@@ -18,14 +18,14 @@ pub(super) struct Outcome {
 
 /// Judges the `made`-th attempt. `jitter` is 0 to 1.
 pub(super) fn judge(result: &Result<Answer, DialError>, made: u32, jitter: f64, now: DateTime<Utc>) -> Outcome {
-    let later = |retry_after| match retry_at(now, made, jitter, retry_after) {
-        Some(at) => DeliveryEnd::Retry { at },
-        None => DeliveryEnd::Failed,
+    let later = |retry_after: Option<TimeDelta>| match retry_at(now, made, jitter, retry_after) {
+        Some(at) => DeliveryEnd::Retry { at, is_asked: retry_after.is_some_and(|asked| asked > TimeDelta::zero()) },
+        None => DeliveryEnd::Failed(DeliveryFailure::AttemptsUsedUp),
     };
     match result {
         Ok(Answer { status: 200..=299, .. }) => Outcome { end: DeliveryEnd::Delivered, fault: None, gone: false },
         Ok(Answer { status: 410, .. }) => {
-            Outcome { end: DeliveryEnd::Failed, fault: Some(AttemptFault::Refused), gone: true }
+            Outcome { end: DeliveryEnd::Failed(DeliveryFailure::Gone), fault: Some(AttemptFault::Refused), gone: true }
         }
         Ok(answer) => {
             let asked = answer.retry_after.as_deref().and_then(|text| retry_after(text, now));
@@ -62,8 +62,8 @@ mod tests {
 
     fn again_after(outcome: Outcome) -> Option<i64> {
         match outcome.end {
-            DeliveryEnd::Retry { at } => Some((at - now()).num_seconds()),
-            DeliveryEnd::Delivered | DeliveryEnd::Failed => None,
+            DeliveryEnd::Retry { at, .. } => Some((at - now()).num_seconds()),
+            DeliveryEnd::Delivered | DeliveryEnd::Failed(_) => None,
         }
     }
 
@@ -87,14 +87,15 @@ mod tests {
     #[test]
     fn gone_means_never_again() {
         let outcome = judge(&Ok(answer(410, Some("60"))), 1, 0.5, now());
-        assert_eq!((outcome.end, outcome.gone), (DeliveryEnd::Failed, true));
+        assert_eq!((outcome.end, outcome.gone), (DeliveryEnd::Failed(DeliveryFailure::Gone), true));
     }
 
     #[test]
     fn the_tenth_attempt_is_the_last() {
         assert!(again_after(judge(&Err(DialError::TimedOut), 9, 0.5, now())).is_some());
         let outcome = judge(&Err(DialError::TimedOut), 10, 0.5, now());
-        assert_eq!((outcome.end, outcome.fault), (DeliveryEnd::Failed, Some(AttemptFault::TimedOut)));
+        let used_up = DeliveryEnd::Failed(DeliveryFailure::AttemptsUsedUp);
+        assert_eq!((outcome.end, outcome.fault), (used_up, Some(AttemptFault::TimedOut)));
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! only what would really be sent takes a turn.
 
 use chrono::{DateTime, Utc};
-use daimon_domain::delivery::WaitsFor;
+use daimon_domain::delivery::{Delivery, WaitsFor};
+use daimon_domain::id::EndpointId;
 use daimon_domain::scope::Wall;
 use daimon_domain::verdict::Severity;
 use daimon_store::StoreError;
@@ -23,31 +24,44 @@ pub(super) enum Gate<'a> {
     Until(DateTime<Utc>, Option<WaitsFor>),
 }
 
-/// Asks for all of it. A test only waits for its turn: whoever tries an endpoint out wants to know now.
+/// Asks for all of it. A test only waits for a token: whoever tries an endpoint out wants to know now.
 pub(super) async fn pass<'a>(
     ctx: &'a Deliverer,
     wall: &Wall,
     endpoint: &Addressee,
-    is_test: bool,
+    delivery: &Delivery,
     severity: Option<Severity>,
     now: DateTime<Utc>,
 ) -> Result<Gate<'a>, StoreError> {
     let mut pass = None;
-    if !is_test {
+    let had_turn = delivery.waits_for == Some(WaitsFor::RateLimit);
+    if !delivery.is_test {
         if let Some(until) = endpoint.quiet_hours.and_then(|hours| hours.hold_until(severity, now)) {
+            if had_turn {
+                forget_turns(ctx, wall, endpoint.id).await?;
+            }
             return Ok(Gate::Until(until, Some(WaitsFor::QuietHours)));
         }
-        match ctx.breaker.admit(endpoint.id, endpoint.failures, now) {
+        match ctx.breaker.admit(wall.msp, endpoint.id, endpoint.failures, now) {
             Ok(leave) => pass = Some(leave),
-            Err(until) => return Ok(Gate::Until(until, None)),
+            // It keeps its place among those that wait for their turn.
+            Err(until) => return Ok(Gate::Until(until, had_turn.then_some(WaitsFor::RateLimit))),
         }
     }
     let Some(pace) = endpoint.pace else { return Ok(Gate::Open(pass)) };
     let mut tx = ctx.db.begin(wall).await?;
-    let turn = endpoint::take_turn(&mut tx, endpoint.id, pace, now).await?;
+    let comes_first = had_turn || delivery.is_test;
+    let turn = endpoint::take_turn(&mut tx, endpoint.id, pace, comes_first, now).await?;
     tx.commit().await?;
     Ok(match turn {
         Some(Err(until)) => Gate::Until(until, Some(WaitsFor::RateLimit)),
         Some(Ok(())) | None => Gate::Open(pass),
     })
+}
+
+/// In quiet hours the turns that were given away are not used: nobody who may go out waits behind them.
+async fn forget_turns(ctx: &Deliverer, wall: &Wall, id: EndpointId) -> Result<(), StoreError> {
+    let mut tx = ctx.db.begin(wall).await?;
+    endpoint::forget_turns(&mut tx, id).await?;
+    tx.commit().await
 }

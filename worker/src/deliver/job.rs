@@ -10,18 +10,19 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_boot::logging::chain;
 use daimon_domain::clock::{Clock, Entropy};
-use daimon_domain::delivery::{AttemptFault, WaitsFor, retry_at};
-use daimon_domain::id::{AttemptId, DeliveryId, MspId};
+use daimon_domain::delivery::{AttemptFault, DeliveryFailure, WaitsFor, retry_at};
+use daimon_domain::id::{AttemptId, DeliveryId, EndpointId, MspId};
 use daimon_domain::job::JobEnd;
 use daimon_domain::scope::Wall;
 use daimon_egress::{Answer, DialError, Egress, WebhookUrl};
 use daimon_seal::{MasterKey, SystemEntropy};
 use daimon_store::attempt::{self, Attempt};
-use daimon_store::delivery::{self, Addressee, DeliveryEnd, Leased, Parcel};
+use daimon_store::delivery::{self, Addressee, DeliveryEnd, GivenBack, Leased, Parcel};
+use daimon_store::endpoint::{self, Hope};
 use daimon_store::{Db, MspTx, StoreError};
 
 use super::backoff::{Outcome, judge};
-use super::breaker::Breaker;
+use super::breaker::{Breaker, MAX_FAILURES};
 use super::gate::{Gate, pass};
 use super::notice::note_failure;
 use super::request::{Request, open};
@@ -92,17 +93,17 @@ async fn attempt_one(ctx: &Deliverer, msp: MspId, id: DeliveryId) -> Result<JobE
     let Some(leased) = take(ctx, &wall, id, now).await? else { return Ok(JobEnd::Done) };
     let made = leased.delivery.attempts.saturating_add(1);
     let Some(Parcel { endpoint, secrets: sealed, event, severity }) = &leased.parcel else {
-        return give_up(ctx, &wall, &leased, "gone").await;
+        return give_up(ctx, &wall, &leased, DeliveryFailure::EventExpired).await;
     };
     if endpoint.is_disabled {
-        return give_up(ctx, &wall, &leased, "endpoint_disabled").await;
+        return give_up(ctx, &wall, &leased, DeliveryFailure::EndpointDisabled).await;
     }
     if interrupted_until(&leased, now, 0.5).is_none() {
         tracing::error!(delivery.id = %id, "delivery {id} was begun ten times and no end of it was recorded");
-        return give_up(ctx, &wall, &leased, AttemptFault::Interrupted.as_str()).await;
+        return give_up(ctx, &wall, &leased, DeliveryFailure::Interrupted).await;
     }
     let is_test = leased.delivery.is_test;
-    let leave = match pass(ctx, &wall, endpoint, is_test, *severity, now).await? {
+    let leave = match pass(ctx, &wall, endpoint, &leased.delivery, *severity, now).await? {
         Gate::Open(leave) => leave,
         Gate::Until(until, waits_for) => return put_back(ctx, &wall, &leased, until, waits_for).await,
     };
@@ -110,7 +111,7 @@ async fn attempt_one(ctx: &Deliverer, msp: MspId, id: DeliveryId) -> Result<JobE
         Ok(secrets) => secrets,
         Err(error) => {
             tracing::error!(endpoint.id = %endpoint.id, %error, "the secret of endpoint {} can't be opened", endpoint.id);
-            return put_back(ctx, &wall, &leased, now + KEY_MISSING_WAIT, None).await;
+            return put_back(ctx, &wall, &leased, now + KEY_MISSING_WAIT, kept_turn(&leased)).await;
         }
     };
 
@@ -120,7 +121,7 @@ async fn attempt_one(ctx: &Deliverer, msp: MspId, id: DeliveryId) -> Result<JobE
     let mut outcome = judge(&result, made, ctx.entropy.fraction(), ctx.clock.now());
     if is_test && matches!(outcome.end, DeliveryEnd::Retry { .. }) {
         // Whoever tries an endpoint out wants to know, and not to be told tomorrow.
-        outcome.end = DeliveryEnd::Failed;
+        outcome.end = DeliveryEnd::Failed(DeliveryFailure::AttemptsUsedUp);
     }
     if let Some(leave) = leave {
         leave.ended(outcome.fault.is_none());
@@ -164,6 +165,11 @@ async fn recorded(
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(LONGEST_RECORD_WAIT);
     }
+}
+
+/// Whoever was given a turn and can't use it keeps the place.
+fn kept_turn(leased: &Leased) -> Option<WaitsFor> {
+    leased.delivery.waits_for.filter(|waits_for| *waits_for == WaitsFor::RateLimit)
 }
 
 /// When to come back should this lease, too, end without a word: the distances are those of the schedule. `None`: that was
@@ -228,28 +234,56 @@ async fn record(
 ) -> Result<JobEnd, StoreError> {
     let now = ctx.clock.now();
     let mut tx = ctx.db.begin(wall).await?;
-    if !delivery::finish(&mut tx, leased, outcome.end, attempt).await? {
+    let given_back = delivery::finish(&mut tx, leased, outcome.end, attempt).await?;
+    if given_back == GivenBack::Late {
         return fenced_off(leased);
     }
     if outcome.fault.is_some() && !leased.delivery.is_test {
         note_failure(&mut tx, leased.delivery.endpoint, outcome.gone, now, &ctx.entropy).await?;
     }
     tx.commit().await?;
+    let was_dead = leased.parcel.as_ref().is_some_and(|parcel| parcel.endpoint.failures >= MAX_FAILURES);
+    if was_dead && given_back == GivenBack::Recovered {
+        retry_soon(ctx, wall, leased.delivery.endpoint).await;
+    }
     Ok(match outcome.end {
         DeliveryEnd::Delivered => JobEnd::Done,
-        DeliveryEnd::Retry { at } => JobEnd::Retry { after: at },
-        DeliveryEnd::Failed => JobEnd::GiveUp { because: outcome.fault.map_or("failed", AttemptFault::as_str) },
+        DeliveryEnd::Retry { at, .. } => JobEnd::Retry { after: at },
+        DeliveryEnd::Failed(_) => JobEnd::GiveUp { because: outcome.fault.map_or("failed", AttemptFault::as_str) },
     })
 }
 
+/// An endpoint that was dead works again: what waits for its next step, which may be a day away, need not. What is recorded stays so
+/// whether this works or not.
+async fn retry_soon(ctx: &Deliverer, wall: &Wall, id: EndpointId) {
+    let hasten = async {
+        let mut tx = ctx.db.begin(wall).await?;
+        let hastened = endpoint::retry_soon(&mut tx, id, Hope::Answered, ctx.clock.now()).await?;
+        tx.commit().await?;
+        Ok::<_, StoreError>(hastened)
+    };
+    match hasten.await {
+        Ok(hastened) => tracing::info!(endpoint.id = %id, hastened, "endpoint {id} works again"),
+        Err(error) => {
+            tracing::warn!(endpoint.id = %id, %error, "endpoint {id} works again; what waits for it waits on");
+        }
+    }
+}
+
 /// Ends a delivery that there is nothing to attempt for.
-async fn give_up(ctx: &Deliverer, wall: &Wall, leased: &Leased, because: &'static str) -> Result<JobEnd, StoreError> {
+async fn give_up(
+    ctx: &Deliverer,
+    wall: &Wall,
+    leased: &Leased,
+    because: DeliveryFailure,
+) -> Result<JobEnd, StoreError> {
     let id = leased.delivery.id;
     let mut tx = ctx.db.begin(wall).await?;
-    if !delivery::give_up(&mut tx, id, &leased.lease).await? {
+    if !delivery::give_up(&mut tx, id, &leased.lease, because).await? {
         return fenced_off(leased);
     }
     tx.commit().await?;
+    let because = because.as_str();
     tracing::info!(delivery.id = %id, because, "delivery {id} is given up");
     Ok(JobEnd::GiveUp { because })
 }
@@ -290,7 +324,7 @@ fn log(leased: &Leased, endpoint: &Addressee, result: &Result<Answer, DialError>
     let what = match outcome.end {
         DeliveryEnd::Delivered => "has arrived",
         DeliveryEnd::Retry { .. } => "will be tried again",
-        DeliveryEnd::Failed => "has failed for good",
+        DeliveryEnd::Failed(_) => "has failed for good",
     };
     tracing::info!(delivery.id = %id, endpoint.id = %endpoint.id, attempt, status, fault, cause, "delivery {id} {what}");
 }

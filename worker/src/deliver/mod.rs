@@ -11,7 +11,7 @@
 //! | `request.rs` | what is sent, and how it is signed |
 //! | `redact.rs` | what is not kept of an answer |
 //! | `backoff.rs` | what an outcome means: delivered, again later, or never |
-//! | `breaker.rs` | how much of a worker one endpoint gets, and how often a dead one is tried |
+//! | `breaker.rs` | how much of a worker one endpoint gets, and all that are slow or fail together; how often a dead one is tried |
 //! | `notice.rs` | telling the MSP that an endpoint fails |
 //! | `digest.rs` | telling the MSP once a day what the last one brought |
 

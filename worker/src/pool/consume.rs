@@ -18,6 +18,8 @@ use super::work::Jobs;
 const WAIT: Duration = Duration::from_secs(5);
 /// How often Postgres is asked while Redis is away.
 const WITHOUT_REDIS: Duration = Duration::from_millis(500);
+/// And when there was something to do: the same ids are listed until their leases are taken.
+const UNTIL_TAKEN: Duration = Duration::from_millis(100);
 
 /// Goes on until `stop`; jobs that were begun go on in `tasks`. There are as many at a time as slots are `free`.
 pub(crate) async fn consume(
@@ -62,8 +64,7 @@ pub(crate) async fn consume(
             });
         }
         if !is_redis_there {
-            // The same ids are listed until their leases are taken.
-            tokio::time::sleep(WITHOUT_REDIS).await;
+            tokio::time::sleep(UNTIL_TAKEN).await;
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use daimon_domain::day::QuietHours;
-use daimon_domain::delivery::{AttemptFault, Delivery, DeliveryState, WaitsFor};
+use daimon_domain::delivery::{AttemptFault, Delivery, DeliveryFailure, DeliveryState, WaitsFor};
 use daimon_domain::event::Event;
 use daimon_domain::id::{DeliveryId, EndpointId, EventId, TenantId};
 use daimon_domain::job::Lease;
@@ -69,9 +69,22 @@ pub enum DeliveryEnd {
     Retry {
         /// Not before.
         at: DateTime<Utc>,
+        /// Whether the receiver has named that time.
+        is_asked: bool,
     },
     /// Given up.
-    Failed,
+    Failed(DeliveryFailure),
+}
+
+/// What became of what was given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GivenBack {
+    /// Nothing: it was ours no more.
+    Late,
+    /// It is recorded.
+    Recorded,
+    /// It is, and the endpoint works again, which had failed before.
+    Recovered,
 }
 
 /// Takes a delivery that is due and in nobody's hands. `None`: the hint was stale.
@@ -149,6 +162,7 @@ pub async fn lease(
         attempts: taken.attempts,
         next_attempt_at: taken.next_attempt_at,
         waits_for: taken.waits_for,
+        failed_because: None,
         is_test: taken.is_test,
         created_at: taken.created_at,
     })?;
@@ -157,28 +171,35 @@ pub async fn lease(
 }
 
 /// Gives a delivery back with the attempt that was made. One that worked also makes the endpoint's failures before it
-/// forgotten. `false`: it is ours no more, and nothing is recorded.
+/// forgotten.
 #[tracing::instrument(name = "store.delivery.finish", skip_all, fields(delivery.id = %leased.delivery.id))]
-pub async fn finish(tx: &mut MspTx, leased: &Leased, end: DeliveryEnd, attempt: &Attempt) -> Result<bool, StoreError> {
-    let (state, next) = match end {
-        DeliveryEnd::Delivered => (DeliveryState::Delivered, None),
-        DeliveryEnd::Retry { at } => (DeliveryState::Pending, Some(at)),
-        DeliveryEnd::Failed => (DeliveryState::Failed, None),
+pub async fn finish(
+    tx: &mut MspTx,
+    leased: &Leased,
+    end: DeliveryEnd,
+    attempt: &Attempt,
+) -> Result<GivenBack, StoreError> {
+    let (state, next, is_asked, because) = match end {
+        DeliveryEnd::Delivered => (DeliveryState::Delivered, None, false, None),
+        DeliveryEnd::Retry { at, is_asked } => (DeliveryState::Pending, Some(at), is_asked, None),
+        DeliveryEnd::Failed(because) => (DeliveryState::Failed, None, false, Some(because)),
     };
     let msp = tx.msp().as_uuid();
-    let done = sqlx::query!(
-        "with given_back as (
+    let has_recovered = sqlx::query_scalar!(
+        r#"with given_back as (
             update delivery set state = $4, next_attempt_at = $5, attempts = attempts + 1, leases = 0, waits_for = null,
-                lease_token = null, lease_until = null
+                failed_because = $13, keeps_time = keeps_time or $14, lease_token = null, lease_until = null
             where delivery_id = $2 and lease_token = $3
             returning endpoint_id, tenant_id, drill_id
         ), forgiven as (
             update endpoint set failing_since = null, failures = 0 from given_back
             where endpoint.endpoint_id = given_back.endpoint_id and $8::text is null and failing_since is not null
+            returning endpoint.endpoint_id
         )
         insert into attempt (msp_id, attempt_id, tenant_id, delivery_id, attempted_at, status, fault, latency_ms, excerpt,
             request_sha256, drill_id)
-        select $1, $6, tenant_id, $2, $7, $9, $8, $10, $11, $12, drill_id from given_back",
+        select $1, $6, tenant_id, $2, $7, $9, $8, $10, $11, $12, drill_id from given_back
+        returning exists (select from forgiven) as "has_recovered!""#,
         msp,
         leased.delivery.id.as_uuid(),
         leased.lease.token,
@@ -190,21 +211,33 @@ pub async fn finish(tx: &mut MspTx, leased: &Leased, end: DeliveryEnd, attempt: 
         attempt.status.and_then(|status| i16::try_from(status).ok()),
         row::int(attempt.latency_ms),
         excerpt(attempt),
-        attempt.request_sha256.as_ref().map(<[u8; 32]>::as_slice)
+        attempt.request_sha256.as_ref().map(<[u8; 32]>::as_slice),
+        because.map(DeliveryFailure::as_str),
+        is_asked
     )
-    .execute(tx.conn())
+    .fetch_optional(tx.conn())
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(match has_recovered {
+        None => GivenBack::Late,
+        Some(false) => GivenBack::Recorded,
+        Some(true) => GivenBack::Recovered,
+    })
 }
 
 /// Ends a delivery without an attempt: there is nothing to attempt, or it never came to its end. `false`: it is ours no more.
-pub async fn give_up(tx: &mut MspTx, id: DeliveryId, lease: &Lease) -> Result<bool, StoreError> {
+pub async fn give_up(
+    tx: &mut MspTx,
+    id: DeliveryId,
+    lease: &Lease,
+    because: DeliveryFailure,
+) -> Result<bool, StoreError> {
     let done = sqlx::query!(
-        "update delivery set state = 'failed', next_attempt_at = null, leases = 0, waits_for = null,
+        "update delivery set state = 'failed', failed_because = $3, next_attempt_at = null, leases = 0, waits_for = null,
             lease_token = null, lease_until = null
         where delivery_id = $1 and lease_token = $2",
         id.as_uuid(),
-        lease.token
+        lease.token,
+        because.as_str()
     )
     .execute(tx.conn())
     .await?;

@@ -9,7 +9,7 @@ use daimon_domain::delivery::{Delivery, DeliveryState};
 use daimon_domain::id::{DeliveryId, DrillId, EndpointId, EventId, TenantId};
 use uuid::Uuid;
 
-pub use self::lease::{Addressee, DeliveryEnd, Leased, Parcel, defer, finish, give_up, lease, postpone};
+pub use self::lease::{Addressee, DeliveryEnd, GivenBack, Leased, Parcel, defer, finish, give_up, lease, postpone};
 pub use self::replay::{ReplayFilter, Replayable, Which, count_tests, insert_replayed, replay, replayable};
 use crate::{Listed, MspTx, Page, StoreError, row};
 
@@ -21,6 +21,7 @@ struct Row {
     attempts: i32,
     next_attempt_at: Option<DateTime<Utc>>,
     waits_for: Option<String>,
+    failed_because: Option<String>,
     is_test: bool,
     created_at: DateTime<Utc>,
 }
@@ -37,6 +38,7 @@ impl TryFrom<Row> for Delivery {
             attempts: row::number("delivery", row.attempts)?,
             next_attempt_at: row.next_attempt_at,
             waits_for: row::maybe_text("delivery", row.waits_for.as_deref())?,
+            failed_because: row::maybe_text("delivery", row.failed_because.as_deref())?,
             is_test: row.is_test,
             created_at: row.created_at,
         })
@@ -97,7 +99,7 @@ pub async fn insert_many(
 pub async fn find(tx: &mut MspTx, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        "select delivery_id, event_id, endpoint_id, state, attempts, next_attempt_at, waits_for, is_test, created_at
+        "select delivery_id, event_id, endpoint_id, state, attempts, next_attempt_at, waits_for, failed_because, is_test, created_at
         from delivery where delivery_id = $1",
         id.as_uuid()
     )
@@ -114,7 +116,7 @@ pub async fn list(
 ) -> Result<Listed<Delivery>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        "select delivery_id, event_id, endpoint_id, state, attempts, next_attempt_at, waits_for, is_test, created_at
+        "select delivery_id, event_id, endpoint_id, state, attempts, next_attempt_at, waits_for, failed_because, is_test, created_at
         from delivery
         where ($1::uuid is null or endpoint_id = $1) and ($2::uuid is null or event_id = $2)
             and ($3::text is null or state = $3) and ($4::uuid is null or delivery_id < $4)

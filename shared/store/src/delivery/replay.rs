@@ -60,7 +60,8 @@ pub async fn replay(
             (msp_id, tenant_id, drill_id, delivery_id, event_id, endpoint_id, state, next_attempt_at, created_at, is_test)
         select msp_id, tenant_id, drill_id, $2, event_id, endpoint_id, 'pending', $3, $3, is_test
         from delivery where delivery_id = $1
-        returning delivery_id, event_id, endpoint_id, state, attempts, next_attempt_at, waits_for, is_test, created_at",
+        returning delivery_id, event_id, endpoint_id, state, attempts, next_attempt_at, waits_for, failed_because, is_test,
+            created_at",
         id.as_uuid(),
         again.as_uuid(),
         now

@@ -29,6 +29,45 @@ pub async fn failed(
     row.map(|row| Ok((row.failing_since, row::number("endpoint", row.failures)?))).transpose()
 }
 
+/// Why what waits for an endpoint is tried before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hope {
+    /// It answered. Nothing is hastened twice for that: what this receiver never takes would use up its attempts at once. And
+    /// what it has named a time for (Retry-After) waits until then.
+    Answered,
+    /// A person says so: it has another URL, or was enabled.
+    Told,
+}
+
+/// So many are hastened at a time; what else there is waits for its step.
+const MOST: i64 = 5_000;
+
+/// Tries soon what waits for its next step there, one after the other. What is due sooner stays so, and what waits for anything
+/// else waits on.
+pub async fn retry_soon(tx: &mut MspTx, id: EndpointId, hope: Hope, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "update delivery set keeps_time = keeps_time or $3,
+            next_attempt_at = least(next_attempt_at, $2 + waiting.place * interval '20 milliseconds')
+        from (
+            select delivery_id, row_number() over (order by delivery_id) - 1 as place
+            from (
+                select delivery_id from delivery
+                where endpoint_id = $1 and state = 'pending' and waits_for is null and next_attempt_at > $2
+                    and (lease_until is null or lease_until <= $2) and not (keeps_time and $3)
+                order by delivery_id limit $4 for update skip locked
+            ) as held
+        ) as waiting
+        where delivery.delivery_id = waiting.delivery_id",
+        id.as_uuid(),
+        now,
+        hope == Hope::Answered,
+        MOST
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected())
+}
+
 /// Stops calling an endpoint. `false`: it is disabled already, or gone.
 pub async fn disable(
     tx: &mut MspTx,

@@ -13,8 +13,8 @@ use daimon_domain::verdict::Severity;
 use daimon_domain::words;
 use uuid::Uuid;
 
-pub use self::health::{disable, failed};
-pub use self::turn::{release, take_turn};
+pub use self::health::{Hope, disable, failed, retry_soon};
+pub use self::turn::{forget_turns, release, take_turn};
 pub use self::wants::{Matter, Wants, for_event};
 use crate::{Listed, MspTx, Page, StoreError, row};
 
@@ -47,6 +47,8 @@ pub struct Endpoint {
     pub quiet_hours: Option<QuietHours>,
     /// Since when it is not called, and why.
     pub disabled: Option<(DateTime<Utc>, DisabledReason)>,
+    /// Until when the secret before signs, too, if there is one.
+    pub previous_secret_until: Option<DateTime<Utc>>,
     /// Since when every attempt failed.
     pub failing_since: Option<DateTime<Utc>>,
     /// How many attempts failed in a row.
@@ -79,6 +81,7 @@ impl Endpoint {
             pace: None,
             quiet_hours: None,
             disabled: None,
+            previous_secret_until: None,
             failing_since: None,
             failures: 0,
             undelivered_since: None,
@@ -105,6 +108,7 @@ struct Row {
     quiet_let_through: Option<String>,
     disabled_at: Option<DateTime<Utc>>,
     disabled_reason: Option<String>,
+    previous_until: Option<DateTime<Utc>>,
     failing_since: Option<DateTime<Utc>>,
     failures: i32,
     undelivered_since: Option<DateTime<Utc>>,
@@ -140,6 +144,7 @@ impl TryFrom<Row> for Endpoint {
             pace: pace(row.rate_limit_per_minute)?,
             quiet_hours,
             disabled: row.disabled_at.zip(row::maybe_text(TABLE, row.disabled_reason.as_deref())?),
+            previous_secret_until: row.previous_until,
             failing_since: row.failing_since,
             failures: row::number(TABLE, row.failures)?,
             undelivered_since: row.undelivered_since,
@@ -259,7 +264,7 @@ pub async fn find(tx: &mut MspTx, id: EndpointId) -> Result<Option<Endpoint>, St
         Row,
         "select endpoint_id, url, description, types, severities, verdicts, tenants, tenant_groups, except_tenants,
             rate_limit_per_minute, quiet_from, quiet_until, quiet_time_zone, quiet_let_through,
-            disabled_at, disabled_reason, failing_since, failures, created_at, version,
+            disabled_at, disabled_reason, previous_until, failing_since, failures, created_at, version,
             (select min(created_at) from delivery
                 where delivery.endpoint_id = endpoint.endpoint_id and state = 'pending') as undelivered_since
         from endpoint where endpoint_id = $1",
@@ -276,7 +281,7 @@ pub async fn list(tx: &mut MspTx, page: Page<EndpointId>) -> Result<Listed<Endpo
         Row,
         "select endpoint_id, url, description, types, severities, verdicts, tenants, tenant_groups, except_tenants,
             rate_limit_per_minute, quiet_from, quiet_until, quiet_time_zone, quiet_let_through,
-            disabled_at, disabled_reason, failing_since, failures, created_at, version,
+            disabled_at, disabled_reason, previous_until, failing_since, failures, created_at, version,
             (select min(created_at) from delivery
                 where delivery.endpoint_id = endpoint.endpoint_id and state = 'pending') as undelivered_since
         from endpoint where $1::uuid is null or endpoint_id < $1 order by endpoint_id desc limit $2",

@@ -13,11 +13,13 @@ use crate::{MspTx, StoreError};
 /// How many deliveries are given a turn at once.
 const AT_ONCE: i64 = 2_000;
 
-/// Takes a token. `Err`: there is none, and that is when to come back. `None`: the endpoint is gone.
+/// Takes a token, for a delivery that was given a turn or not. `Err`: there is none, and that is when to come back. `None`: the
+/// endpoint is gone.
 pub async fn take_turn(
     tx: &mut MspTx,
     id: EndpointId,
     pace: Pace,
+    has_turn: bool,
     now: DateTime<Utc>,
 ) -> Result<Option<Result<(), DateTime<Utc>>>, StoreError> {
     let row = sqlx::query!(
@@ -27,20 +29,27 @@ pub async fn take_turn(
     .fetch_optional(tx.conn())
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let bucket = Bucket { full_at: row.bucket_full_at, turns_until: row.turns_until };
-    if let Some(after) = pace.take(bucket, now) {
+    let mut bucket = Bucket { full_at: row.bucket_full_at, turns_until: row.turns_until };
+    if !has_turn && bucket.turns_until.is_some_and(|until| until > now) && !somebody_waits(tx, id).await? {
+        bucket.turns_until = None;
+    }
+    if let Some(after) = pace.take(bucket, has_turn, now) {
         write(tx, id, after).await?;
         return Ok(Some(Ok(())));
+    }
+    if has_turn {
+        return Ok(Some(Err(make_room(tx, id, pace, bucket, now).await?)));
     }
     let (mine, bucket) = pace.give_turns(bucket, 1, now);
     let due = sqlx::query_scalar!(
         "select delivery_id from delivery
         where endpoint_id = $1 and state = 'pending' and next_attempt_at <= $2 and not is_test
-            and (lease_until is null or lease_until <= $2)
+            and waits_for is distinct from $4 and (lease_until is null or lease_until <= $2)
         order by delivery_id limit $3 for update skip locked",
         id.as_uuid(),
         now,
-        AT_ONCE
+        AT_ONCE,
+        WaitsFor::RateLimit.as_str()
     )
     .fetch_all(tx.conn())
     .await?;
@@ -58,6 +67,69 @@ pub async fn take_turn(
     .await?;
     write(tx, id, bucket).await?;
     Ok(Some(Err(mine)))
+}
+
+/// Whether anybody has a turn: who had may have gone, with a tenant or into quiet hours.
+async fn somebody_waits(tx: &mut MspTx, id: EndpointId) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"select exists (
+            select from delivery where endpoint_id = $1 and state = 'pending' and waits_for = $2
+        ) as "waits!""#,
+        id.as_uuid(),
+        WaitsFor::RateLimit.as_str()
+    )
+    .fetch_one(tx.conn())
+    .await?)
+}
+
+/// The turns are later than they were given, because nobody came for a while: whoever found no token has the next one, and the
+/// others come after it, in their order and no closer than they may.
+async fn make_room(
+    tx: &mut MspTx,
+    id: EndpointId,
+    pace: Pace,
+    bucket: Bucket,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>, StoreError> {
+    let mine = pace.next_token(bucket, now);
+    let interval = pace.interval();
+    let moved = sqlx::query_scalar!(
+        r#"update delivery set next_attempt_at = turn.at
+        from (
+            select delivery_id, next_attempt_at,
+                $4::timestamptz
+                    + row_number() over (order by next_attempt_at, delivery_id) * $5::bigint * interval '1 microsecond' as at
+            from (
+                select delivery_id, next_attempt_at from delivery
+                where endpoint_id = $1 and state = 'pending' and waits_for = $3 and (lease_until is null or lease_until <= $2)
+                order by next_attempt_at limit $6 for update skip locked
+            ) as held
+        ) as turn
+        where delivery.delivery_id = turn.delivery_id and turn.next_attempt_at < turn.at
+        returning delivery.next_attempt_at as "at!""#,
+        id.as_uuid(),
+        now,
+        WaitsFor::RateLimit.as_str(),
+        mine,
+        interval.num_microseconds().unwrap_or(i64::MAX),
+        AT_ONCE
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let last = moved.into_iter().chain([mine]).max().unwrap_or(mine) + interval;
+    write(tx, id, Bucket { turns_until: bucket.turns_until.max(Some(last)), ..bucket }).await?;
+    Ok(mine)
+}
+
+/// Nobody will use the turns that were given away.
+pub async fn forget_turns(tx: &mut MspTx, id: EndpointId) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update endpoint set turns_until = null where endpoint_id = $1 and turns_until is not null",
+        id.as_uuid()
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 async fn write(tx: &mut MspTx, id: EndpointId, bucket: Bucket) -> Result<(), StoreError> {
@@ -78,9 +150,13 @@ pub async fn release(tx: &mut MspTx, id: EndpointId, now: DateTime<Utc>) -> Resu
     sqlx::query!("update endpoint set bucket_full_at = null, turns_until = null where endpoint_id = $1", id.as_uuid())
         .execute(tx.conn())
         .await?;
+    // Who records holds the delivery's row and wants the endpoint's, which we hold: nobody is waited for.
     let released = sqlx::query!(
         "update delivery set next_attempt_at = $2, waits_for = null
-        where endpoint_id = $1 and state = 'pending' and waits_for is not null and (lease_until is null or lease_until <= $2)",
+        where delivery_id in (
+            select delivery_id from delivery
+            where endpoint_id = $1 and state = 'pending' and waits_for is not null and (lease_until is null or lease_until <= $2)
+            for update skip locked)",
         id.as_uuid(),
         now
     )

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use daimon_domain::day::QuietHours;
-use daimon_domain::delivery::{AttemptFault, Delivery, WaitsFor};
+use daimon_domain::delivery::{AttemptFault, Delivery, DeliveryFailure, WaitsFor};
 use daimon_domain::event::{Event, EventType};
 use daimon_domain::id::{DeliveryId, EndpointId, TenantId};
 use daimon_domain::pace::Pace;
 use daimon_domain::verdict::{Severity, Verdict};
 use daimon_store::attempt::Attempt;
-use daimon_store::delivery::{Addressee, DeliveryEnd, Parcel, ReplayFilter, Replayable, Which};
-use daimon_store::endpoint::{self, DisabledReason, Endpoint, Matter, Wants};
+use daimon_store::delivery::{Addressee, DeliveryEnd, GivenBack, Parcel, ReplayFilter, Replayable, Which};
+use daimon_store::endpoint::{self, DisabledReason, Endpoint, Hope, Matter, Wants};
 use daimon_store::{MspTx, StoreError, delivery, event, tenant};
 use sqlx::PgPool;
 
@@ -121,11 +121,13 @@ async fn what_is_due_at_a_throttled_endpoint_is_given_turns_in_one_go(pool: PgPo
     let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
     let now = at(100);
     let held = delivery::lease(&mut tx, ids[0], now, at(160)).await.unwrap().unwrap();
-    assert_eq!(endpoint::take_turn(&mut tx, endpoint, slow, now).await.unwrap(), Some(Ok(())));
-    assert!(delivery::finish(&mut tx, &held, DeliveryEnd::Delivered, &world.attempt(ids[0], 100)).await.unwrap());
+    assert_eq!(endpoint::take_turn(&mut tx, endpoint, slow, false, now).await.unwrap(), Some(Ok(())));
+    let given_back =
+        delivery::finish(&mut tx, &held, DeliveryEnd::Delivered, &world.attempt(ids[0], 100)).await.unwrap();
+    assert_eq!(given_back, GivenBack::Recorded);
 
     let held = delivery::lease(&mut tx, ids[1], now, at(160)).await.unwrap().unwrap();
-    assert_eq!(endpoint::take_turn(&mut tx, endpoint, slow, now).await.unwrap(), Some(Err(at(110))));
+    assert_eq!(endpoint::take_turn(&mut tx, endpoint, slow, false, now).await.unwrap(), Some(Err(at(110))));
     assert!(delivery::defer(&mut tx, ids[1], &held.lease, at(110), Some(WaitsFor::RateLimit)).await.unwrap());
     for (id, second) in ids.iter().skip(1).zip([110, 120, 130, 140]) {
         let waits = delivery::find(&mut tx, *id).await.unwrap().unwrap();
@@ -140,6 +142,42 @@ async fn what_is_due_at_a_throttled_endpoint_is_given_turns_in_one_go(pool: PgPo
     assert_eq!(endpoint::release(&mut tx, endpoint, at(105)).await.unwrap(), 4);
     let released = delivery::find(&mut tx, ids[4]).await.unwrap().unwrap();
     assert_eq!((released.next_attempt_at, released.waits_for), (Some(at(105)), None));
+}
+
+#[sqlx::test(migrator = "daimon_store::MIGRATOR")]
+async fn what_waits_to_be_tried_again_is_tried_soon_and_nothing_else_is_touched(pool: PgPool) {
+    let world = World::new(pool).await;
+    let (endpoint, other) = (world.an_endpoint(world.ours, &[]).await, world.an_endpoint(world.ours, &[]).await);
+    let (ids, others) = (world.due(endpoint, 5).await, world.due(other, 1).await);
+    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    let now = at(100);
+    let far = at(86_400);
+    for (id, waits_for) in [(ids[0], None), (ids[1], None), (ids[2], Some(WaitsFor::QuietHours)), (others[0], None)] {
+        let held = delivery::lease(&mut tx, id, now, at(160)).await.unwrap().unwrap();
+        assert!(delivery::defer(&mut tx, id, &held.lease, far, waits_for).await.unwrap());
+    }
+    let held = delivery::lease(&mut tx, ids[3], now, at(160)).await.unwrap().unwrap();
+    delivery::postpone(&mut tx, ids[3], &held.lease, far).await.unwrap();
+    assert_eq!(endpoint::retry_soon(&mut tx, endpoint, Hope::Answered, now).await.unwrap(), 2);
+    let mut next = Vec::new();
+    for id in [&ids[..], &others].concat() {
+        next.push(delivery::find(&mut tx, id).await.unwrap().unwrap().next_attempt_at.unwrap());
+    }
+    let soon = now + chrono::TimeDelta::milliseconds(20);
+    assert_eq!(
+        next,
+        [now, soon, far, far, at(4), far],
+        "what is quiet, in hand, due already, or somebody else's is as it was"
+    );
+
+    let held = delivery::lease(&mut tx, ids[0], at(101), at(160)).await.unwrap().unwrap();
+    assert!(delivery::defer(&mut tx, ids[0], &held.lease, far, None).await.unwrap());
+    assert_eq!(endpoint::retry_soon(&mut tx, endpoint, Hope::Answered, at(100)).await.unwrap(), 0, "once");
+    assert_eq!(
+        endpoint::retry_soon(&mut tx, endpoint, Hope::Told, at(100)).await.unwrap(),
+        2,
+        "or when somebody says so"
+    );
 }
 
 #[sqlx::test(migrator = "daimon_store::MIGRATOR")]
@@ -167,7 +205,11 @@ async fn a_replay_has_what_the_endpoint_wants_and_has_not(pool: PgPool) {
     tell(&mut tx, 20, opened, ours).await;
     let test = Event { id: world.event_id(16), kind: opened, occurred_at: at(16), body: "{}".to_owned() };
     event::insert_test(&mut tx, &test, None).await.unwrap();
-    for (event, end) in [(failed, Some(DeliveryEnd::Failed)), (arrived, Some(DeliveryEnd::Delivered)), (waits, None)] {
+    for (event, end) in [
+        (failed, Some(DeliveryEnd::Failed(DeliveryFailure::AttemptsUsedUp))),
+        (arrived, Some(DeliveryEnd::Delivered)),
+        (waits, None),
+    ] {
         let id = world.delivery_id(16);
         delivery::insert_many(&mut tx, None, &[Delivery::new(id, event, endpoint, at(16))], None).await.unwrap();
         if let Some(end) = end {
@@ -219,10 +261,14 @@ async fn an_endpoint_forgets_its_failures_when_one_attempt_works(pool: PgPool) {
     assert_eq!(endpoint::failed(&mut tx, id, at(2)).await.unwrap(), Some((at(1), 2)));
     let refused = Attempt { fault: Some(AttemptFault::Refused), ..world.attempt(ids[0], 3) };
     let held = delivery::lease(&mut tx, ids[0], at(3), at(60)).await.unwrap().unwrap();
-    assert!(delivery::finish(&mut tx, &held, DeliveryEnd::Failed, &refused).await.unwrap());
+    let used_up = DeliveryEnd::Failed(DeliveryFailure::AttemptsUsedUp);
+    assert_eq!(delivery::finish(&mut tx, &held, used_up, &refused).await.unwrap(), GivenBack::Recorded);
+    let failed = delivery::find(&mut tx, ids[0]).await.unwrap().unwrap();
+    assert_eq!(failed.failed_because, Some(DeliveryFailure::AttemptsUsedUp));
     assert_eq!(endpoint::failed(&mut tx, id, at(3)).await.unwrap(), Some((at(1), 3)), "that one did not work");
     let held = delivery::lease(&mut tx, ids[1], at(4), at(60)).await.unwrap().unwrap();
-    assert!(delivery::finish(&mut tx, &held, DeliveryEnd::Delivered, &world.attempt(ids[1], 4)).await.unwrap());
+    let works = delivery::finish(&mut tx, &held, DeliveryEnd::Delivered, &world.attempt(ids[1], 4)).await.unwrap();
+    assert_eq!(works, GivenBack::Recovered);
     assert_eq!(endpoint::failed(&mut tx, id, at(5)).await.unwrap(), Some((at(5), 1)));
     assert!(endpoint::disable(&mut tx, id, DisabledReason::Gone, at(6)).await.unwrap());
     assert!(!endpoint::disable(&mut tx, id, DisabledReason::Failing, at(7)).await.unwrap());

@@ -1,10 +1,10 @@
 //! Fenced leases: one worker at a time, and whoever comes back too late changes nothing.
 
 use chrono::TimeDelta;
-use daimon_domain::delivery::{Delivery, DeliveryState, WaitsFor};
+use daimon_domain::delivery::{Delivery, DeliveryFailure, DeliveryState, WaitsFor};
 use daimon_domain::job::Lease;
 use daimon_domain::mailbox::{Connection, ConnectionFault};
-use daimon_store::delivery::{self, DeliveryEnd};
+use daimon_store::delivery::{self, DeliveryEnd, GivenBack};
 use daimon_store::mailbox::{self, DetectorState, MailboxEnd};
 use daimon_store::{Busy, attempt};
 use sqlx::PgPool;
@@ -177,7 +177,8 @@ async fn a_delivery_is_sent_by_one_and_its_attempts_are_kept(pool: PgPool) {
     assert_eq!((late.delivery.attempts, late.tenant), (0, Some(world.ours.tenant)));
     let second = delivery::lease(&mut tx, id, at(65), at(125)).await.unwrap().unwrap();
     assert_eq!((second.lease.attempt, second.delivery.attempts), (2, 0), "nothing was sent yet that is known");
-    assert!(!delivery::finish(&mut tx, &late, DeliveryEnd::Delivered, &world.attempt(id, 66)).await.unwrap());
+    let given_back = delivery::finish(&mut tx, &late, DeliveryEnd::Delivered, &world.attempt(id, 66)).await.unwrap();
+    assert_eq!(given_back, GivenBack::Late);
     let refused = attempt::Attempt {
         status: Some(503),
         fault: Some(daimon_domain::delivery::AttemptFault::Refused),
@@ -185,7 +186,8 @@ async fn a_delivery_is_sent_by_one_and_its_attempts_are_kept(pool: PgPool) {
         excerpt: Some("busy\0".to_owned()),
         ..world.attempt(id, 66)
     };
-    assert!(delivery::finish(&mut tx, &second, DeliveryEnd::Retry { at: at(300) }, &refused).await.unwrap());
+    let again = DeliveryEnd::Retry { at: at(300), is_asked: false };
+    assert_eq!(delivery::finish(&mut tx, &second, again, &refused).await.unwrap(), GivenBack::Recorded);
     let put_back = delivery::lease(&mut tx, id, at(300), at(360)).await.unwrap().unwrap();
     assert_eq!((put_back.lease.attempt, put_back.delivery.attempts), (1, 1));
     assert!(delivery::defer(&mut tx, id, &put_back.lease, at(301), Some(WaitsFor::RateLimit)).await.unwrap());
@@ -194,15 +196,18 @@ async fn a_delivery_is_sent_by_one_and_its_attempts_are_kept(pool: PgPool) {
     assert_eq!(third.delivery.waits_for, Some(WaitsFor::RateLimit));
     delivery::postpone(&mut tx, id, &third.lease, at(900)).await.unwrap();
     assert!(delivery::lease(&mut tx, id, at(361), at(421)).await.unwrap().is_none(), "not before the time");
-    assert!(delivery::finish(&mut tx, &third, DeliveryEnd::Delivered, &world.attempt(id, 361)).await.unwrap());
+    let given_back = delivery::finish(&mut tx, &third, DeliveryEnd::Delivered, &world.attempt(id, 361)).await.unwrap();
+    assert_eq!(given_back, GivenBack::Recorded);
     let stored = delivery::find(&mut tx, id).await.unwrap().unwrap();
     assert_eq!((stored.state, stored.attempts, stored.next_attempt_at), (DeliveryState::Delivered, 2, None));
     let again = delivery::replay(&mut tx, id, world.delivery_id(400), at(400)).await.unwrap().unwrap();
     assert_eq!((again.event, again.endpoint, again.attempts), (stored.event, stored.endpoint, 0));
     let last = delivery::lease(&mut tx, again.id, at(400), at(460)).await.unwrap().unwrap();
-    assert!(delivery::give_up(&mut tx, again.id, &last.lease).await.unwrap());
+    let because = DeliveryFailure::EndpointDisabled;
+    assert!(delivery::give_up(&mut tx, again.id, &last.lease, because).await.unwrap());
     let given_up = delivery::find(&mut tx, again.id).await.unwrap().unwrap();
     assert_eq!((given_up.state, given_up.attempts), (DeliveryState::Failed, 0));
+    assert_eq!(given_up.failed_because, Some(because));
     let attempts = attempt::list(&mut tx, id, daimon_store::Page::first(10)).await.unwrap().items;
     assert_eq!(attempts.len(), 2, "what was fenced off left nothing");
     let kept = attempt::Attempt { excerpt: Some("busy\u{fffd}".to_owned()), ..refused };
