@@ -37,6 +37,7 @@ if [ "${1:-}" = verify ]; then
     python3 -m pip --version >/dev/null 2>&1 || need python3-pip
     command -v node >/dev/null 2>&1 || need nodejs
     command -v npm >/dev/null 2>&1 || need npm
+    command -v jq >/dev/null 2>&1 || need jq
 fi
 
 if [ -n "$missing" ]; then
