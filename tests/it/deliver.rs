@@ -304,6 +304,58 @@ async fn what_comes_new_to_a_throttled_endpoint_takes_no_turn_of_what_waits() {
 }
 
 #[tokio::test]
+async fn turns_that_nobody_came_for_are_made_up_for_in_their_order() {
+    let story = Story::start().await;
+    let pace = Pace::try_from(60).unwrap();
+    let (slow, _) = story.endpoint_with(&[], |endpoint| endpoint.pace = Some(pace)).await;
+    let mut ids = Vec::new();
+    for _ in 0..6 {
+        ids.push(story.due(slow).await);
+    }
+    // What two seconds bring, and turns for the others.
+    for id in &ids[..2] {
+        assert_eq!(story.deliver(*id).await, JobEnd::Done);
+    }
+    assert!(matches!(story.deliver(ids[2]).await, JobEnd::Retry { .. }));
+    story.clock.set(story.now() + TimeDelta::minutes(10));
+    for id in &ids[2..4] {
+        assert_eq!(story.deliver(*id).await, JobEnd::Done);
+    }
+    assert_eq!(story.after(story.deliver(ids[4]).await), TimeDelta::seconds(1));
+    let last = story.delivery(ids[5]).await;
+    assert_eq!(last.next_attempt_at, Some(story.now() + TimeDelta::seconds(2)));
+    assert_eq!((last.waits_for, story.catcher.caught().len()), (Some(WaitsFor::RateLimit), 4));
+}
+
+#[tokio::test]
+async fn in_quiet_hours_what_is_urgent_waits_behind_nobody_who_may_not_go_out() {
+    let story = Story::start().await;
+    // The story begins at 17:00 in Tokyo.
+    let hours = QuietHours {
+        from: "17:01".parse().unwrap(),
+        until: "18:00".parse().unwrap(),
+        zone: "Asia/Tokyo".parse().unwrap(),
+        let_through: Some(Severity::Critical),
+    };
+    let pace = Pace::try_from(1).unwrap();
+    let limits = |endpoint: &mut Endpoint| (endpoint.pace, endpoint.quiet_hours) = (Some(pace), Some(hours));
+    let (endpoint, _) = story.endpoint_with(&[], limits).await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(story.due_with(endpoint, Some(Severity::High), false).await);
+    }
+    assert_eq!(story.deliver(ids[0]).await, JobEnd::Done);
+    assert_eq!(story.after(story.deliver(ids[1]).await), TimeDelta::minutes(1));
+    story.clock.set(story.now() + TimeDelta::seconds(65));
+    story.deliver(ids[1]).await;
+    let states = [story.delivery(ids[1]).await.waits_for, story.delivery(ids[2]).await.waits_for];
+    assert_eq!(states, [Some(WaitsFor::QuietHours), Some(WaitsFor::RateLimit)]);
+    let urgent = story.due_with(endpoint, Some(Severity::Critical), false).await;
+    assert_eq!(story.deliver(urgent).await, JobEnd::Done);
+    assert_eq!(story.delivery(urgent).await.state, DeliveryState::Delivered);
+}
+
+#[tokio::test]
 async fn both_secrets_sign_until_the_old_one_ends() {
     let story = Story::start().await;
     let (endpoint, old) = story.endpoint(&[]).await;
