@@ -23,3 +23,15 @@ pub fn revision() -> String {
 pub fn round(figure: f64) -> f64 {
     (figure * 100.0).round() / 100.0
 }
+
+/// The value below which that share of all lies.
+pub fn quantile(sorted: &[f64], share: f64) -> f64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index"
+    )]
+    let index = ((sorted.len() as f64 * share).ceil() as usize).clamp(1, sorted.len().max(1)) - 1;
+    sorted.get(index).copied().unwrap_or(f64::NAN)
+}

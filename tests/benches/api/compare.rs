@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daimon_bench::round;
+use daimon_bench::{quantile, round};
 use daimon_tests::rig::Rig;
 use serde_json::{Value, json};
 
 use crate::cpu;
-use crate::load::{lateness, median, most_a_second, quantile};
+use crate::load::{lateness, median, most_a_second};
 use crate::operation::Operation;
 
 /// The figures that are wanted of reads.

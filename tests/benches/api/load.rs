@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
+use daimon_bench::quantile;
 use reqwest::Client;
 
 use crate::operation::Operation;
@@ -144,18 +145,6 @@ fn read_answer(connection: &mut impl BufRead) -> anyhow::Result<()> {
     let read = std::io::copy(&mut connection.take(length), &mut std::io::sink())?;
     ensure!(read == length, "an answer broke off");
     Ok(())
-}
-
-/// The value below which that share of all lies.
-pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "an index"
-    )]
-    let index = ((sorted.len() as f64 * share).ceil() as usize).clamp(1, sorted.len().max(1)) - 1;
-    sorted.get(index).copied().unwrap_or(f64::NAN)
 }
 
 /// The one in the middle.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
+use daimon_bench::quantile;
 use daimon_domain::clock::{Clock as _, SystemClock};
 use daimon_tests::dovecot::{Dovecot, Setup};
 use daimon_tests::imap::Imap;
@@ -15,7 +16,7 @@ use daimon_tests::postfix::NAME;
 use daimon_tests::servers::ServersAt;
 use serde_json::{Value, json};
 
-use crate::crowd::{self, PASSWORD, quantile};
+use crate::crowd::{self, PASSWORD};
 
 /// Seconds: the median, and what one in a hundred may take.
 const FROM_EXISTS: (f64, f64) = (0.2, 1.0);

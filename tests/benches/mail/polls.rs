@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use daimon_bench::{quantile, round};
 use daimon_tests::scripted_imap::ScriptedImap;
 use daimon_tests::servers::ServersAt;
 use serde_json::{Value, json};
 
 use crate::cpu;
-use crate::crowd::{self, quantile};
+use crate::crowd;
 
 const MOST_LATE: f64 = 6.0;
 const EVERY_S: u32 = 60;
@@ -51,8 +52,8 @@ pub(crate) async fn measure(at: &ServersAt, mailboxes: u32, minutes: u32) -> any
     cpu::print(&cpu::since(&cpu)?);
     let reached = p99 <= MOST_LATE && late.len() >= usize::try_from(mailboxes)? * usize::try_from(minutes - 1)?;
     let figures = json!({
-        "mailboxes": mailboxes, "reads": late.len(), "reads_a_second": daimon_bench::round(a_second),
-        "late_p50_seconds": daimon_bench::round(median), "late_p99_seconds": daimon_bench::round(p99), "reached": reached,
+        "mailboxes": mailboxes, "reads": late.len(), "reads_a_second": round(a_second),
+        "late_p50_seconds": round(median), "late_p99_seconds": round(p99), "reached": reached,
     });
     Ok((reached, figures))
 }

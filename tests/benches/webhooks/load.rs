@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use daimon_bench::round;
+use daimon_bench::{quantile, round};
 use daimon_tests::rig::{Rig, Teller};
 use daimon_tests::sink::{Manner, Sink};
 use futures_util::{StreamExt as _, stream};
@@ -171,18 +171,6 @@ pub(crate) fn lateness(sink: &Sink, endpoints: impl IntoIterator<Item = String>)
         .collect();
     all.sort_by(f64::total_cmp);
     (quantile(&all, 0.5), quantile(&all, 0.95))
-}
-
-/// The value below which that share of all lies.
-pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "an index"
-    )]
-    let index = ((sorted.len() as f64 * share).ceil() as usize).clamp(1, sorted.len().max(1)) - 1;
-    sorted.get(index).copied().unwrap_or(f64::NAN)
 }
 
 pub(crate) fn millis(seconds: f64) -> f64 {

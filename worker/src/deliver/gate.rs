@@ -34,29 +34,33 @@ pub(super) async fn pass<'a>(
     now: DateTime<Utc>,
 ) -> Result<Gate<'a>, StoreError> {
     let mut pass = None;
-    let had_turn = delivery.waits_for == Some(WaitsFor::RateLimit);
+    let turn = turn_of(delivery);
     if !delivery.is_test {
         if let Some(until) = endpoint.quiet_hours.and_then(|hours| hours.hold_until(severity, now)) {
-            if had_turn {
+            if turn.is_some() {
                 forget_turns(ctx, wall, endpoint.id).await?;
             }
             return Ok(Gate::Until(until, Some(WaitsFor::QuietHours)));
         }
         match ctx.breaker.admit(wall.msp, endpoint.id, endpoint.failures, now) {
             Ok(leave) => pass = Some(leave),
-            // It keeps its place among those that wait for their turn.
-            Err(until) => return Ok(Gate::Until(until, had_turn.then_some(WaitsFor::RateLimit))),
+            Err(until) => return Ok(Gate::Until(until, turn)),
         }
     }
     let Some(pace) = endpoint.pace else { return Ok(Gate::Open(pass)) };
     let mut tx = ctx.db.begin(wall).await?;
-    let comes_first = had_turn || delivery.is_test;
+    let comes_first = turn.is_some() || delivery.is_test;
     let turn = endpoint::take_turn(&mut tx, endpoint.id, pace, comes_first, now).await?;
     tx.commit().await?;
     Ok(match turn {
         Some(Err(until)) => Gate::Until(until, Some(WaitsFor::RateLimit)),
         Some(Ok(())) | None => Gate::Open(pass),
     })
+}
+
+/// The turn that a delivery was given: who can't use it now keeps its place among those that wait for theirs.
+pub(super) fn turn_of(delivery: &Delivery) -> Option<WaitsFor> {
+    delivery.waits_for.filter(|waits_for| *waits_for == WaitsFor::RateLimit)
 }
 
 /// In quiet hours the turns that were given away are not used: nobody who may go out waits behind them.

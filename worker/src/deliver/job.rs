@@ -23,7 +23,7 @@ use daimon_store::{Db, MspTx, StoreError};
 
 use super::backoff::{Outcome, judge};
 use super::breaker::{Breaker, MAX_FAILURES};
-use super::gate::{Gate, pass};
+use super::gate::{Gate, pass, turn_of};
 use super::notice::note_failure;
 use super::request::{Request, open};
 
@@ -111,7 +111,7 @@ async fn attempt_one(ctx: &Deliverer, msp: MspId, id: DeliveryId) -> Result<JobE
         Ok(secrets) => secrets,
         Err(error) => {
             tracing::error!(endpoint.id = %endpoint.id, %error, "the secret of endpoint {} can't be opened", endpoint.id);
-            return put_back(ctx, &wall, &leased, now + KEY_MISSING_WAIT, kept_turn(&leased)).await;
+            return put_back(ctx, &wall, &leased, now + KEY_MISSING_WAIT, turn_of(&leased.delivery)).await;
         }
     };
 
@@ -165,11 +165,6 @@ async fn recorded(
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(LONGEST_RECORD_WAIT);
     }
-}
-
-/// Whoever was given a turn and can't use it keeps the place.
-fn kept_turn(leased: &Leased) -> Option<WaitsFor> {
-    leased.delivery.waits_for.filter(|waits_for| *waits_for == WaitsFor::RateLimit)
 }
 
 /// When to come back should this lease, too, end without a word: the distances are those of the schedule. `None`: that was
