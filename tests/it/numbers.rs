@@ -1,6 +1,7 @@
 //! What is counted, exported and billed is what is there, and nobody else's.
 
 use chrono::TimeDelta;
+use daimon_domain::event::EventType;
 use daimon_tests::flood;
 use daimon_tests::life::Person;
 use daimon_tests::world::World;
@@ -213,4 +214,31 @@ async fn a_hundred_mailboxes_are_dealt_with_at_once_though_ten_are_nobodys() {
     ] {
         assert_eq!(client.get(&format!("/v1/tenants?{query}")).await.unwrap().items().len(), many, "{query}");
     }
+}
+
+#[tokio::test]
+async fn what_an_msp_wants_kept_no_longer_is_deleted_within_a_day() {
+    let world = World::start().await.unwrap();
+    let client = &world.client;
+    let profile = client.get("/v1/msp").await.unwrap();
+    let shorter = json!({ "retention_days": 60 });
+    let changed = client.request(Method::PATCH, "/v1/msp", profile.etag.as_deref(), Some(&shorter)).await.unwrap();
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    world.happens(EventType::IncidentOpened, None, None, None).await.unwrap();
+    world.pass(TimeDelta::days(59)).await.unwrap();
+    world.happens(EventType::IncidentReopened, None, None, None).await.unwrap();
+    let kinds = async || {
+        let events = client.events().await.unwrap();
+        events.iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds().await, ["incident.opened", "incident.reopened"]);
+    world.pass(TimeDelta::days(2)).await.unwrap();
+    // It is looked once a day, counted from when the last look ended.
+    for _ in 0..48 {
+        if kinds().await.len() == 1 {
+            break;
+        }
+        world.pass(TimeDelta::hours(1)).await.unwrap();
+    }
+    assert_eq!(kinds().await, ["incident.reopened"]);
 }

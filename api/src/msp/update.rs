@@ -35,8 +35,10 @@ pub(super) async fn update_msp(
     msp.language = change.language.unwrap_or(msp.language);
     msp.display_name = changed(change.display_name, msp.display_name);
     msp.support_contact = changed(change.support_contact, msp.support_contact);
+    msp.retention_days = change.retention_days.unwrap_or(msp.retention_days);
     msp.version = msp::update(&mut caller.tx, &msp).await?.ok_or(Problem::PreconditionFailed)?;
-    caller.audit("msp.changed", msp.id, None, json!({})).await?;
+    // Who had what deleted sooner is to be found.
+    caller.audit("msp.changed", msp.id, None, json!({"retention_days": msp.retention_days})).await?;
     caller.commit().await?;
     Ok(tagged(msp.version, &MspView::from(msp)))
 }

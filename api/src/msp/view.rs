@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use daimon_domain::id::MspId;
 use daimon_domain::tenant::Language;
-use daimon_store::msp::Msp;
+use daimon_store::msp::{LONGEST_KEPT_DAYS, Msp};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -35,13 +35,20 @@ pub(crate) struct MspChange {
     #[garde(custom(is_line(300)))]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 300)]
     pub(crate) support_contact: Change<String>,
+    /// For how many days bounces, events and deliveries are kept: 60 to 400. What is older is deleted within a day of the change,
+    /// and for good, but for bounces of an incident that goes on.
+    #[serde(default)]
+    #[garde(range(min = 60, max = LONGEST_KEPT_DAYS))]
+    #[schema(value_type = Option<u16>, nullable = false, minimum = 60, maximum = 400)]
+    pub(crate) retention_days: Option<u16>,
 }
 
 /// What an MSP says of itself.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Msp, example = json!({
     "id": "msp_019ab1c2d3e47f508192a3b4c5d6e7f8", "name": "Kestrel IT", "language": "en", "display_name": "Kestrel Support",
-    "support_contact": "+81 3 5550 1234, help@kestrel-it.example", "created_at": "2026-11-24T07:00:00Z"
+    "support_contact": "+81 3 5550 1234, help@kestrel-it.example", "retention_days": 400,
+    "created_at": "2026-11-24T07:00:00Z"
 }))]
 pub(crate) struct MspView {
     /// Its id: users sign in with it.
@@ -58,6 +65,9 @@ pub(crate) struct MspView {
     /// Whom clients ask.
     #[schema(required = true)]
     support_contact: Option<String>,
+    /// For how many days bounces, events and deliveries are kept.
+    #[schema(minimum = 60, maximum = 400)]
+    retention_days: u16,
     /// When it was created.
     created_at: DateTime<Utc>,
 }
@@ -70,6 +80,7 @@ impl From<Msp> for MspView {
             language: msp.language,
             display_name: msp.display_name,
             support_contact: msp.support_contact,
+            retention_days: msp.retention_days,
             created_at: msp.created_at,
         }
     }

@@ -1,11 +1,12 @@
 //! The few questions that span MSPs, asked by a role that may read ids and due times and nothing else.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::id::{DeliveryId, DrillId, IncidentId, JobId, MailboxId, MspId, TenantId};
 use sqlx::postgres::PgPool;
 use uuid::Uuid;
 
 use crate::StoreError;
+use crate::msp::LONGEST_KEPT_DAYS;
 
 /// Work that is due, and inside which wall it is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -270,5 +271,25 @@ impl Fleet {
     /// Drops the months that ended by `before`; answers how many tables were dropped.
     pub async fn drop_partitions(&self, before: DateTime<Utc>) -> Result<i32, StoreError> {
         Ok(sqlx::query_scalar!(r#"select drop_partitions($1) as "dropped!""#, before).fetch_one(&self.pool).await?)
+    }
+
+    /// For how long each MSP wants bounces, events and deliveries kept, where that is not [`LONGEST_KEPT_DAYS`].
+    pub async fn retentions(&self) -> Result<Vec<(MspId, TimeDelta)>, StoreError> {
+        let rows = sqlx::query!("select msp_id, retention_days from msp").fetch_all(&self.pool).await?;
+        let each = rows.into_iter().map(|row| (MspId::from_uuid(row.msp_id), row.retention_days));
+        let shorter = each.filter(|(_, days)| u16::try_from(*days).is_ok_and(|days| days < LONGEST_KEPT_DAYS));
+        Ok(shorter.map(|(msp, days)| (msp, TimeDelta::days(days.into()))).collect())
+    }
+
+    /// Deletes what an MSP has of before then, at most so many rows of each table; answers how many went.
+    pub async fn forget_before(&self, msp: MspId, before: DateTime<Utc>, most: u32) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar!(
+            r#"select forget_before($1, $2, $3) as "deleted!""#,
+            msp.as_uuid(),
+            before,
+            i32::try_from(most).unwrap_or(i32::MAX)
+        )
+        .fetch_one(&self.pool)
+        .await?)
     }
 }

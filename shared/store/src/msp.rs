@@ -6,6 +6,9 @@ use daimon_domain::tenant::Language;
 
 use crate::{MspTx, StoreError, row};
 
+/// Nobody keeps bounces, events and deliveries longer: their month is dropped as a whole.
+pub const LONGEST_KEPT_DAYS: u16 = 400;
+
 /// A managed service provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Msp {
@@ -19,6 +22,8 @@ pub struct Msp {
     pub display_name: Option<String>,
     /// Whom its clients ask.
     pub support_contact: Option<String>,
+    /// For how many days bounces, events and deliveries are kept: 60 to [`LONGEST_KEPT_DAYS`].
+    pub retention_days: u16,
     /// When it was created.
     pub created_at: DateTime<Utc>,
     /// Grows with every change; the strong `ETag`.
@@ -50,6 +55,7 @@ pub async fn create(tx: &mut MspTx, name: &str, now: DateTime<Utc>) -> Result<Ms
         language: Language::English,
         display_name: None,
         support_contact: None,
+        retention_days: LONGEST_KEPT_DAYS,
         created_at: now,
         version: 1,
     })
@@ -57,10 +63,11 @@ pub async fn create(tx: &mut MspTx, name: &str, now: DateTime<Utc>) -> Result<Ms
 
 /// The MSP of this transaction's wall.
 pub async fn find(tx: &mut MspTx) -> Result<Option<Msp>, StoreError> {
-    let row =
-        sqlx::query!("select msp_id, name, language, display_name, support_contact, created_at, version from msp")
-            .fetch_optional(tx.conn())
-            .await?;
+    let row = sqlx::query!(
+        "select msp_id, name, language, display_name, support_contact, retention_days, created_at, version from msp"
+    )
+    .fetch_optional(tx.conn())
+    .await?;
     row.map(|row| {
         Ok(Msp {
             id: MspId::from_uuid(row.msp_id),
@@ -68,6 +75,7 @@ pub async fn find(tx: &mut MspTx) -> Result<Option<Msp>, StoreError> {
             language: row::text("msp", &row.language)?,
             display_name: row.display_name,
             support_contact: row.support_contact,
+            retention_days: row::number("msp", row.retention_days)?,
             created_at: row.created_at,
             version: row.version,
         })
@@ -79,14 +87,16 @@ pub async fn find(tx: &mut MspTx) -> Result<Option<Msp>, StoreError> {
 /// somebody else was faster.
 pub async fn update(tx: &mut MspTx, msp: &Msp) -> Result<Option<i64>, StoreError> {
     Ok(sqlx::query_scalar!(
-        "update msp set name = $3, language = $4, display_name = $5, support_contact = $6, version = version + 1
+        "update msp set name = $3, language = $4, display_name = $5, support_contact = $6, retention_days = $7,
+            version = version + 1
         where msp_id = $1 and version = $2 returning version",
         msp.id.as_uuid(),
         msp.version,
         msp.name,
         msp.language.as_str(),
         msp.display_name,
-        msp.support_contact
+        msp.support_contact,
+        msp.retention_days.cast_signed()
     )
     .fetch_optional(tx.conn())
     .await?)

@@ -121,6 +121,9 @@ async fn clients_read_what_an_msp_says_of_itself() {
     assert_eq!(send(profile.etag, change).await.status, 412);
     let long = send(changed.etag.clone(), json!({"support_contact": "x".repeat(301)})).await;
     assert_eq!((long.status, &long.body["errors"][0]["pointer"]), (422, &"/support_contact".into()));
-    let ended = send(changed.etag, json!({"display_name": null})).await;
+    let short = send(changed.etag.clone(), json!({"retention_days": 29})).await;
+    assert_eq!((short.status, &short.body["errors"][0]["pointer"]), (422, &"/retention_days".into()));
+    let ended = send(changed.etag, json!({"display_name": null, "retention_days": 90})).await;
+    assert_eq!((&changed.body["retention_days"], &ended.body["retention_days"]), (&400.into(), &90.into()));
     assert_eq!((ended.status, ended.body["display_name"].is_null()), (200, true));
 }

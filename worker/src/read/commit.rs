@@ -19,6 +19,7 @@ use super::fleet::compare;
 use super::incident::move_on;
 use super::job::{PollError, Reader};
 use super::mail::ReadMail;
+use super::session::FIRST_VISIT;
 use super::weigh::{Asked, History, Weighed, weigh};
 use super::work::Work;
 use crate::judge::Place;
@@ -49,6 +50,10 @@ pub(super) struct Found {
 pub(super) async fn commit(ctx: &Reader, work: &mut Work, mut found: Found) -> Result<(), PollError> {
     let now = ctx.time.now();
     let (ground, is_alone) = (work.ground(), work.seat.is_alone());
+    if found.again.is_none() {
+        let known = work.folders.get(&found.folder).copied();
+        found.mails.retain(|mail| !is_long_known((mail.uid, mail.received_at), found.checkpoint, known, now));
+    }
     let prepare = move || {
         found.mails.sort_by_key(|mail| mail.received_at);
         let asked = Asked::of(&ground, &found);
@@ -109,6 +114,18 @@ pub(super) async fn commit(ctx: &Reader, work: &mut Work, mut found: Found) -> R
     work.passed(found.folder, found.checkpoint);
     ctx.hint_deliveries(work.wall.msp, work.tenant.id, &deliveries).await;
     Ok(())
+}
+
+/// Whether a mail was read so long ago that its bounces may not be kept any more. A folder whose numbers may have moved is read again
+/// from a little further back, and what was deleted would be stored and judged as if it were new.
+fn is_long_known(
+    (uid, received_at): (u32, DateTime<Utc>),
+    read: Checkpoint,
+    known: Option<Checkpoint>,
+    now: DateTime<Utc>,
+) -> bool {
+    let is_known = known.is_some_and(|known| known.uid_validity == read.uid_validity && uid <= known.last_uid);
+    is_known && received_at < now - FIRST_VISIT
 }
 
 /// Notes with the surest incident of the mailbox how many reports were not read because it is known what they are.
@@ -268,6 +285,7 @@ async fn put_aside(
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
     use daimon_verdict::language::Written;
 
     use super::*;
@@ -289,5 +307,21 @@ mod tests {
         assert_eq!(sent_at(&backdated, Some(day(29)), day(30)), day(29));
         assert_eq!(sent_at(&mail(None, Some(day(1))), Some(day(29)), day(30)), day(29));
         assert_eq!(sent_at(&mail(Some(day(40)), None), Some(day(29)), day(30)), day(30));
+    }
+
+    #[test]
+    fn what_was_read_longer_ago_than_a_first_visit_looks_is_not_read_again() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+        let (young, old) = (now - TimeDelta::days(59), now - TimeDelta::days(61));
+        let read = Checkpoint { uid_validity: 7, last_uid: 60 };
+        let known = Some(Checkpoint { uid_validity: 7, last_uid: 50 });
+        let is_left = |mail, known| is_long_known(mail, read, known, now);
+        assert_eq!([is_left((50, old), known), is_left((50, young), known)], [true, false]);
+        assert!(!is_left((51, old), known), "it has come since, however old it says that it is");
+        assert!(!is_left((50, old), None));
+        assert!(
+            !is_left((50, old), Some(Checkpoint { uid_validity: 6, last_uid: 50 })),
+            "another mail had that number"
+        );
     }
 }

@@ -19,8 +19,8 @@ use crate::idle::{Lent, Seat, Wish, begin};
 use crate::poll::{Ahead, Credentials, Folder, Limits, Role, Selected, Session, SessionError};
 use crate::token::Access;
 
-/// How far back the first visit looks.
-const FIRST_VISIT: TimeDelta = TimeDelta::days(60);
+/// How far back the first visit looks, and every other: nobody wants bounces kept for less.
+pub(super) const FIRST_VISIT: TimeDelta = TimeDelta::days(60);
 /// A mailbox with more folders than this is read in part.
 const MOST_FOLDERS: usize = 200;
 

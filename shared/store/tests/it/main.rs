@@ -15,6 +15,7 @@ mod incidents;
 mod jobs;
 mod leases;
 mod partitions;
+mod retention;
 mod schema;
 mod siblings;
 mod support;
