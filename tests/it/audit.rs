@@ -43,3 +43,27 @@ async fn an_audit_log_that_was_changed_or_written_anew_is_found() {
     let (said, is_well) = verified(&world, &["--before", before]).await;
     assert!(!is_well && said.contains(" REWRITTEN: entry "), "{said}");
 }
+
+#[tokio::test]
+async fn a_log_that_grows_meanwhile_is_whole() {
+    let world = World::without_worker().await.unwrap();
+    world.client.create_tenant("Sakura Dental").await.unwrap();
+    let (grows, verified) = tokio::join!(
+        async {
+            for number in 0..60 {
+                world.client.create_tenant(&format!("Company {number}")).await.unwrap();
+            }
+        },
+        async {
+            let mut all = Vec::new();
+            for _ in 0..6 {
+                all.push(verified(&world, &[]).await);
+            }
+            all
+        },
+    );
+    let () = grows;
+    assert!(verified.iter().all(|(said, is_well)| *is_well && said.contains(" whole entries=")), "{verified:?}");
+    let (first, last) = (verified.first().unwrap(), verified.last().unwrap());
+    assert!(first.0 != last.0, "it did not grow: {verified:?}");
+}

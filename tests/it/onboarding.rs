@@ -140,6 +140,20 @@ async fn limited_to(client: &Client, permissions: Value, tenants: Option<&[&str]
 }
 
 #[tokio::test]
+async fn one_at_a_time_takes_companies_in_and_others_are_told_when_to_come_again() {
+    let world = World::without_worker().await.unwrap();
+    let body = json!({"companies": [{"name": "Sakura Dental"}]});
+    let mut tx = world.behind_the_wall().await.unwrap();
+    assert!(daimon_store::tenant::hold_onboarding(&mut tx).await.unwrap());
+    let refused = send(&world.client, "", &body).await;
+    assert_eq!((refused.status, refused.retry_after.as_deref()), (429, Some("2")), "{}", refused.body);
+    let stranger = world.another_msp("Other IT").await.unwrap();
+    assert_eq!(send(&stranger, "", &body).await.status, 207, "of another provider it keeps nobody");
+    tx.rollback().await.unwrap();
+    assert_eq!(send(&world.client, "", &body).await.status, 207);
+}
+
+#[tokio::test]
 async fn a_body_of_companies_is_taken_in_tested_and_looked_up_where_no_server_is_named() {
     let mut world = World::without_worker().await.unwrap();
     let servers = world.servers;

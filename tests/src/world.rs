@@ -12,7 +12,7 @@ use daimon_domain::id::{KeyId, MspId, TenantId};
 use daimon_domain::scope::{Permission, Tenants, Wall};
 use daimon_domain::verdict::{Severity, Verdict};
 use daimon_seal::{ApiKey, SystemEntropy};
-use daimon_store::{Db, Owner, api_key, event, msp};
+use daimon_store::{Db, MspTx, Owner, api_key, event, msp};
 use secrecy::ExposeSecret;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
@@ -243,17 +243,20 @@ impl World {
         severity: Option<Severity>,
         tenant: Option<&str>,
     ) -> anyhow::Result<()> {
-        let app = self.settings.iter().find(|(name, _)| name == "DATABASE_URL").context("no DATABASE_URL")?;
-        let db = Db::connect(&app.1, 1).await?;
-        let msp = ApiKey::parse(self.client.key()).ok().context("no key")?.msp;
         let (now, tenant) = (self.clock.now().await, tenant.map(str::parse::<TenantId>).transpose()?);
         let body = format!("{{\"type\":\"{kind}\",\"timestamp\":\"{}\",\"data\":{{}}}}", now.to_rfc3339());
         let told = event::New { kind, at: now, body, verdict, drill: None };
-        let mut tx = db.begin(&Wall::whole(msp)).await?;
+        let mut tx = self.behind_the_wall().await?;
         event::tell(&mut tx, told, tenant, severity, &SystemEntropy).await?;
-        tx.commit().await?;
-        db.close().await;
-        Ok(())
+        Ok(tx.commit().await?)
+    }
+
+    /// A transaction as the programs have them, behind the wall of the client's MSP.
+    pub async fn behind_the_wall(&self) -> anyhow::Result<MspTx> {
+        let app = self.settings.iter().find(|(name, _)| name == "DATABASE_URL").context("no DATABASE_URL")?;
+        let db = Db::connect(&app.1, 1).await?;
+        let msp = ApiKey::parse(self.client.key()).ok().context("no key")?.msp;
+        Ok(db.begin(&Wall::whole(msp)).await?)
     }
 
     /// A client for another provider in the same database.
