@@ -92,24 +92,29 @@ pub(crate) async fn finish(
     let span = tracing::info_span!("request", request.id = %id.0);
     request.extensions_mut().insert(id.clone());
     let started = Instant::now();
-    let standing = limits::count(&request).instrument(span.clone()).await;
-    let told = |problem| {
-        let (request_id, instance) = (id.clone(), instance.clone());
-        Error::from(Told { problem, request_id, instance, standing: standing.clone() })
-    };
-    if let Some(problem) = standing.as_ref().and_then(Standing::problem) {
-        return Err(told(problem));
+    let (standing, outcome) = async {
+        let standing = limits::count(&request).await;
+        if let Some(problem) = standing.as_ref().and_then(Standing::problem) {
+            return (standing, Err(problem));
+        }
+        // A handler that panics has its transaction rolled back when it is dropped; nothing it leaves is used again.
+        (standing, Ok(AssertUnwindSafe(next.call(request)).catch_unwind().await))
     }
-    // A handler that panics has its transaction rolled back when it is dropped; nothing it leaves is used again.
-    let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
+    .instrument(span.clone())
+    .await;
+    let told = |problem| {
+        let (request_id, instance, standing) = (id.clone(), instance.clone(), standing.clone());
+        Error::from(Told { problem, request_id, instance, standing })
+    };
     let _in_span = span.entered();
     let mut response = match outcome {
-        Ok(Ok(response)) => response.map_into_boxed_body(),
-        Ok(Err(error)) => {
+        Err(problem) => return Err(told(problem)),
+        Ok(Ok(Ok(response))) => response.map_into_boxed_body(),
+        Ok(Ok(Err(error))) => {
             let problem = Problem::from_status(error.as_response_error().status_code());
             return Err(told(error.as_error::<Problem>().cloned().unwrap_or(problem)));
         }
-        Err(_panic) => {
+        Ok(Err(_panic)) => {
             tracing::error!("{method} {instance} panicked");
             return Err(told(Problem::Internal));
         }

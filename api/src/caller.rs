@@ -212,15 +212,16 @@ impl<P: Permit + 'static> FromRequest for Caller<P> {
 
     fn from_request(request: &HttpRequest, _body: &mut Payload) -> Self::Future {
         let service = request.app_data::<Data<Service>>().cloned();
-        let token = bearer(request).map(ToOwned::to_owned);
-        let known = request.extensions().get::<Known>().cloned();
+        // Taken, because a list of permissions costs something to copy; whoever asks again has the token verified again.
+        let known = request.extensions_mut().remove::<Known>();
+        let token = if known.is_none() { bearer(request).map(ToOwned::to_owned) } else { None };
         async move {
             let service = service.ok_or(Problem::Internal)?;
-            let token = token.ok_or(Problem::Unauthenticated("Send a token as Authorization: Bearer."))?;
-            match known {
-                Some(Known(claims)) => enter(&service, claims).await,
-                None => admit(&service, &token).await,
+            if let Some(Known(claims)) = known {
+                return enter(&service, claims).await;
             }
+            let token = token.ok_or(Problem::Unauthenticated("Send a token as Authorization: Bearer."))?;
+            admit(&service, &token).await
         }
         .boxed_local()
     }

@@ -2,10 +2,11 @@
 -- Takes one of each, or of none if any has none left. Answers of each when it is full again, and how long it has none.
 -- Of a bucket only the time is kept at which it is full again (the generic cell rate algorithm, ITU-T I.371).
 local now, full, wait, is_free = tonumber(ARGV[1]), {}, {}, true
-for i, key in ipairs(KEYS) do
+local was = redis.call('MGET', unpack(KEYS))
+for i in ipairs(KEYS) do
   local window = tonumber(ARGV[2 * i + 1])
   local each = math.floor(window / tonumber(ARGV[2 * i]))
-  full[i] = math.max(tonumber(redis.call('GET', key) or '0'), now)
+  full[i] = math.max(tonumber(was[i] or '0'), now)
   -- What lies further ahead was reckoned by a clock that has been set back since, and says nothing.
   if full[i] > now + window then
     full[i] = now
