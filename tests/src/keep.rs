@@ -6,9 +6,10 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,6 +27,7 @@ pub struct Kept {
     guard: Option<Child>,
     gentle: &'static str,
     said: Arc<Said>,
+    log: Option<PathBuf>,
 }
 
 /// What a process says, and a bell for each line and for the end of each of its two pipes.
@@ -55,13 +57,28 @@ impl Said {
 
 impl Kept {
     /// Starts `command`. `gentle` is the signal that asks it to stop; `remove` is deleted should we die first.
-    pub fn start(
+    pub fn start(name: &str, command: Command, gentle: &'static str, remove: Option<&Path>) -> anyhow::Result<Self> {
+        Self::launch(name, command, gentle, remove, None)
+    }
+
+    /// The same for a program whose log goes to a file, as it would in production: whoever reads it line by line takes time
+    /// from whatever is measured.
+    pub fn start_logging(name: &str, command: Command, gentle: &'static str, log: &Path) -> anyhow::Result<Self> {
+        Self::launch(name, command, gentle, None, Some(log))
+    }
+
+    fn launch(
         name: &str,
         mut command: Command,
         gentle: &'static str,
         remove: Option<&Path>,
+        log: Option<&Path>,
     ) -> anyhow::Result<Self> {
-        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let errors = match log {
+            Some(log) => Stdio::from(File::options().create(true).append(true).open(log)?),
+            None => Stdio::piped(),
+        };
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
         let mut child = command
             .spawn()
             .with_context(|| format!("{name} could not be started ({})", command.get_program().display()))?;
@@ -70,10 +87,12 @@ impl Kept {
         if let Some(stdout) = child.stdout.take() {
             collect(stdout, Arc::clone(&said));
         }
-        if let Some(stderr) = child.stderr.take() {
-            collect(stderr, Arc::clone(&said));
+        match child.stderr.take() {
+            Some(stderr) => collect(stderr, Arc::clone(&said)),
+            None => said.lock().ended += 1,
         }
-        Ok(Self { name: name.to_owned(), child, guard: Some(guard), gentle, said })
+        let log = log.map(Path::to_owned);
+        Ok(Self { name: name.to_owned(), child, guard: Some(guard), gentle, said, log })
     }
 
     /// Its process id.
@@ -83,7 +102,10 @@ impl Kept {
 
     /// What it wrote, newest last.
     pub fn output(&self) -> String {
-        self.said.lock().kept.iter().map(|line| format!("    {line}\n")).collect()
+        let logged = self.log.as_ref().and_then(|log| std::fs::read_to_string(log).ok()).unwrap_or_default();
+        let logged: Vec<&str> = logged.lines().collect();
+        let last = logged.iter().skip(logged.len().saturating_sub(LINES_KEPT)).map(|line| format!("    {line}\n"));
+        self.said.lock().kept.iter().map(|line| format!("    {line}\n")).chain(last).collect()
     }
 
     /// Its first line that starts with `ready`.

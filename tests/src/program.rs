@@ -24,11 +24,28 @@ pub struct Program {
 impl Program {
     /// Starts it with these settings and nothing else of our environment, and waits until it is ready.
     pub async fn start(name: &str, arguments: &[&str], settings: &Settings) -> anyhow::Result<Self> {
+        Self::launch(name, arguments, settings, None).await
+    }
+
+    /// The same, with its log in a file.
+    pub async fn start_logging(
+        name: &str,
+        arguments: &[&str],
+        settings: &Settings,
+        log: PathBuf,
+    ) -> anyhow::Result<Self> {
+        Self::launch(name, arguments, settings, Some(log)).await
+    }
+
+    async fn launch(name: &str, arguments: &[&str], settings: &Settings, log: Option<PathBuf>) -> anyhow::Result<Self> {
         let mut command = command(name, settings)?;
         command.args(arguments);
         let name = name.to_owned();
         tokio::task::spawn_blocking(move || {
-            let mut kept = Kept::start(&name, command, "TERM", None)?;
+            let mut kept = match log {
+                Some(log) => Kept::start_logging(&name, command, "TERM", &log)?,
+                None => Kept::start(&name, command, "TERM", None)?,
+            };
             let ready = kept.ready_line(PATIENCE)?;
             Ok(Self { kept, ready })
         })

@@ -102,7 +102,9 @@ impl Rig {
 
     /// Starts the API, again or for the first time, where it was before.
     pub async fn start_api(&mut self) -> anyhow::Result<()> {
-        self.api = Some(Program::start("daimon-api", &["serve"], &self.settings).await.context("the API")?);
+        let log = self.place.path().join("api.log");
+        let api = Program::start_logging("daimon-api", &["serve"], &self.settings, log).await;
+        self.api = Some(api.context("the API")?);
         Ok(())
     }
 

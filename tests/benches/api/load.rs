@@ -5,6 +5,7 @@
 //! server stood still. So requests then have their times, evenly spread, whatever became of those before, and an answer is
 //! as late as it comes after its time (what wrk2 and oha call corrected latency), also when no connection was free to ask it.
 
+use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
@@ -17,7 +18,7 @@ use anyhow::{Context, anyhow, bail, ensure};
 use daimon_bench::quantile;
 use reqwest::Client;
 
-use crate::operation::Operation;
+use crate::operation::{Operation, TURNS};
 
 /// So many requests are on their way at a time.
 pub(crate) const CONNECTIONS: u32 = 16;
@@ -59,8 +60,9 @@ pub(crate) async fn lateness(
     // Threads, because whoever asks shares the processors with whoever answers, and a client that does more costs more.
     let mut late = tokio::task::spawn_blocking(move || {
         let (base, operation, token, once) = asked;
+        let asked = Requests::of(&base, &operation, &token, &once)?;
         let (next, began) = (AtomicU32::new(0), Instant::now());
-        let each = || ask_in_turn(&base, &operation, &token, &once, (&next, began), rate, span);
+        let each = || ask_in_turn(&asked, (&next, began), rate, span);
         std::thread::scope(|scope| {
             let askers: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(each)).collect();
             let joined = askers.into_iter().map(|one| one.join().map_err(|_panic| anyhow!("a thread panicked"))?);
@@ -75,21 +77,45 @@ pub(crate) async fn lateness(
     Ok(late)
 }
 
+/// Requests as they go over the wire; those that are only read are written down before anything is measured.
+struct Requests<'a> {
+    address: &'a str,
+    ready: Vec<Vec<u8>>,
+    make: Box<dyn Fn(usize) -> anyhow::Result<Vec<u8>> + Send + Sync + 'a>,
+}
+
+impl<'a> Requests<'a> {
+    fn of(base: &'a str, operation: &'a Operation, token: &'a str, once: &'a str) -> anyhow::Result<Self> {
+        let http = Client::builder().no_proxy().build()?;
+        let address = base.trim_start_matches("http://");
+        let make = move |number| {
+            let request = operation.request(&http, base, token, number, once).build()?;
+            Ok(written(&request, address))
+        };
+        let turns = if operation.is_read() { TURNS } else { 0 };
+        let ready = (0..turns).map(&make).collect::<anyhow::Result<_>>()?;
+        Ok(Self { address, ready, make: Box::new(make) })
+    }
+
+    fn get(&self, number: u32) -> anyhow::Result<Cow<'_, [u8]>> {
+        let number = usize::try_from(number)?;
+        match self.ready.get(number % TURNS) {
+            Some(ready) => Ok(Cow::Borrowed(ready)),
+            None => (self.make)(number).map(Cow::Owned),
+        }
+    }
+}
+
 /// One connection, which takes the next request whose time it is, and is late when it was busy.
 fn ask_in_turn(
-    base: &str,
-    operation: &Operation,
-    token: &str,
-    once: &str,
+    asked: &Requests<'_>,
     (next, began): (&AtomicU32, Instant),
     rate: f64,
     span: Duration,
 ) -> anyhow::Result<Vec<f64>> {
     /// Meanwhile nothing is counted.
     const BEFORE: Duration = Duration::from_secs(1);
-    let http = Client::builder().no_proxy().build()?;
-    let address = base.trim_start_matches("http://");
-    let mut connection = BufReader::new(TcpStream::connect(address)?);
+    let mut connection = BufReader::new(TcpStream::connect(asked.address)?);
     connection.get_ref().set_nodelay(true)?;
     connection.get_ref().set_read_timeout(Some(Duration::from_secs(30)))?;
     let mut late = Vec::new();
@@ -99,8 +125,7 @@ fn ask_in_turn(
         if since >= BEFORE + span {
             return Ok(late);
         }
-        let request = operation.request(&http, base, token, usize::try_from(number)?, once).build()?;
-        let request = written(&request, address);
+        let request = asked.get(number)?;
         let due = began + since;
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         connection.get_mut().write_all(&request)?;

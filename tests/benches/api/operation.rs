@@ -11,7 +11,7 @@ use crate::stock::Stock;
 /// A new company, as it is asked for.
 const NEW_TENANT: &str = r#"{"name":"Heron Books","language":"ja"}"#;
 /// Different requests of one kind take turns.
-const TURNS: usize = 100;
+pub(crate) const TURNS: usize = 100;
 
 /// One thing that clients do.
 pub(crate) struct Operation {
