@@ -8,6 +8,7 @@ mod compare;
 #[path = "../mail/cpu.rs"]
 #[expect(dead_code, reason = "it is shown by request here, and not as a whole")]
 mod cpu;
+mod foreign;
 mod load;
 mod operation;
 mod said;
@@ -102,11 +103,14 @@ async fn measure(asked: &Asked) -> anyhow::Result<()> {
 
     let (pages_reached, pages) = walk::measure(&rig, asked.rows >= WHOLE).await?;
     reached &= pages_reached;
+    let (walls_hold, foreign) = foreign::measure(&rig, &stock).await?;
+    reached &= walls_hold;
     let figures: Map<String, Value> =
         measured.iter().map(|compared| (compared.name.to_owned(), compared.figures())).collect();
     if let Some(line) = line.as_object_mut() {
         line.insert("operations".to_owned(), Value::Object(figures));
         line.insert("pages".to_owned(), pages);
+        line.insert("foreign".to_owned(), foreign);
         line.insert("reached".to_owned(), Value::Bool(reached));
     }
     println!("\n{line}");

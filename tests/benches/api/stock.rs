@@ -39,6 +39,8 @@ pub(crate) struct Stock {
     pub(crate) busiest: Vec<TenantId>,
     /// How many bounces are the provider's.
     pub(crate) bounces: u64,
+    /// Things of the other provider: what they are, where one would ask for them, their ids.
+    pub(crate) theirs: [(&'static str, &'static str, Vec<Uuid>); 3],
     /// When the newest came.
     pub(crate) now: DateTime<Utc>,
 }
@@ -127,7 +129,8 @@ pub(crate) async fn fill(rig: &Rig, rows: u64, seed: u64) -> anyhow::Result<Stoc
     // What autovacuum would do some time while it is measured.
     rig.sql("vacuum analyze").await?;
     rig.sql("checkpoint").await?;
-    let [ours, _theirs] = fleets;
+    let [ours, theirs] = fleets;
+    let floods = theirs.floods.iter().flatten();
     Ok(Stock {
         msp,
         key,
@@ -135,6 +138,11 @@ pub(crate) async fn fill(rig: &Rig, rows: u64, seed: u64) -> anyhow::Result<Stoc
         mailboxes: ours.mailboxes.iter().map(|(_, mailbox)| *mailbox).collect(),
         busiest: ours.tenants,
         bounces: loaded.0 + loaded.1,
+        theirs: [
+            ("tenant", "/v1/tenants/tnt_", theirs.tenants.iter().map(|id| id.as_uuid()).collect()),
+            ("mailbox", "/v1/mailboxes/mbx_", theirs.mailboxes.iter().map(|(_, id)| id.as_uuid()).collect()),
+            ("incident", "/v1/incidents/inc_", floods.map(|(.., id)| id.as_uuid()).collect()),
+        ],
         now,
     })
 }
