@@ -26,8 +26,11 @@ const IMPURE: [&str; 6] = ["sqlx", "redis", "tokio", "reqwest", "actix-web", "hi
 
 /// Normal dependencies (not of tests, not of builds) by package name.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    // Of other platforms nothing may be here, and nothing is fetched for it.
+    let host = Command::new("rustc").args(["--print", "host-tuple"]).output().unwrap().stdout;
+    let host = String::from_utf8(host).unwrap();
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", host.trim()])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .output()
         .unwrap();
