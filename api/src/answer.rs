@@ -9,6 +9,7 @@ use std::time::Instant;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
@@ -47,7 +48,7 @@ struct Told {
 }
 
 impl ResponseError for Told {
-    fn status_code(&self) -> actix_web::http::StatusCode {
+    fn status_code(&self) -> StatusCode {
         self.problem.status_code()
     }
 
@@ -102,7 +103,9 @@ pub(crate) async fn finish(
     }
     .instrument(span.clone())
     .await;
-    let told = |problem| {
+    // Of a request that no handler has answered the route is not known any more.
+    let told = |problem: Problem| {
+        measure(&method, "none", problem.status_code(), started);
         let (request_id, instance, standing) = (id.clone(), instance.clone(), standing.clone());
         Error::from(Told { problem, request_id, instance, standing })
     };
@@ -140,17 +143,16 @@ pub(crate) async fn finish(
         });
     }
     dress(response.headers_mut(), &id, standing.as_ref());
-    measure(&method, &response, started);
+    let route = response.request().match_pattern().unwrap_or_else(|| "none".to_owned());
+    measure(&method, &route, response.status(), started);
     Ok(if is_head { head::without_body(response) } else { response })
 }
 
 /// By route and not by path: ids would make a series each.
-fn measure(method: &actix_web::http::Method, response: &ServiceResponse<BoxBody>, started: Instant) {
-    let route = response.request().match_pattern().unwrap_or_else(|| "none".to_owned());
-    let status = response.status().as_u16();
-    let took = started.elapsed();
-    let labels = [("method", method.to_string()), ("route", route.clone()), ("status", status.to_string())];
+fn measure(method: &Method, route: &str, status: StatusCode, started: Instant) {
+    let status = status.as_u16();
+    let labels = [("method", method.to_string()), ("route", route.to_owned()), ("status", status.to_string())];
     metrics::counter!("daimon_http_requests_total", &labels).increment(1);
-    metrics::histogram!("daimon_http_request_seconds", &labels).record(took.as_secs_f64());
+    metrics::histogram!("daimon_http_request_seconds", &labels).record(started.elapsed().as_secs_f64());
     tracing::info!(http.status = status, http.route = route, "{method} {route} was answered with {status}");
 }

@@ -84,6 +84,17 @@ pub(crate) struct IfMatchHeader {
     if_match: String,
 }
 
+/// The same where there may be nothing to change yet.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only describes the header; `etag::IfMatch` reads it")]
+pub(crate) struct IfMatchWhereThereIsOneHeader {
+    /// The `ETag` that you read, where there is one already. Without it the answer is 428 then, with an old one 412.
+    #[serde(rename = "If-Match")]
+    #[param(example = "\"1\"")]
+    if_match: Option<String>,
+}
+
 /// The header that makes it safe to repeat a creation.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Header)]

@@ -33,11 +33,15 @@ async fn a_domain_is_asked_for_once_a_day_and_told_what_is_wrong() {
     let mailbox = person.onboarded(&world.client, world.servers).await.unwrap();
     let tenant = world.client.mailbox(&mailbox).await.unwrap()["tenant_id"].as_str().unwrap().to_owned();
     let path = format!("/v1/tenants/{tenant}/domains");
-    assert_eq!(world.client.get(&path).await.unwrap().body, json!({ "data": [] }), "nobody has been asked yet");
+    assert_eq!(
+        world.client.get(&path).await.unwrap().body,
+        json!({ "items": [], "next": null }),
+        "nobody has been asked yet"
+    );
 
     world.drain().await.unwrap();
     let seen = world.client.get(&path).await.unwrap().body;
-    let [stands] = seen["data"].as_array().unwrap().as_slice() else { panic!("{seen}") };
+    let [stands] = seen["items"].as_array().unwrap().as_slice() else { panic!("{seen}") };
     assert_eq!(stands["domain"], domain);
     assert_eq!((&stands["is_clean"], &stands["dkim_selectors"]), (&json!(false), &json!(["selector1"])));
     assert_eq!(codes(stands), ["blocklist.listed", "spf.refuses_nobody"]);
@@ -48,7 +52,7 @@ async fn a_domain_is_asked_for_once_a_day_and_told_what_is_wrong() {
     assert_eq!(world.client.get(&path).await.unwrap().body, seen, "asked today already");
     world.pass(TimeDelta::hours(2)).await.unwrap();
     let later = world.client.get(&path).await.unwrap().body;
-    assert_ne!(later["data"][0]["checked_at"], stands["checked_at"]);
+    assert_ne!(later["items"][0]["checked_at"], stands["checked_at"]);
 
     let stranger = world.another_msp("Heron IT").await.unwrap();
     let refused = stranger.get(&path).await.unwrap_err().to_string();

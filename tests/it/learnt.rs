@@ -112,7 +112,7 @@ async fn the_selectors_of_a_domains_own_mail_are_asked_for_and_a_strangers_are_n
     world.drain().await.unwrap();
     let tenant = world.client.mailbox(&mailbox).await.unwrap()["tenant_id"].as_str().unwrap().to_owned();
     let seen = world.client.get(&format!("/v1/tenants/{tenant}/domains")).await.unwrap().body;
-    assert_eq!(seen["data"][0]["dkim_selectors"], json!(["s2026x"]), "{seen}");
+    assert_eq!(seen["items"][0]["dkim_selectors"], json!(["s2026x"]), "{seen}");
     assert!(!seen.to_string().contains("dkim.unusable"), "{seen}");
 }
 

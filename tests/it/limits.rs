@@ -43,7 +43,7 @@ fn header(response: &Response, name: &str) -> String {
 #[tokio::test]
 async fn a_key_has_its_requests_and_so_have_its_msp_and_every_address() {
     let world = World::without_worker().await.unwrap();
-    let (_program, client) = api(&world, None).await;
+    let (program, client) = api(&world, None).await;
     let (key, stranger) = (client.sign_in().await.unwrap(), world.another_msp("Heron IT").await.unwrap());
     let elsewhere = client.with_key(stranger.key()).unwrap().sign_in().await.unwrap();
 
@@ -56,7 +56,10 @@ async fn a_key_has_its_requests_and_so_have_its_msp_and_every_address() {
     let answer = ask(&client, "/v1/tenants/tnt_none", &key, "192.0.2.1").await;
     assert_eq!((answer.status().as_u16(), header(&answer, "retry-after").as_str()), (429, "10"));
     assert!(header(&answer, "ratelimit").starts_with("\"key\";r=0;t=60"), "{answer:?}");
-    assert!(!header(&answer, "x-request-id").is_empty());
+    let id = header(&answer, "x-request-id");
+    assert!(!id.is_empty());
+    let said = program.output();
+    assert!(said.lines().any(|line| line.contains(&id) && line.contains("was answered with 429")), "{said}");
     let problem: serde_json::Value = answer.json().await.unwrap();
     assert_eq!((&problem["code"], &problem["status"]), (&"too_many_requests".into(), &429.into()));
     let answer = ask(&client, "/v1/tenants", &elsewhere, "192.0.2.1").await;

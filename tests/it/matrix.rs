@@ -1,7 +1,7 @@
 //! Who may do what: every operation of the document, asked by everybody who may not.
 //!
-//! What there is to ask the document says, so that a new operation is asked too. Which permission opens which operation stands in
-//! `matrix.txt`, and a new operation fails until it is there.
+//! What there is to ask the document says, and which permission opens it (`x-permission` of its 403): so a new operation is asked too,
+//! and fails until the document says for whom it is.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +20,8 @@ struct Asked {
     path: String,
     body: Option<(String, String)>,
     needs_token: bool,
+    /// For whom it is, as the document says: a permission, a person, or nothing where any token will do.
+    by: String,
 }
 
 impl Asked {
@@ -46,12 +48,14 @@ impl Asked {
                     let example = &content["example"];
                     (media_type.clone(), example.as_str().map_or_else(|| example.to_string(), str::to_owned))
                 });
+                let by = operation.pointer("/responses/403/x-permission");
                 all.push(Self {
                     id: operation["operationId"].as_str().unwrap().to_owned(),
                     method: method.to_uppercase().parse().unwrap(),
                     path,
                     body,
-                    needs_token: operation["security"] == json!([{ "token": [] }]),
+                    needs_token: operation.pointer("/security/0/token").is_some(),
+                    by: by.and_then(Value::as_str).unwrap_or_default().to_owned(),
                 });
             }
         }
@@ -117,9 +121,6 @@ async fn every_operation_refuses_everybody_who_may_not() {
     let (base, http) = (world.client.base.clone(), reqwest::Client::builder().no_proxy().build().unwrap());
     let document = world.client.get("/openapi.json").await.unwrap().body;
     let all = Asked::all(&document);
-    let needed: BTreeMap<&str, &str> =
-        include_str!("matrix.txt").lines().filter_map(|line| line.split_once(' ')).collect();
-    assert_eq!(needed.len(), all.len(), "matrix.txt names operations that there aren't");
     let now = world.clock.now().await;
     world.start_worker().await.unwrap();
     let ours = world.client.with_key(world.client.key()).unwrap();
@@ -154,15 +155,14 @@ async fn every_operation_refuses_everybody_who_may_not() {
         tokens.insert(permission.to_string(), (only.sign_in().await.unwrap(), without.sign_in().await.unwrap()));
     }
     for asked in &all {
-        let by = needed.get(asked.id.as_str()).copied().unwrap_or("nobody knows whom");
+        let by = asked.by.as_str();
         let (only, without) = match (by, tokens.get(by)) {
-            ("everybody", _) if !asked.needs_token => continue,
-            ("any caller", _) => continue,
+            ("", _) => continue,
             // No key is a person.
-            ("a person", _) => (None, tokens.values().next().map(|(_, without)| without)),
+            ("person", _) => (None, tokens.values().next().map(|(_, without)| without)),
             (_, Some((only, without))) => (Some(only), Some(without)),
             (_, None) => {
-                wrong.push(format!("{}: matrix.txt says that it is for {by}", asked.id));
+                wrong.push(format!("{}: the document says that it is for {by}", asked.id));
                 continue;
             }
         };
@@ -170,7 +170,7 @@ async fn every_operation_refuses_everybody_who_may_not() {
             let Some(token) = token else { continue };
             let (status, body, _) = asked.send(&http, &base, token, None).await;
             // Whoever may make keys and users makes none that may do more.
-            let lacks_it = status == 403 && (body.contains(by) || by == "a person");
+            let lacks_it = status == 403 && (body.contains(by) || by == "person");
             if lacks_it != is_refused || status == 401 || status >= 500 {
                 wrong.push(format!("{}, which is for {by}: {status} {body}, refused: {is_refused}", asked.id));
             }

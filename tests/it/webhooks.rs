@@ -304,6 +304,13 @@ async fn the_day_is_told_once_at_its_hour() {
     assert_eq!(only.request(Method::PUT, "/v1/digest", None, Some(&body)).await.unwrap().status, 403);
     let set = client.request(Method::PUT, "/v1/digest", None, Some(&body)).await.unwrap();
     assert_eq!((set.status, &set.body["next_at"]), (200, &json!(due)), "{}", set.body);
+    let again = async |etag: Option<&str>| {
+        let answer = client.request(Method::PUT, "/v1/digest", etag, Some(&body)).await.unwrap();
+        (answer.status, answer.etag)
+    };
+    assert_eq!((again(None).await.0, again(Some("\"9\"")).await.0), (428, 412));
+    let (status, etag) = again(set.etag.as_deref()).await;
+    assert_eq!((status, client.get("/v1/digest").await.unwrap().etag), (200, etag.clone()));
     world.happens(EventType::IncidentOpened, None, None, Some(&tenant)).await.unwrap();
     world.pass(due - now).await.unwrap();
     world.pass(TimeDelta::minutes(5)).await.unwrap();
@@ -315,8 +322,8 @@ async fn the_day_is_told_once_at_its_hour() {
 
     world.pass(TimeDelta::days(1)).await.unwrap();
     assert_eq!(catcher.caught().len(), 2);
-    let answer = client.request(Method::DELETE, "/v1/digest", None, None).await.unwrap();
-    assert_eq!(answer.status, 204);
+    let end = async |etag: Option<&str>| client.request(Method::DELETE, "/v1/digest", etag, None).await.unwrap().status;
+    assert_eq!((end(None).await, end(Some("\"1\"")).await, end(etag.as_deref()).await), (428, 412, 204));
     world.pass(TimeDelta::days(1)).await.unwrap();
     assert_eq!(catcher.caught().len(), 2);
 }

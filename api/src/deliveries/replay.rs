@@ -3,7 +3,7 @@
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, post};
 use daimon_domain::id::{DeliveryId, TenantId};
-use daimon_store::{delivery, endpoint};
+use daimon_store::{delivery, endpoint, event};
 use serde_json::json;
 
 use super::view::DeliveryView;
@@ -18,7 +18,7 @@ use crate::problem::Problem;
 /// is the same, so a receiver that has it knows.
 #[utoipa::path(operation_id = "replayDelivery", tag = "Webhooks", params(DeliveryPath, IdempotencyKeyHeader), responses(
     (status = 201, description = "The new delivery", body = DeliveryView, headers(("Location", description = "Where it is read"))),
-    (status = 409, description = "The endpoint is disabled, or a request with this Idempotency-Key is being answered right now")))]
+    (status = 409, description = "The endpoint is disabled, what it told of is kept no longer, or a request with this Idempotency-Key is being answered right now")))]
 #[post("/v1/deliveries/{delivery_id}/replay")]
 pub(super) async fn replay_delivery(
     asked: Permitted<WebhooksWrite, (At<DeliveryPath>, IdempotencyKey)>,
@@ -34,6 +34,9 @@ pub(super) async fn replay_delivery(
     let endpoint = endpoint::find(&mut caller.tx, again.endpoint).await?.ok_or_else(DeliveryPath::absent)?;
     if endpoint.disabled.is_some() {
         return Err(Problem::Conflict("The endpoint is disabled: enable it first."));
+    }
+    if event::find(&mut caller.tx, again.event).await?.is_none() {
+        return Err(Problem::Conflict("What it told of is kept no longer."));
     }
     caller.audit("delivery.replayed", again.id, None, json!({ "of": path.id()? })).await?;
     let (service, msp) = (caller.service.clone(), caller.msp);

@@ -3,6 +3,7 @@
 //! Every operation can be refused for the same reasons and every answer carries the same headers. That is written once,
 //! here, from the same facts that the layers work by, instead of in each handler.
 
+mod access;
 mod links;
 mod samples;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use utoipa::openapi::{
     schema,
 };
 
+use self::access::Access;
 use crate::problem::{Code, MEDIA_TYPE, Problem, ProblemBody};
 
 /// How a caller proves who it is: the scheme of every operation but the few that are public.
@@ -203,16 +205,16 @@ fn complete_operation(path: &str, operation: &mut Operation) {
         .is_some_and(|requirements| requirements.iter().all(|one| without_token.contains(one)));
     let mut problems =
         vec![(Problem::MalformedRequest("The request can't be read."), "The request line or a header can't be read.")];
+    let access = Access::of(operation);
     if !is_public {
         operation.security.get_or_insert_with(|| vec![SecurityRequirement::new::<_, [&str; 0], &str>(BEARER, [])]);
         problems.push((
             Problem::Unauthenticated("Send a token as Authorization: Bearer."),
             "No token, or one that does not hold.",
         ));
-        problems.push((
-            Problem::Forbidden(daimon_domain::scope::Permission::TenantsRead),
-            "The token lacks the permission. This is found before anything is looked up.",
-        ));
+    }
+    if let Some(access) = &access {
+        problems.push((access.problem(), "The token may not. This is found before anything is looked up."));
     }
     if path.contains('{') {
         problems.push((Problem::NotFound("thing"), "There is no such thing, or it is not yours: these look the same."));
@@ -238,6 +240,9 @@ fn complete_operation(path: &str, operation: &mut Operation) {
             .responses
             .entry(status)
             .or_insert_with(|| RefOr::T(problem_response(&problem, description, path)));
+    }
+    if let Some(access) = access {
+        access.say(operation);
     }
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };

@@ -45,7 +45,11 @@ fn every_operation_says_what_it_does_and_who_may() {
         assert!(operation["summary"].as_str().expect(&name).len() > 5, "{name}");
         assert!(operation["description"].as_str().expect(&name).len() >= 40, "{name}: too short a description");
         assert!(operation["security"].is_array(), "{name}: nothing said about security");
+        let is_open = operation["security"][0]["token"].is_null();
+        assert!(is_open || operation["responses"]["403"].is_object(), "{name} has no line in access.txt");
     }
+    let known = include_str!("access.txt").lines().filter_map(|line| line.split_once(' '));
+    assert!(known.into_iter().all(|(id, _)| ids.contains(id)), "access.txt names operations that there aren't");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::problem::Problem;
 
 /// How the domains of a tenant's mailboxes stand.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Domains, example = json!({"data": [{
+#[schema(as = Domains, example = json!({"next": null, "items": [{
     "domain": "sakura-dental.example", "checked_at": "2026-11-24T07:00:00Z", "is_clean": false,
     "spf": "v=spf1 include:_spf.host.example ~all", "dmarc": "v=DMARC1; p=none; rua=mailto:d@sakura-dental.example",
     "dkim_selectors": ["selector1"], "unanswered": [],
@@ -26,7 +26,10 @@ use crate::problem::Problem;
 }]}))]
 pub(crate) struct DomainsView {
     /// Each domain, by name.
-    data: Vec<DomainView>,
+    items: Vec<DomainView>,
+    /// Always `null`: they are all on one page.
+    #[schema(required = true)]
+    next: Option<String>,
 }
 
 /// How a domain stands, as DNS last said.
@@ -95,7 +98,8 @@ pub(super) async fn list_domains(asked: Permitted<TenantsRead, At<TenantPath>>) 
     let Permitted(mut caller, path) = asked;
     let tenant = tenant::find(&mut caller.tx, path.id()?).await?.ok_or_else(TenantPath::absent)?;
     let stands = domain_posture::list(&mut caller.tx, tenant.id).await?;
-    Ok(Json(DomainsView { data: stands.into_iter().map(|one| DomainView::new(one, tenant.language)).collect() }))
+    let items = stands.into_iter().map(|one| DomainView::new(one, tenant.language)).collect();
+    Ok(Json(DomainsView { items, next: None }))
 }
 
 impl DomainView {

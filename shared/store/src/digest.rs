@@ -110,25 +110,34 @@ fn time(hour: i16, zone: &str) -> Result<DigestTime, StoreError> {
         .map_err(|malformed| row::corrupt("digest", malformed))
 }
 
-/// Says when to tell from now on. What was told before stays told.
-pub async fn set(tx: &mut MspTx, time: DigestTime, now: DateTime<Utc>) -> Result<(), StoreError> {
+/// Says when to tell from now on, if what was said before is still of this version; `None`: nothing was. What was told before stays
+/// told. `false`: somebody else was faster.
+pub async fn set(
+    tx: &mut MspTx,
+    time: DigestTime,
+    now: DateTime<Utc>,
+    before: Option<i64>,
+) -> Result<bool, StoreError> {
     let msp = tx.msp().as_uuid();
-    sqlx::query!(
+    let done = sqlx::query!(
         "insert into digest (msp_id, hour, time_zone, next_at) values ($1, $2, $3, $4)
-        on conflict (msp_id) do update set hour = $2, time_zone = $3, next_at = $4, version = digest.version + 1",
+        on conflict (msp_id) do update set hour = $2, time_zone = $3, next_at = $4, version = digest.version + 1
+            where digest.version = $5",
         msp,
         i16::try_from(time.hour()).unwrap_or(0),
         time.zone().as_str(),
-        time.next(now)
+        time.next(now),
+        before
     )
     .execute(tx.conn())
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
-/// Tells no more. `false`: it was not told anyway.
-pub async fn delete(tx: &mut MspTx) -> Result<bool, StoreError> {
-    Ok(sqlx::query!("delete from digest").execute(tx.conn()).await?.rows_affected() == 1)
+/// Tells no more, if what was said is still of this version. `false`: somebody else was faster.
+pub async fn delete(tx: &mut MspTx, version: i64) -> Result<bool, StoreError> {
+    let done = sqlx::query!("delete from digest where version = $1", version).execute(tx.conn()).await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// Takes the digest if it is due, and moves it on to the next day: commit together with what is told. `None`: somebody else

@@ -14,7 +14,8 @@ async fn a_digest_is_told_by_one_and_tells_of_the_time_since_the_last_one(pool: 
     let time = DigestTime::new(7, "UTC".parse().unwrap()).unwrap();
     let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
     assert_eq!(digest::find(&mut tx).await.unwrap(), None);
-    digest::set(&mut tx, time, at(0)).await.unwrap();
+    assert!(digest::set(&mut tx, time, at(0), None).await.unwrap());
+    assert!(!digest::set(&mut tx, time, at(0), None).await.unwrap(), "somebody was faster");
     let due_at = digest::find(&mut tx).await.unwrap().unwrap().next_at;
     tx.commit().await.unwrap();
     let second = (due_at - at(0)).num_seconds();
@@ -57,5 +58,5 @@ async fn a_digest_counts_what_happened_and_no_test(pool: PgPool) {
     let mut limited = world.db.begin(&world.ours.limited(&[world.ours.tenant])).await.unwrap();
     assert_eq!(digest::find(&mut limited).await.unwrap(), None);
     let time = DigestTime::new(7, "UTC".parse().unwrap()).unwrap();
-    assert!(digest::set(&mut limited, time, at(0)).await.is_err(), "it tells of every tenant");
+    assert!(digest::set(&mut limited, time, at(0), None).await.is_err(), "it tells of every tenant");
 }
