@@ -3,10 +3,10 @@
 //! Swagger UI is compiled in. Its one request to the outside, the validator's badge, is switched off, and a content
 //! security policy keeps the browser from making any other.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix_web::http::header;
-use actix_web::web::{Data, Path};
+use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpResponse, get};
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
@@ -20,14 +20,19 @@ const POLICY: &str =
 pub(crate) struct Document {
     /// What there is.
     pub(crate) openapi: OpenApi,
-    json: String,
+    json: Bytes,
 }
 
 impl Document {
-    /// Renders it once.
-    pub(crate) fn new(openapi: OpenApi) -> Self {
-        let json = openapi.to_json().unwrap_or_default();
-        Self { openapi, json }
+    /// The one that all threads serve: it takes longer to write than all else that a program does when it starts.
+    pub(crate) fn once(write: impl FnOnce() -> OpenApi) -> Arc<Self> {
+        static WRITTEN: OnceLock<Arc<Document>> = OnceLock::new();
+        let written = WRITTEN.get_or_init(|| {
+            let openapi = write();
+            let json = Bytes::from(openapi.to_json().unwrap_or_default());
+            Arc::new(Self { openapi, json })
+        });
+        Arc::clone(written)
     }
 
     /// The methods of a path, `HEAD` wherever there is `GET`; none where there is no such path.

@@ -1,7 +1,5 @@
 //! Every path there is, and what a path that there is not answers.
 
-use std::sync::Arc;
-
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
@@ -55,7 +53,7 @@ pub fn app(
     let (app, document) = App::new().into_utoipa_app().openapi(spec::base()).configure(operations).split_for_parts();
     let mut app = app
         .app_data(sources)
-        .app_data(Data::from(Arc::new(Document::new(spec::complete(document)))))
+        .app_data(Data::from(Document::once(|| spec::complete(document))))
         .app_data(web::PathConfig::default().error_handler(|_malformed, _request| Problem::NotFound("path").into()))
         .service(docs::openapi_json)
         .service(docs::problems)
@@ -83,6 +81,8 @@ pub fn document_json() -> Result<String, serde_json::Error> {
 /// Sources for what needs none that are real.
 #[cfg(test)]
 pub(crate) fn test_sources() -> Data<Sources> {
+    use std::sync::Arc;
+
     Data::new(Sources::new(
         Arc::new(daimon_domain::clock::SystemClock),
         Arc::new(daimon_domain::clock::SeededEntropy::new(1)),
