@@ -6,6 +6,11 @@ use std::process::Command;
 
 use anyhow::Context;
 
+/// Where files lie in memory.
+const MEMORY: &str = "/dev/shm";
+/// All stories together write less than that.
+const ENOUGH_MIB: u64 = 6_144;
+
 /// A folder of a run: short, because the path of a unix socket has at most 107 bytes, and open to look into, because
 /// the servers run as several users.
 #[derive(Debug)]
@@ -17,12 +22,18 @@ pub struct Place {
 impl Place {
     /// A new folder under the system's temporary folder; it is removed with this value.
     pub fn temporary() -> anyhow::Result<Self> {
-        let dir = tempfile::Builder::new()
-            .prefix("dmn")
-            .rand_bytes(6)
-            .tempdir_in("/tmp")
-            .context("no folder could be made in /tmp")?;
-        let path = dir.keep();
+        Self::under("/tmp")
+    }
+
+    /// The same in memory, if there is room for what servers of tests write: each story has a database of five hundred files, and
+    /// none of them has to outlive the machine.
+    pub fn in_memory() -> anyhow::Result<Self> {
+        Self::under(if free_mib(MEMORY).is_some_and(|free| free >= ENOUGH_MIB) { MEMORY } else { "/tmp" })
+    }
+
+    fn under(folder: &str) -> anyhow::Result<Self> {
+        let dir = tempfile::Builder::new().prefix("dmn").rand_bytes(6).tempdir_in(folder);
+        let path = dir.with_context(|| format!("no folder could be made in {folder}"))?.keep();
         open(&path)?;
         Ok(Self { path, temporary: true })
     }
@@ -78,6 +89,12 @@ impl Drop for Place {
             drop(Command::new("sudo").args(["-n", "rm", "-rf", "--"]).arg(&self.path).status());
         }
     }
+}
+
+/// How much may still be written there.
+fn free_mib(folder: &str) -> Option<u64> {
+    let output = Command::new("df").args(["--output=avail", "--block-size=1M", folder]).output().ok()?;
+    String::from_utf8_lossy(&output.stdout).lines().last()?.trim().parse().ok()
 }
 
 fn open(path: &Path) -> anyhow::Result<()> {

@@ -67,7 +67,7 @@ pub struct ServersAt {
 impl Servers {
     /// Starts all of them in a temporary folder.
     pub async fn start() -> anyhow::Result<Self> {
-        Self::start_in(Place::temporary()?).await
+        Self::start_in(Place::in_memory()?).await
     }
 
     /// Starts all of them in `place`.
