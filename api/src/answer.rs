@@ -99,38 +99,30 @@ pub(crate) async fn finish(
             return (standing, Err(problem));
         }
         // A handler that panics has its transaction rolled back when it is dropped; nothing it leaves is used again.
-        (standing, Ok(AssertUnwindSafe(next.call(request)).catch_unwind().await))
+        let outcome = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+            Ok(answered) => answered.map_err(|error| problem_of(&error)),
+            Err(_panic) => {
+                tracing::error!("{method} {instance} panicked");
+                Err(Problem::Internal)
+            }
+        };
+        (standing, outcome)
     }
     .instrument(span.clone())
     .await;
-    // Of a request that no handler has answered the route is not known any more.
-    let told = |problem: Problem| {
-        measure(&method, "none", problem.status_code(), started);
-        let (request_id, instance, standing) = (id.clone(), instance.clone(), standing.clone());
-        Error::from(Told { problem, request_id, instance, standing })
-    };
     let _in_span = span.entered();
     let mut response = match outcome {
-        Err(problem) => return Err(told(problem)),
-        Ok(Ok(Ok(response))) => response.map_into_boxed_body(),
-        Ok(Ok(Err(error))) => {
-            let problem = Problem::from_status(error.as_response_error().status_code());
-            return Err(told(error.as_error::<Problem>().cloned().unwrap_or(problem)));
-        }
-        Ok(Err(_panic)) => {
-            tracing::error!("{method} {instance} panicked");
-            return Err(told(Problem::Internal));
+        Ok(response) => response.map_into_boxed_body(),
+        Err(problem) => {
+            // The route is not known any more.
+            measure(&method, "none", problem.status_code(), started);
+            return Err(Told { problem, request_id: id, instance, standing }.into());
         }
     };
     let failed = response.status().is_client_error() || response.status().is_server_error();
     let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == MEDIA_TYPE);
     let problem = match response.response().error() {
-        Some(error) => Some(
-            error
-                .as_error::<Problem>()
-                .cloned()
-                .unwrap_or_else(|| Problem::from_status(error.as_response_error().status_code())),
-        ),
+        Some(error) => Some(problem_of(error)),
         None if failed && !is_ours => Some(Problem::from_status(response.status())),
         None => None,
     };
@@ -146,6 +138,12 @@ pub(crate) async fn finish(
     let route = response.request().match_pattern().unwrap_or_else(|| "none".to_owned());
     measure(&method, &route, response.status(), started);
     Ok(if is_head { head::without_body(response) } else { response })
+}
+
+/// What an error of ours or of the framework is to a client.
+fn problem_of(error: &Error) -> Problem {
+    let of_framework = || Problem::from_status(error.as_response_error().status_code());
+    error.as_error::<Problem>().cloned().unwrap_or_else(of_framework)
 }
 
 /// By route and not by path: ids would make a series each.
