@@ -10,7 +10,7 @@ use utoipa::openapi::path::Operation;
 
 use crate::problem::Problem;
 
-const TABLE: &str = include_str!("access.txt");
+pub(super) const TABLE: &str = include_str!("access.txt");
 
 /// Whom an operation is for.
 pub(super) enum Access {
