@@ -282,12 +282,18 @@ async fn what_happened_while_an_endpoint_was_away_is_replayed_once() {
 
     // One alone, also when it has arrived.
     let delivery = client.get(&format!("/v1/deliveries?endpoint_id={id}")).await.unwrap().items()[0]["id"].clone();
-    let again =
-        client.post(&format!("/v1/deliveries/{}/replay", delivery.as_str().unwrap()), &json!({})).await.unwrap();
+    let path = format!("/v1/deliveries/{}/replay", delivery.as_str().unwrap());
+    let again = client.post(&path, &json!({})).await.unwrap();
     assert_eq!((again.status, &again.body["attempts"]), (201, &json!(0)));
     world.drain().await.unwrap();
     assert_eq!(catcher.caught().len(), 4);
     assert!(came.contains(catcher.caught()[3].header("webhook-id")));
+
+    // As if it were older than the events that are kept.
+    world.sql("delete from event").await.unwrap();
+    let gone = client.request(Method::POST, &path, None, Some(&json!({}))).await.unwrap();
+    assert_eq!((gone.status, &gone.body["detail"]), (409, &json!("What it told of is kept no longer.")));
+    assert_eq!(world.number("select count(*) from delivery where state = 'pending'").await.unwrap(), 0);
 }
 
 #[tokio::test]
