@@ -106,6 +106,28 @@ pub async fn remove(tx: &mut MspTx, mailbox: MailboxId, message: &Quarantined) -
     Ok(())
 }
 
+/// The messages of a folder from a UID on that processes died of: where the last ones are looked at again, these are not.
+pub async fn died_of(
+    tx: &mut MspTx,
+    mailbox: MailboxId,
+    folder: &str,
+    uid_validity: u32,
+    first: u32,
+) -> Result<Vec<u32>, StoreError> {
+    let uids = sqlx::query_scalar!(
+        "select uid from quarantine
+        where mailbox_id = $1 and folder = $2 and uid_validity = $3 and uid >= $4 and reason = $5",
+        mailbox.as_uuid(),
+        row::clean(folder, LONGEST_NAME),
+        i64::from(uid_validity),
+        i64::from(first),
+        CRASHED
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    uids.into_iter().map(|uid| row::number("quarantine", uid)).collect()
+}
+
 /// What was set aside of a mailbox, by folder and UID.
 pub async fn list(tx: &mut MspTx, mailbox: MailboxId) -> Result<Vec<Quarantined>, StoreError> {
     let rows = sqlx::query!(

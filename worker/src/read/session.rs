@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::clock::Clock;
 use daimon_domain::mailbox::{Checkpoint, ImapServer, TlsMode};
 use daimon_egress::Egress;
-use daimon_store::quarantine::Quarantined;
+use daimon_store::quarantine::{self, Quarantined};
 use daimon_store::tidied;
 use tokio::time::Instant;
 
@@ -170,11 +170,12 @@ async fn read_folder(ctx: &Reader, work: &mut Work, session: &mut Session, folde
         selected.first_to_read(known)
     };
     if let Some(first) = next {
-        // What we moved there ourselves has not come.
+        // What we moved there ourselves has not come, and what processes died of is read when somebody asks for it.
         let mut tx = ctx.db.begin(&work.wall).await?;
         let ours = tidied::put_there(&mut tx, work.id(), &folder.name, selected.uid_validity, first).await?;
+        let deadly = quarantine::died_of(&mut tx, work.id(), &folder.name, selected.uid_validity, first).await?;
         tx.commit().await?;
-        session.pass_over(ours);
+        session.pass_over(ours.into_iter().chain(deadly));
     }
     if let Some(known) = known.filter(|known| known.uid_validity == selected.uid_validity) {
         read_again(ctx, work, session, folder, selected, known).await?;
