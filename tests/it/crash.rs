@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use daimon_tests::flood;
 use daimon_tests::life::{Person, letter, returned};
+use daimon_tests::postfix::NAME;
+use daimon_tests::scripted_imap::ScriptedImap;
 use daimon_tests::world::World;
 use futures_util::FutureExt as _;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -126,19 +129,48 @@ async fn power_cuts_are_laid_to_no_message() {
     }
 }
 
-#[tokio::test]
-async fn what_was_put_aside_is_read_once_more_when_somebody_asks() {
-    let mut world = World::without_worker().await.unwrap();
-    let (_, mailbox) = unread(&world, "asked", 2).await;
-    world.start_worker().await.unwrap();
-    world.drain().await.unwrap();
-    // As if it had been the first message that workers died of, yesterday.
+/// As if workers had died of the first message, yesterday.
+async fn first_was_deadly(world: &World) {
     world.sql("delete from bounce where uid = 1").await.unwrap();
     let aside =
         "insert into quarantine (msp_id, tenant_id, mailbox_id, folder, uid_validity, uid, reason, quarantined_at)
         select msp_id, tenant_id, mailbox_id, name, uid_validity, 1, 'crashed', updated_at - interval '1 day'
         from folder where name = 'INBOX'";
     world.sql(aside).await.unwrap();
+}
+
+#[tokio::test]
+async fn where_the_last_messages_are_read_again_those_that_workers_died_of_are_not() {
+    let world = World::start().await.unwrap();
+    let server = ScriptedImap::start(&world.servers.authority).await.unwrap();
+    server.change(|folders| folders.first_mut().unwrap().tells_uid_next = false);
+    let sato = Person { address: format!("untold@{}.example", world.tag), password: "secret".to_owned() };
+    let at = world.clock.now().await - TimeDelta::hours(1);
+    for number in 0..2 {
+        server.deliver(&flood::one(&sato, number, at), at);
+    }
+    let tenant = world.client.create_tenant("Sakura Dental Clinic").await.unwrap();
+    let mailbox = world.client.create_mailbox(&tenant, &sato.address, &sato.password, NAME, server.port).await.unwrap();
+    world.drain().await.unwrap();
+    first_was_deadly(&world).await;
+
+    server.deliver(&flood::one(&sato, 2, at), at);
+    world.pass(TimeDelta::minutes(20)).await.unwrap();
+    let uids = "select count(*) from bounce where uid in (2, 3)";
+    assert_eq!((world.client.bounces(&mailbox).await.unwrap().len(), world.number(uids).await.unwrap()), (2, 2));
+
+    world.client.poll_now(&mailbox).await.unwrap();
+    world.drain().await.unwrap();
+    assert_eq!(world.client.bounces(&mailbox).await.unwrap().len(), 3, "somebody has asked");
+}
+
+#[tokio::test]
+async fn what_was_put_aside_is_read_once_more_when_somebody_asks() {
+    let mut world = World::without_worker().await.unwrap();
+    let (_, mailbox) = unread(&world, "asked", 2).await;
+    world.start_worker().await.unwrap();
+    world.drain().await.unwrap();
+    first_was_deadly(&world).await;
     world.pass(TimeDelta::minutes(20)).await.unwrap();
     assert_eq!(world.client.bounces(&mailbox).await.unwrap().len(), 1);
 
