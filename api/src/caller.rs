@@ -65,6 +65,7 @@ permits! {
     MailboxesRead,
     MailboxesWrite,
     BouncesRead,
+    RecipientsRead,
     IncidentsRead,
     IncidentsWrite,
     WebhooksRead,

@@ -37,21 +37,7 @@ async fn job(world: &World, id: &str) -> Value {
 /// Asks for a test and waits for its end.
 async fn tested(world: &World, mailbox: &str) -> Value {
     let id = asked(world, mailbox).await;
-    ended(world, &id).await
-}
-
-async fn ended(world: &World, id: &str) -> Value {
-    let mut seen = Value::Null;
-    for _ in 0..100 {
-        world.drain().await.unwrap();
-        seen = job(world, id).await;
-        if ["done", "failed"].contains(&text(&seen, "/state")) {
-            break;
-        }
-        world.clock.advance(TimeDelta::seconds(1)).await.unwrap();
-    }
-    assert!(text(&seen, "/ended_at").ends_with('Z'), "the test does not end: {seen}");
-    seen
+    world.job_ended(&id).await.unwrap()
 }
 
 fn step<'a>(job: &'a Value, name: &str) -> &'a Value {
@@ -99,7 +85,7 @@ async fn a_good_mailbox_passes_every_step_and_another_msp_sees_nothing_of_it() {
 
     let first = asked(&world, &mailbox).await;
     assert_eq!(asked(&world, &mailbox).await, first, "one goes on at a time");
-    let job = ended(&world, &first).await;
+    let job = world.job_ended(&first).await.unwrap();
     let steps = job.pointer("/connection_test/steps").and_then(Value::as_array).unwrap();
     let names: Vec<&str> = steps.iter().filter_map(|step| step["step"].as_str()).collect();
     let order = [
@@ -244,7 +230,7 @@ async fn what_is_wrong_with_a_server_is_said_before_any_password_is() {
         let id = asked(&world, &mailbox).await;
         world.drain().await.unwrap();
         assert_eq!(job(&world, &id).await["state"], "running", "{name}: what fails at once is not told at once");
-        let job = ended(&world, &id).await;
+        let job = world.job_ended(&id).await.unwrap();
         assert!(is(&failure(&job), at, code), "{name}: {job}");
         assert_eq!(step(&job, at)["fault"], fault, "{name}");
     }
@@ -323,7 +309,7 @@ async fn a_server_that_counts_for_its_own_is_given_no_second_session_and_a_dead_
     server.is_honest();
     world.start_worker().await.unwrap();
     world.clock.advance(TimeDelta::seconds(61)).await.unwrap();
-    let job = ended(&world, &id).await;
+    let job = world.job_ended(&id).await.unwrap();
     assert_eq!((&job["state"], &job["failure"]), (&json!("done"), &Value::Null), "{job}");
     assert_eq!(step(&job, "inbox")["outcome"], "ok", "{job}");
     assert_eq!(server.most_at_once(), 1);
@@ -353,7 +339,7 @@ async fn a_test_that_three_workers_died_of_ends_and_the_mailbox_is_read_on() {
         world.clock.advance(TimeDelta::seconds(61)).await.unwrap();
         world.start_worker().await.unwrap();
     }
-    let job = ended(&world, &id).await;
+    let job = world.job_ended(&id).await.unwrap();
     assert_eq!((&job["state"], &job["failure"]), (&json!("failed"), &json!("crashed")), "{job}");
     assert!(job["advice"].as_str().unwrap().contains("Tell the operator"), "{job}");
     assert!(listing.try_recv().is_err(), "nobody tried a fourth time");

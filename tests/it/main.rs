@@ -35,6 +35,7 @@ mod onboarding;
 mod reading;
 mod readme;
 mod recipes;
+mod recipients;
 mod renumbered;
 mod report;
 mod samples;

@@ -229,6 +229,13 @@ impl Client {
         Ok((answer.headers().clone(), answer.text().await?))
     }
 
+    /// Asks for something that is written for people or spreadsheets and given by POST: the status and the text.
+    pub async fn take(&self, path: &str) -> anyhow::Result<(u16, String)> {
+        let token = self.sign_in().await?;
+        let answer = self.http.post(format!("{}{path}", self.base)).bearer_auth(token).send().await?;
+        Ok((answer.status().as_u16(), answer.text().await?))
+    }
+
     /// Registers a client company; its id.
     pub async fn create_tenant(&self, name: &str) -> anyhow::Result<String> {
         self.post("/v1/tenants", &json!({ "name": name })).await?.text("id")

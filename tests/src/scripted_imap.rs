@@ -255,6 +255,13 @@ impl ScriptedImap {
         self.lock().heard.iter().map(|(_, _, line)| without_tag(line)).collect()
     }
 
+    /// What of that changes a mailbox, or opens a folder to change it. Whoever fetches a body and does not peek marks it as read.
+    pub fn changes(&self) -> Vec<String> {
+        let verbs = ["SELECT", "CREATE", "UID STORE", "UID COPY", "UID MOVE", "EXPUNGE", "UID EXPUNGE", "CLOSE"];
+        let is_one = |line: &String| verbs.iter().any(|verb| line.starts_with(verb)) || line.contains(" BODY[");
+        self.commands().into_iter().filter(is_one).collect()
+    }
+
     /// Every line that was said without TLS.
     pub fn said_in_clear(&self) -> Vec<String> {
         self.lock().heard.iter().filter(|(_, in_clear, _)| *in_clear).map(|(_, _, line)| line.clone()).collect()

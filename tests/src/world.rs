@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use daimon_domain::clock::{Clock as _, SystemClock};
 use daimon_domain::event::EventType;
@@ -14,6 +14,7 @@ use daimon_domain::verdict::{Severity, Verdict};
 use daimon_seal::{ApiKey, SystemEntropy};
 use daimon_store::{Db, MspTx, Owner, api_key, event, msp};
 use secrecy::ExposeSecret;
+use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::authority::Authority;
@@ -275,6 +276,33 @@ impl World {
     /// Lets the worker do all that is due.
     pub async fn drain(&self) -> anyhow::Result<u64> {
         self.clock.drain().await
+    }
+
+    /// Lets the worker do a job; the job when it has ended.
+    pub async fn job_ended(&self, job: &str) -> anyhow::Result<Value> {
+        self.job_of(&self.client, job).await
+    }
+
+    /// The same for another caller.
+    pub async fn job_of(&self, client: &Client, job: &str) -> anyhow::Result<Value> {
+        let mut seen = Value::Null;
+        for _ in 0..200 {
+            self.drain().await?;
+            seen = client.get(&format!("/v1/jobs/{job}")).await?.body;
+            if seen.get("ended_at").is_some_and(Value::is_string) {
+                return Ok(seen);
+            }
+            self.clock.advance(TimeDelta::seconds(1)).await?;
+        }
+        bail!("the job does not end: {seen:#}")
+    }
+
+    /// The id of the incident, of which there is one.
+    pub async fn only_incident(&self) -> anyhow::Result<String> {
+        let incidents = self.client.incidents().await?;
+        let [incident] = incidents.as_slice() else { bail!("there is not one incident: {incidents:#?}") };
+        let id = incident.get("id").and_then(Value::as_str);
+        Ok(id.context("an incident has an id")?.to_owned())
     }
 
     /// A receiver of webhooks.

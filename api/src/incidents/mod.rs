@@ -7,11 +7,13 @@ mod comment;
 mod confirm;
 mod contain;
 mod dismiss;
+mod errand;
 mod get;
 mod list;
 mod moving;
 mod notices;
 mod notices_view;
+mod recipients;
 mod recover;
 mod reopen;
 mod report;
@@ -47,5 +49,6 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
         .service(ticket::link_ticket)
         .service(ticket::unlink_ticket)
         .service(tidy::tidy_incident)
-        .service(tidy::untidy_incident);
+        .service(tidy::untidy_incident)
+        .service(recipients::gather_recipients);
 }

@@ -1,22 +1,27 @@
 //! Moving an incident's bounces out of the way, and back.
 
 use actix_web::{HttpResponse, post};
-use daimon_domain::id::JobId;
-use daimon_domain::incident::Incident;
-use daimon_domain::job::{Job, JobKind, JobState};
-use daimon_domain::tenant::Language;
+use daimon_domain::job::JobKind;
 use daimon_domain::tidying::may_be_tidied;
-use daimon_store::{job, mailbox, tenant};
-use serde_json::json;
+use daimon_store::mailbox;
 
 use super::asked::TidyRequest;
+use super::errand::{Errand, begin};
 use super::moving::held;
-use crate::caller::{Caller, IncidentsWrite, Permitted};
-use crate::idempotency::{Created, IdempotencyKey};
+use crate::caller::{IncidentsWrite, Permitted};
+use crate::idempotency::IdempotencyKey;
 use crate::input::Body;
 use crate::jobs::JobView;
 use crate::path::{At, IdempotencyKeyHeader, IncidentPath};
 use crate::problem::Problem;
+
+/// Mails of a mailbox are moved one way at a time.
+const MOVING: Errand = Errand {
+    kind: JobKind::Untidy,
+    is_dry_run: false,
+    beside_none_of: &[JobKind::Tidy, JobKind::Untidy],
+    in_the_way: "Mails of this mailbox are being moved. Ask again when that job has ended.",
+};
 
 /// Move an incident's bounces to a folder
 ///
@@ -48,11 +53,8 @@ pub(super) async fn tidy_incident(
     if mailbox.tidying.is_none() {
         return Err(Problem::Conflict("Its mailbox names no folder to move mails to: see the mailbox's `tidying`."));
     }
-    let made = begun(&mut caller, &incident, JobKind::Tidy, body.value.dry_run.unwrap_or(false)).await?;
-    let (service, msp, id) = (caller.service.clone(), caller.msp, made.view.id());
-    let response = once.accepted(caller, made).await?;
-    service.hint_job(msp, incident.tenant, id).await;
-    Ok(response)
+    let moving = Errand { kind: JobKind::Tidy, is_dry_run: body.value.dry_run.unwrap_or(false), ..MOVING };
+    begin(caller, once, &incident, moving).await
 }
 
 /// Move an incident's bounces back
@@ -73,64 +75,5 @@ pub(super) async fn untidy_incident(
         Ok(once) => once,
         Err(answer) => return Ok(answer),
     };
-    let made = begun(&mut caller, &incident, JobKind::Untidy, false).await?;
-    let (service, msp, id) = (caller.service.clone(), caller.msp, made.view.id());
-    let response = once.accepted(caller, made).await?;
-    service.hint_job(msp, incident.tenant, id).await;
-    Ok(response)
-}
-
-/// The job that does it: one that goes on already, or a new one. Mails of a mailbox are moved one way at a time.
-async fn begun(
-    caller: &mut Caller<IncidentsWrite>,
-    incident: &Incident,
-    kind: JobKind,
-    is_dry_run: bool,
-) -> Result<Created<JobView>, Problem> {
-    let mut going = None;
-    for other in [JobKind::Tidy, JobKind::Untidy] {
-        going = going.or(job::unfinished(&mut caller.tx, incident.mailbox, other).await?);
-    }
-    let job = match going {
-        Some(job) if (job.kind, job.incident, job.is_dry_run) == (kind, Some(incident.id), is_dry_run) => job,
-        Some(_) => {
-            return Err(Problem::Conflict("Mails of this mailbox are being moved. Ask again when that job has ended."));
-        }
-        None => new(caller, incident, kind, is_dry_run).await?,
-    };
-    let tenant = tenant::find(&mut caller.tx, incident.tenant).await?;
-    let language = tenant.map_or(Language::English, |tenant| tenant.language);
-    let location = format!("/v1/jobs/{}", job.id);
-    Ok(Created { location, version: None, view: JobView::without_result(job, language) })
-}
-
-async fn new(
-    caller: &mut Caller<IncidentsWrite>,
-    incident: &Incident,
-    kind: JobKind,
-    is_dry_run: bool,
-) -> Result<Job, Problem> {
-    let now = caller.now;
-    let job = Job {
-        id: JobId::new(now, caller.service.sources.entropy()),
-        tenant: incident.tenant,
-        mailbox: incident.mailbox,
-        kind,
-        incident: Some(incident.id),
-        is_dry_run,
-        state: JobState::Waiting,
-        created_at: now,
-        created_by: caller.actor.to_string(),
-        not_before: now,
-        started_at: None,
-        ended_at: None,
-        failure: None,
-    };
-    if !job::insert(&mut caller.tx, &job).await? {
-        return Err(Problem::Conflict("Mails of this mailbox are being moved. Ask again when that job has ended."));
-    }
-    let action = format!("incident.{}_requested", kind.as_str());
-    let detail = json!({ "job": job.id, "mailbox": incident.mailbox, "dry_run": is_dry_run });
-    caller.audit(&action, incident.id, Some(incident.tenant), detail).await?;
-    Ok(job)
+    begin(caller, once, &incident, MOVING).await
 }

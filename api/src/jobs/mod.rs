@@ -2,6 +2,7 @@
 
 mod get;
 mod list;
+mod recipients;
 mod view;
 
 pub(crate) use view::JobView;
@@ -9,5 +10,5 @@ pub(crate) use view::JobView;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(list::list_jobs).service(get::get_job);
+    config.service(list::list_jobs).service(get::get_job).service(recipients::take_recipients);
 }

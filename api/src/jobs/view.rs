@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use daimon_domain::connection_test::{ConnectionTest, Facts, Finding, StepOutcome, Stepped, TestStep};
+use daimon_domain::gathered::{Gathered, KEPT};
 use daimon_domain::id::{IncidentId, JobId, MailboxId, TenantId};
 use daimon_domain::job::{Job, JobFailure, JobKind, JobState};
 use daimon_domain::mailbox::ConnectionFault;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Caller;
+use crate::export::ExportFormat;
 use crate::mailboxes::ImapServerView;
 use crate::problem::Problem;
 
@@ -55,6 +57,17 @@ pub(crate) struct ListJobs {
     pub(super) limit: Option<u16>,
 }
 
+/// How addresses are written.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TakeRecipients {
+    /// How they are written: `ndjson` when left out.
+    #[garde(skip)]
+    #[param(schema_with = crate::words::export_format, required = false)]
+    pub(super) format: Option<ExportFormat>,
+}
+
 /// The language of a tenant.
 pub(super) async fn language_of<P>(caller: &mut Caller<P>, id: TenantId) -> Result<Language, Problem> {
     let tenant = tenant::find(&mut caller.tx, id).await?;
@@ -76,7 +89,7 @@ pub(super) async fn language_of<P>(caller: &mut Caller<P>, id: TenantId) -> Resu
             "advice": "IMAP is probably switched off for this user: Google Admin → Apps → Google Workspace → Gmail → …",
             "url": "https://admin.google.com/ac/apps/gmail/enduseraccess", "facts": {"refusals": 1}
         }]
-    }, "tidying": null
+    }, "tidying": null, "recipients": null
 }))]
 pub(crate) struct JobView {
     /// Its id.
@@ -121,6 +134,29 @@ pub(crate) struct JobView {
     /// What was moved, or would be.
     #[schema(required = true)]
     tidying: Option<TidiedView>,
+    /// How many addresses were gathered.
+    #[schema(required = true)]
+    recipients: Option<GatheredView>,
+}
+
+/// Addresses that bounced in an incident, read again from its mails.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = GatheredRecipients)]
+pub(crate) struct GatheredView {
+    /// How many there are, each once.
+    addresses: u64,
+    /// How many recipients have none: the mails that name them are no longer where they were.
+    missing: u64,
+    /// Until when they can be taken, if nobody has yet.
+    available_until: DateTime<Utc>,
+    /// When they were given. They are gone since then.
+    #[schema(required = true)]
+    given_at: Option<DateTime<Utc>>,
+}
+
+/// What a job has gathered, as it is kept.
+pub(super) fn gathered(result: serde_json::Value) -> Result<Gathered, Problem> {
+    serde_json::from_value(result).map_err(|error| Problem::internal(&error))
 }
 
 /// What became of an incident's bounces.
@@ -332,7 +368,7 @@ impl JobView {
     /// As it is told in that language.
     pub(crate) fn of(kept: Kept, language: Language) -> Result<Self, Problem> {
         let Kept { job, result } = kept;
-        let (mut connection_test, mut tidying) = (None, None);
+        let (mut connection_test, mut tidying, mut recipients) = (None, None, None);
         match (job.kind, result) {
             (_, None) => {}
             (JobKind::TestConnection, Some(result)) => {
@@ -343,13 +379,13 @@ impl JobView {
                 let tidied: Tidied = serde_json::from_value(result).map_err(|error| Problem::internal(&error))?;
                 tidying = Some(TidiedView::of(tidied, language));
             }
+            (JobKind::Recipients, Some(result)) => {
+                let Gathered { addresses, missing, given_at } = gathered(result)?;
+                let available_until = job.created_at + KEPT;
+                recipients = Some(GatheredView { addresses, missing, available_until, given_at });
+            }
         }
-        Ok(Self { connection_test, tidying, ..Self::without_result(job, language) })
-    }
-
-    /// Its id.
-    pub(crate) const fn id(&self) -> JobId {
-        self.id
+        Ok(Self { connection_test, tidying, recipients, ..Self::without_result(job, language) })
     }
 
     /// One that has brought nothing yet.
@@ -370,6 +406,7 @@ impl JobView {
             advice: job.failure.map(|why| wording::failure(why).in_language(language)),
             connection_test: None,
             tidying: None,
+            recipients: None,
         }
     }
 }

@@ -14,6 +14,8 @@ words! {
         Tidy = "tidy",
         /// They are moved back to where they lay.
         Untidy = "untidy",
+        /// The addresses that bounced in an incident are read again from its mails.
+        Recipients = "recipients",
     }
 }
 

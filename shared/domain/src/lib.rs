@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod drill;
 pub mod event;
 pub mod folder;
+pub mod gathered;
 pub mod id;
 pub mod incident;
 pub mod job;

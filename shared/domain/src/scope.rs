@@ -84,6 +84,8 @@ words! {
         MailboxesWrite = "mailboxes:write",
         /// Read bounces.
         BouncesRead = "bounces:read",
+        /// Have the addresses that bounced in an incident read again from its mails, and take them.
+        RecipientsRead = "recipients:read",
         /// Read incidents.
         IncidentsRead = "incidents:read",
         /// Work on incidents.

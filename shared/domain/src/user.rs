@@ -30,10 +30,11 @@ const VIEWER: [Permission; 6] = [
     Permission::EventsRead,
 ];
 const OPERATOR: [Permission; 2] = [Permission::MailboxesWrite, Permission::IncidentsWrite];
-const ADMIN: [Permission; 6] = [
+const ADMIN: [Permission; 7] = [
     Permission::TenantsWrite,
     Permission::WebhooksWrite,
     Permission::KeysWrite,
+    Permission::RecipientsRead,
     Permission::AuditRead,
     Permission::UsersRead,
     Permission::UsersWrite,

@@ -6,7 +6,7 @@
 use aws_lc_rs::aead::{self, AES_256_GCM, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hmac;
 use daimon_domain::clock::Entropy;
-use daimon_domain::id::{CredentialId, EndpointId, IncidentId, MailboxId, MspId, TenantId, UserId};
+use daimon_domain::id::{BounceId, CredentialId, EndpointId, IncidentId, MailboxId, MspId, TenantId, UserId};
 use daimon_domain::scope::Actor;
 use uuid::Uuid;
 use zeroize::{Zeroize, Zeroizing};
@@ -60,6 +60,11 @@ impl Aad {
     /// What a mailbox was signed in to with before an incident's containment.
     pub const fn old_credential(msp: MspId, tenant: TenantId, incident: IncidentId) -> Self {
         Self { msp, tenant: Some(tenant), row: Some(incident.as_uuid()), column: "old_credential" }
+    }
+
+    /// The address of a recipient, which waits to be given to who asked for it.
+    pub const fn bounced_recipient(msp: MspId, tenant: TenantId, bounce: BounceId) -> Self {
+        Self { msp, tenant: Some(tenant), row: Some(bounce.as_uuid()), column: "bounced_recipient" }
     }
 
     /// An answer that is kept for a caller who may ask again; it can show a secret that is shown once.

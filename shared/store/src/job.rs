@@ -299,6 +299,18 @@ pub async fn finish(tx: &mut MspTx, id: JobId, lease: &Lease, end: &End) -> Resu
     Ok(done.rows_affected() == 1)
 }
 
+/// Notes when the addresses that a job has gathered were given.
+pub async fn set_given(tx: &mut MspTx, id: JobId, at: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update job set result = result || jsonb_build_object('given_at', $2::timestamptz) where job_id = $1 and state = 'done'",
+        id.as_uuid(),
+        at
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 impl Fleet {
     /// Forgets jobs that ended long ago; answers how many.
     pub async fn forget_jobs(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {

@@ -30,6 +30,7 @@ pub mod msp;
 pub mod old_credential;
 mod page;
 pub mod quarantine;
+pub mod recipient;
 pub mod refusal;
 mod row;
 pub mod sent;

@@ -25,8 +25,8 @@ pub const fn failure(why: JobFailure) -> Said {
             "メールボックスにサインインできません。理由はメールボックスの connection を確認し、読み取れるようになってから再度実行してください。",
         ),
         JobFailure::ServerAway => said(
-            "The mailbox's server was away, or broke off, for an hour. What was moved until then is noted with the incident and can be moved back; ask again for the rest.",
-            "メールサーバーに 1 時間接続できないか、処理が中断されました。それまでに移動したメールはインシデントに記録されており、元に戻せます。残りは再度実行してください。",
+            "The mailbox's server was away, or broke off, for an hour. Ask again. Mails that were moved until then are noted with the incident and can be moved back.",
+            "メールサーバーに 1 時間接続できないか、処理が中断されました。再度実行してください。それまでに移動したメールがある場合は、インシデントに記録されており、元に戻せます。",
         ),
         JobFailure::MoveNotOffered => said(
             "The server can neither move mails (MOVE) nor remove single ones (UIDPLUS). Without that, mails that the owner has marked as deleted would be lost, so nothing was moved. The owner can move them in a mail program.",

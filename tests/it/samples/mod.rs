@@ -29,7 +29,7 @@ struct Sample {
 
 /// A person's operations and an incident's in an order that makes sense, and what happens before each. All others come first,
 /// deletions last.
-const LIFE: [(&str, Before); 32] = [
+const LIFE: [(&str, Before); 34] = [
     ("acceptInvitation", Before::Invited),
     ("refreshToken", Before::SignedIn),
     ("revokeToken", Before::SignedIn),
@@ -51,6 +51,8 @@ const LIFE: [(&str, Before); 32] = [
     ("setIncidentStep", Before::Nothing),
     ("confirmIncident", Before::Nothing),
     ("tidyIncident", Before::Nothing),
+    ("gatherRecipients", Before::Nothing),
+    ("takeRecipients", Before::Gathered),
     ("containIncident", Before::StepsDone),
     ("untidyIncident", Before::Drained),
     ("recoverIncident", Before::Quiet),
@@ -71,6 +73,7 @@ enum Before {
     Invited,
     SignedIn,
     Enrolling,
+    Gathered,
     StepsDone,
     Drained,
     Quiet,
@@ -174,6 +177,14 @@ impl Speaker {
             Before::Invited => self.person = Person::invited(&self.furnished.client).await,
             Before::SignedIn => self.person.signs_in(world, &self.furnished.client).await,
             Before::Enrolling => self.person.enrols(world, &self.furnished.client).await,
+            Before::Gathered => {
+                let jobs = self.furnished.client.get("/v1/jobs").await.unwrap().items();
+                let job = jobs.into_iter().find(|job| job["kind"] == "recipients").unwrap();
+                let job = first_id(&[job]);
+                let ended = world.job_of(&self.furnished.client, &job).await.unwrap();
+                assert!(ended.get("failure").is_some_and(Value::is_null), "{ended}");
+                self.furnished.set("job", job);
+            }
             Before::StepsDone => self.does_steps(|step| step["gate"] == "contained").await,
             Before::Drained => drop(world.drain().await.unwrap()),
             // No drill goes on, a day on it is looked at, and then twice more.
@@ -242,7 +253,7 @@ async fn every_request_that_the_document_shows_works_as_it_is_shown_and_no_log_s
         let mut speaker = Speaker::new(&world, name, client, catcher.url()).await;
         world.drain().await.unwrap();
         if name == "Shell" {
-            let said = page::run(&speaker.furnished).await;
+            let said = page::run(&world, &speaker.furnished).await;
             assert!(!said.contains("request_id"), "a problem: {said}");
         }
         for sample in samples(&document, name) {

@@ -3,8 +3,10 @@
 
 use std::path::Path;
 
+use chrono::TimeDelta;
 use daimon_tests::furnished::{Furnished, with_real_ids};
 use daimon_tests::program::built;
+use daimon_tests::world::World;
 
 const PAGE: &str = include_str!("../../../README.md");
 const API_PAGE: &str = include_str!("../../../api/README.md");
@@ -13,8 +15,23 @@ fn blocks(page: &str) -> impl Iterator<Item = &str> {
     page.split("```sh\n").skip(1).filter_map(|rest| rest.split_once("```")).map(|(block, _)| block)
 }
 
-/// Runs both pages, each in a shell of its own; what they print.
-pub(super) async fn run(furnished: &Furnished) -> String {
+/// Runs both pages, each in a shell of its own, while time passes: some lines wait for a job. What they print.
+pub(super) async fn run(world: &World, furnished: &Furnished) -> String {
+    let mut pages = std::pin::pin!(shells(furnished));
+    loop {
+        let mut passing = std::pin::pin!(world.pass(TimeDelta::seconds(1)));
+        tokio::select! {
+            said = &mut pages => {
+                // A clock is never left in the middle of an answer.
+                passing.await.unwrap();
+                return said;
+            }
+            passed = &mut passing => drop(passed.unwrap()),
+        }
+    }
+}
+
+async fn shells(furnished: &Furnished) -> String {
     // Those that talk to the API. The first one says how.
     let front: Vec<&str> = blocks(PAGE).filter(|block| block.contains("curl ") || block.contains("api $url")).collect();
     assert!(front.len() >= 4 && front.first().unwrap().starts_with("url="), "{front:?}");

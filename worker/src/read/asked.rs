@@ -9,11 +9,12 @@ use daimon_domain::id::{JobId, MspId};
 use daimon_domain::job::{Job, JobFailure, JobKind, Lease};
 use daimon_domain::scope::Wall;
 use daimon_store::job::{self, End};
-use daimon_store::{StoreError, mailbox};
+use daimon_store::{MspTx, StoreError, mailbox};
 
 use super::connection_test::test;
 use super::job::{PollError, Reader};
-use super::tidying::{fail, tidy};
+use super::recipients::{self, gather};
+use super::tidying::{self, tidy};
 use super::work::{Taken, Work};
 
 /// What is in use is asked for again after so long.
@@ -58,6 +59,7 @@ pub async fn do_job(ctx: &Reader, msp: MspId, id: JobId) -> Result<bool, StoreEr
         Borrowed::Work(work) => match held.job.kind {
             JobKind::TestConnection => Box::pin(test(held, ctx, *work)).await?,
             JobKind::Tidy | JobKind::Untidy => Box::pin(tidy(held, ctx, *work)).await?,
+            JobKind::Recipients => Box::pin(gather(held, ctx, *work)).await?,
         },
         Borrowed::Later(at) if at > held.job.created_at + LONGEST => held.give_up(ctx, JobFailure::InUse).await?,
         Borrowed::Later(at) => held.postpone(ctx, at).await?,
@@ -104,6 +106,15 @@ impl Held {
         Ok(is_ours)
     }
 
+    /// A transaction in which mailbox and job are ours until it ends.
+    pub(super) async fn begin(&self, ctx: &Reader, work: &Work) -> Result<MspTx, PollError> {
+        let until = ctx.time.now() + ctx.lease;
+        let mut tx = ctx.db.begin(&self.wall).await?;
+        let is_ours = mailbox::hold(&mut tx, work.id(), &work.lease).await?
+            && job::renew(&mut tx, self.job.id, &self.lease, until).await?;
+        if is_ours { Ok(tx) } else { Err(PollError::FencedOff) }
+    }
+
     /// Renews both leases for as long as the work goes on; ends when one is lost.
     pub(super) async fn keep(&self, ctx: &Reader, work: &Work) -> PollError {
         loop {
@@ -142,7 +153,8 @@ impl Held {
     async fn give_up(&self, ctx: &Reader, why: JobFailure) -> Result<(), StoreError> {
         match self.job.kind {
             JobKind::TestConnection => self.fail(ctx, why).await,
-            JobKind::Tidy | JobKind::Untidy => fail(self, ctx, why).await,
+            JobKind::Tidy | JobKind::Untidy => tidying::fail(self, ctx, why).await,
+            JobKind::Recipients => recipients::fail(self, ctx, why).await,
         }
     }
 }

@@ -1,11 +1,13 @@
 #![doc = include_str!("README.md")]
 
+mod again;
 mod alone;
 mod asked;
 mod commit;
 mod connection_test;
 mod diagnostic;
 mod drill;
+mod errand;
 mod fleet;
 mod give_back;
 mod hands;
@@ -17,6 +19,7 @@ mod mail;
 mod memory;
 mod outcome;
 mod posture;
+mod recipients;
 mod reports;
 mod session;
 mod siblings;

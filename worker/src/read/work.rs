@@ -13,7 +13,7 @@ use daimon_domain::mailbox::{Checkpoint, Mailbox, NewMail};
 use daimon_domain::scope::Wall;
 use daimon_domain::tenant::Tenant;
 use daimon_posture::Posture;
-use daimon_seal::{Aad, KeyedHash, MasterKey};
+use daimon_seal::{Aad, DataKey, KeyedHash, MasterKey};
 use daimon_store::mailbox::IdleStanding;
 use daimon_store::quarantine::{self, Quarantined};
 use daimon_store::{
@@ -161,6 +161,11 @@ impl Work {
         let secret = open(master, &self.sealed_key, &Aad::tenant_key(msp, tenant), &aad, &self.sealed_secret)?;
         let secret = Secret::Password(secret);
         Some(Access::Password(Credentials { username: self.mailbox.username.clone(), secret }))
+    }
+
+    /// What secrets of its tenant are sealed under; `None` when that can't be opened.
+    pub(super) fn data_key(&self, master: &MasterKey) -> Option<DataKey> {
+        master.unwrap(&self.sealed_key, &Aad::tenant_key(self.msp(), self.tenant.id)).ok()
     }
 
     /// Reading a folder has come as far as `checkpoint`, and that is stored.

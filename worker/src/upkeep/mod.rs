@@ -40,6 +40,7 @@ async fn once(fleet: &Fleet, time: &Time, stop: &CancellationToken) -> Result<()
     let now = time.now();
     fleet.forget_hosts(now).await?;
     fleet.forget_jobs(now).await?;
+    fleet.forget_recipients(now).await?;
     let made = fleet.ensure_partitions(now).await?;
     let dropped = fleet.drop_partitions(now - TimeDelta::days(LONGEST_KEPT_DAYS.into())).await?;
     if made + dropped > 0 {

@@ -8,13 +8,11 @@
 mod mover;
 mod walk;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use daimon_boot::logging::chain;
+use chrono::TimeDelta;
 use daimon_domain::clock::Clock;
 use daimon_domain::id::{AuditId, JobId, MailboxId};
 use daimon_domain::incident::Incident;
 use daimon_domain::job::{Job, JobFailure, JobKind, JobState};
-use daimon_domain::mailbox::Connection;
 use daimon_domain::scope::Wall;
 use daimon_domain::tidying::{FolderTitle, Tidied, is_tidied_by_itself, may_be_tidied};
 use daimon_store::job::{self, End};
@@ -24,18 +22,9 @@ use serde_json::json;
 
 use self::walk::walk;
 use super::asked::Held;
-use super::job::{PollError, Reader};
-use super::outcome;
+use super::errand::{NotDone, run};
+use super::job::Reader;
 use super::work::Work;
-use crate::poll::SessionError;
-use crate::token::NoToken;
-
-/// Whoever asks for an access token has it by then.
-const TOKEN: TimeDelta = TimeDelta::seconds(2);
-/// A server that broke off is tried again after so long, if the mailbox is not to be left alone for longer.
-const AGAIN: TimeDelta = TimeDelta::minutes(1);
-/// A server that is away for so long may be away for days.
-const LONGEST: TimeDelta = TimeDelta::hours(1);
 
 /// What comes late is moved without being asked for once in so long.
 const BETWEEN: TimeDelta = TimeDelta::hours(1);
@@ -50,91 +39,16 @@ enum Errand {
     Untidy,
 }
 
-/// Why it is not done.
-#[derive(Debug)]
-enum NotDone {
-    /// And never will be.
-    ForGood(JobFailure),
-    /// Not now.
-    ForNow(PollError),
-}
-
-impl From<PollError> for NotDone {
-    fn from(error: PollError) -> Self {
-        Self::ForNow(error)
-    }
-}
-
-impl From<SessionError> for NotDone {
-    fn from(error: SessionError) -> Self {
-        if matches!(error, SessionError::NoFolder) {
-            // Ours, or INBOX: where else would mail be moved.
-            return Self::ForGood(JobFailure::FolderRefused);
-        }
-        Self::ForNow(error.into())
-    }
-}
-
-impl From<StoreError> for NotDone {
-    fn from(error: StoreError) -> Self {
-        Self::ForNow(error.into())
-    }
-}
-
 /// Does the job on a mailbox that is ours.
 pub(super) async fn tidy(held: Held, ctx: &Reader, work: Work) -> Result<(), StoreError> {
-    let (host, borrowed, connection) = (work.mailbox.server.host.clone(), work.lease, work.mailbox.connection.clone());
-    let not_before = work.mailbox.next_poll_at;
-    let ended = match (errand(ctx, &held, &work).await?, &connection) {
-        (None, _) => Err(NotDone::ForGood(JobFailure::NotAllowed)),
-        (Some(_), Connection::CredentialRefused { .. }) => Err(NotDone::ForGood(JobFailure::CannotSignIn)),
-        // Its server is to be left alone for a while.
-        (Some(_), Connection::Unreachable { .. }) if not_before > held.since => {
-            Err(NotDone::ForNow(PollError::Unfinished))
-        }
-        (Some((errand, incident)), _) => tokio::select! {
-            walked = Box::pin(ctx.room.run(work.seat.mark(), walk(ctx, &work, &held, errand, &incident))) => walked,
-            lost = held.keep(ctx, &work) => Err(lost.into()),
-            () = ctx.hurry.cancelled() => Err(PollError::Stopped.into()),
-        },
+    let errand = errand(ctx, &held, &work).await?;
+    let walking = async |work: &Work| match errand {
+        Some((errand, incident)) => walk(ctx, work, &held, errand, &incident).await,
+        None => Err(NotDone::ForGood(JobFailure::NotAllowed)),
     };
-    let now = ctx.time.now();
-    let is_new = !matches!(connection, Connection::Connected { .. });
-    let given_back = match &ended {
-        Err(NotDone::ForNow(error)) if error.fault().is_some() => {
-            let id = work.id();
-            tracing::info!(job.id = %held.job.id, mailbox.id = %id, error = %chain(error), "the mails of mailbox {id} were not moved");
-            Ok(None)
-        }
-        Ok(_) => held.give_back(ctx, &borrowed, is_new.then_some(now)).await.map(Some),
-        Err(_) => held.give_back(ctx, &borrowed, None).await.map(Some),
-    };
-    let ended = match (ended, given_back) {
-        (Err(NotDone::ForNow(error)), Ok(None)) => {
-            let is_awaited = matches!(error, PollError::NoToken(NoToken::Awaited));
-            // Counted and told as if reading it had failed so.
-            let recorded = Box::pin(outcome::record(ctx, work, Err(error))).await;
-            ctx.leave_host(&host, borrowed.token).await;
-            recorded?;
-            return put_off(&held, ctx, now + if is_awaited { TOKEN } else { AGAIN }).await;
-        }
-        (ended, given_back) => {
-            ctx.leave_host(&host, borrowed.token).await;
-            given_back?;
-            ended
-        }
-    };
-    match ended {
-        Ok(tidied) => end(&held, ctx, Ok(tidied)).await,
-        Err(NotDone::ForGood(why)) => fail(&held, ctx, why).await,
-        Err(NotDone::ForNow(PollError::Store(error))) => Err(error),
-        Err(NotDone::ForNow(PollError::Sealed)) => fail(&held, ctx, JobFailure::CannotSignIn).await,
-        Err(NotDone::ForNow(PollError::NoToken(_))) => put_off(&held, ctx, now + TOKEN).await,
-        Err(NotDone::ForNow(PollError::Unfinished)) if matches!(connection, Connection::Unreachable { .. }) => {
-            put_off(&held, ctx, not_before.max(now + TOKEN)).await
-        }
-        // There is more, or somebody else goes on.
-        Err(NotDone::ForNow(_)) => held.postpone(ctx, now).await,
+    match run(&held, ctx, work, walking).await? {
+        Some(brought) => end(&held, ctx, brought).await,
+        None => Ok(()),
     }
 }
 
@@ -148,7 +62,7 @@ async fn errand(ctx: &Reader, held: &Held, work: &Work) -> Result<Option<(Errand
         (JobKind::Untidy, ..) => Some(Errand::Untidy),
         (JobKind::Tidy, Some(folder), false) if may_be_tidied(&incident) => Some(Errand::Tidy(folder)),
         (JobKind::Tidy, Some(folder), true) if may_be_tidied(&incident) => Some(Errand::Look(folder)),
-        (JobKind::Tidy | JobKind::TestConnection, ..) => None,
+        (JobKind::Tidy | JobKind::TestConnection | JobKind::Recipients, ..) => None,
     };
     Ok(errand.map(|errand| (errand, incident)))
 }
@@ -203,13 +117,6 @@ pub(super) async fn begin_by_itself(
     tx.commit().await
 }
 
-async fn put_off(held: &Held, ctx: &Reader, at: DateTime<Utc>) -> Result<(), StoreError> {
-    if at > held.job.created_at + LONGEST {
-        return fail(held, ctx, JobFailure::ServerAway).await;
-    }
-    held.postpone(ctx, at).await
-}
-
 /// Ends the job without a result. What was moved until then is told all the same, and can be moved back.
 pub(super) async fn fail(held: &Held, ctx: &Reader, why: JobFailure) -> Result<(), StoreError> {
     end(held, ctx, Err(why)).await
@@ -224,7 +131,7 @@ async fn end(held: &Held, ctx: &Reader, brought: Result<Tidied, JobFailure>) -> 
     };
     let (what, state) = match held.job.kind {
         JobKind::Untidy => ("untidied", TidyState::Back),
-        JobKind::Tidy | JobKind::TestConnection => ("tidied", TidyState::Away),
+        JobKind::Tidy | JobKind::TestConnection | JobKind::Recipients => ("tidied", TidyState::Away),
     };
     let mut mails = 0;
     if let Some(incident) = incident.as_ref().filter(|_| !held.job.is_dry_run) {

@@ -3,23 +3,20 @@
 //! Before mails are moved their rows say where to, and which UID they can't fall short of there. After it the rows say where they
 //! lie. What a process that died leaves is looked for at both ends: what has arrived has arrived, and if it still lies where it was,
 //! copied and not yet removed, it is removed there; what has not arrived stays.
-//!
-//! A mail is known again by what was judged of it: the ids of its bounces are made of its header and its recipients.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use daimon_domain::clock::Clock;
-use daimon_domain::id::BounceId;
 use daimon_domain::tidying::Left;
+use daimon_store::MspTx;
 use daimon_store::tidied::{self, Spot, TidiedMail, TidyState, Way};
-use daimon_store::{MspTx, job, mailbox};
 
-use super::NotDone;
 use super::walk::of_one_place;
-use crate::poll::{Ahead, Folder, Moves, Role, Selected, Session, SessionError};
+use crate::poll::{Moves, Selected, Session, SessionError};
+use crate::read::again::{Search, Told, look_into, mark, read};
 use crate::read::asked::Held;
+use crate::read::errand::NotDone;
 use crate::read::job::{PollError, Reader};
-use crate::read::mail::read_part;
 use crate::read::session::may_go_on;
 use crate::read::work::Work;
 
@@ -47,11 +44,6 @@ pub(super) struct Checked {
     pub(super) another: Vec<TidiedMail>,
 }
 
-/// What makes a bounce's id but its time, which a server that copies a mail may lose.
-fn mark(id: BounceId) -> u64 {
-    id.as_uuid().as_u64_pair().1
-}
-
 fn uids(mails: &[TidiedMail]) -> Vec<u32> {
     mails.iter().map(|mail| mail.at.uid).collect()
 }
@@ -59,17 +51,12 @@ fn uids(mails: &[TidiedMail]) -> Vec<u32> {
 impl Mover<'_> {
     /// A transaction in which mailbox and job are ours until it ends.
     pub(super) async fn begin(&self) -> Result<MspTx, PollError> {
-        let until = self.ctx.time.now() + self.ctx.lease;
-        let mut tx = self.ctx.db.begin(&self.held.wall).await?;
-        let is_ours = mailbox::hold(&mut tx, self.work.id(), &self.work.lease).await?
-            && job::renew(&mut tx, self.held.job.id, &self.held.lease, until).await?;
-        if is_ours { Ok(tx) } else { Err(PollError::FencedOff) }
+        self.held.begin(self.ctx, self.work).await
     }
 
     /// Opens a folder for reading only.
     pub(super) async fn look_into(&mut self, name: &str) -> Result<Selected, SessionError> {
-        let folder = Folder { name: name.to_owned(), role: Role::Other };
-        self.session.examine(&folder, None).await
+        look_into(&mut self.session, name).await
     }
 
     /// Clears up behind a process that died.
@@ -169,10 +156,10 @@ impl Mover<'_> {
     /// Looks whether mails of the open folder still say what they said.
     pub(super) async fn check(&mut self, selected: Selected, mails: Vec<TidiedMail>) -> Result<Checked, NotDone> {
         let present = self.session.present(&uids(&mails)).await?;
-        let told = self.told_by(&present).await?;
+        let told = read(self.ctx, self.work, &mut self.session, &present).await?;
         let mut checked = Checked::default();
         for mail in mails {
-            let says = |told: &HashSet<u64>| mail.bounces.iter().any(|id| told.contains(&mark(*id)));
+            let says = |told: &Told| mail.bounces.iter().any(|id| told.contains_key(&mark(*id)));
             if told.get(&mail.at.uid).is_some_and(says) {
                 checked.good.push(mail);
             } else if present.contains(&mail.at.uid) {
@@ -222,52 +209,20 @@ impl Mover<'_> {
             wanted.extend(mail.bounces.iter().map(|id| (mark(*id), mail)));
         }
         let mut found = Vec::new();
-        let mut next = (from < selected.uid_next).then_some(from);
-        while let Some(first) = next
-            && !wanted.is_empty()
+        let mut search = Search::from(selected, from);
+        while !wanted.is_empty()
+            && let Some(told) = search.step(self.ctx, self.work, &mut self.session).await?
         {
-            may_go_on(self.ctx.stop.is_cancelled(), self.session.ends())?;
-            let ahead = self.session.ahead(selected, first, self.session.batch()).await?;
-            for (uid, told) in self.told_by(&ahead.uids).await? {
-                let Some(mail) = told.iter().find_map(|mark| wanted.get(mark).copied()) else { continue };
+            for (uid, told) in told {
+                let Some(mail) = told.keys().find_map(|mark| wanted.get(mark).copied()) else { continue };
                 for id in &mail.bounces {
                     wanted.remove(&mark(*id));
                 }
                 let (folder, uid_validity) = (folder.to_owned(), selected.uid_validity);
                 found.push((mail.clone(), Spot { folder, uid_validity, uid }));
             }
-            next = ahead.next_uid;
         }
         Ok(found)
-    }
-
-    /// Reads messages of the open folder; the marks of the bounces that each tells of.
-    async fn told_by(&mut self, uids: &[u32]) -> Result<BTreeMap<u32, HashSet<u64>>, NotDone> {
-        let mut told = BTreeMap::new();
-        let mut rest = uids.to_vec();
-        while let (Some(first), Some(last)) = (rest.first().copied(), rest.last().copied()) {
-            let ahead = Ahead { first_uid: first, uids: rest.clone(), through_uid: last, next_uid: None };
-            let batch = self.session.reports(&ahead, None).await?;
-            if let Some(fault) = batch.fault {
-                return Err(fault.into());
-            }
-            let (hash, id) = (self.work.hash.clone(), self.work.id());
-            let mut unread = batch.items.into_iter();
-            let reading = move || {
-                let mut read: Vec<(u32, HashSet<u64>)> = Vec::new();
-                while unread.len() > 0 {
-                    for mail in read_part(&mut unread, &hash).mails {
-                        let marks = mail.bounced().iter().map(|to| mark(mail.bounce_id(&hash, id, &to.address)));
-                        read.push((mail.uid, marks.collect()));
-                    }
-                }
-                read
-            };
-            told.extend(self.ctx.room.blocking(self.work.seat.is_alone(), reading).await?);
-            let next = batch.next_uid.unwrap_or(u32::MAX);
-            rest.retain(|uid| *uid >= next && *uid > first);
-        }
-        Ok(told)
     }
 
     /// Writes down what became of mails that were on their way.

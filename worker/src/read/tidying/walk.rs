@@ -6,10 +6,11 @@ use daimon_domain::job::JobFailure;
 use daimon_domain::tidying::{FolderTitle, InFolder, Left, StayFor, Tidied};
 use daimon_store::tidied::{self, TidiedMail, TidyState};
 
+use super::Errand;
 use super::mover::{Checked, Mover};
-use super::{Errand, NotDone};
 use crate::poll::{Called, Role, Session, title};
 use crate::read::asked::Held;
+use crate::read::errand::NotDone;
 use crate::read::job::{PollError, Reader};
 use crate::read::session::{may_go_on, signed_in};
 use crate::read::work::Work;

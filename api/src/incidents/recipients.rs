@@ -1,0 +1,47 @@
+//! Having the addresses read again that bounced in an incident.
+
+use actix_web::web::Bytes;
+use actix_web::{HttpResponse, post};
+use daimon_domain::job::JobKind;
+use daimon_store::incident;
+
+use super::errand::{Errand, begin};
+use crate::caller::{Permitted, RecipientsRead};
+use crate::idempotency::IdempotencyKey;
+use crate::jobs::JobView;
+use crate::path::{At, IdempotencyKeyHeader, IncidentPath};
+use crate::problem::Problem;
+
+const GATHERING: Errand = Errand {
+    kind: JobKind::Recipients,
+    is_dry_run: false,
+    beside_none_of: &[JobKind::Recipients],
+    in_the_way: "Addresses are being gathered for another incident of this mailbox. Ask again when that job has ended.",
+};
+
+/// Gather the addresses that bounced in an incident
+///
+/// Of third parties only keyed hashes are kept, so whoever has to clean a list, or to tell the recipients, has the addresses read
+/// again from the mails: this answers with a job that does it. When it is `done`, it says how many addresses there are
+/// and how many recipients are `missing`, because their mails are no longer where they were, and
+/// `POST /v1/jobs/{job_id}/recipients` gives the addresses, once. They are sealed until then and gone a day later. It is about the
+/// failed deliveries that `GET /v1/bounces?incident_id=` lists; reports that were only counted (`bounces_unread`) are not
+/// read for it. Nothing in the mailbox is changed.
+#[utoipa::path(operation_id = "gatherRecipients", tag = "Incidents", params(IncidentPath, IdempotencyKeyHeader), responses(
+    (status = 202, description = "The job", body = JobView, headers(("Location", description = "Where to see how it goes"))),
+    (status = 409, description = "A drill made the incident up, addresses are being gathered for another incident of its mailbox, or a request with this Idempotency-Key is being answered")))]
+#[post("/v1/incidents/{incident_id}/recipients")]
+pub(super) async fn gather_recipients(
+    asked: Permitted<RecipientsRead, (At<IncidentPath>, IdempotencyKey)>,
+) -> Result<HttpResponse, Problem> {
+    let Permitted(mut caller, (path, once)) = asked;
+    let incident = incident::find(&mut caller.tx, path.id()?).await?.ok_or_else(IncidentPath::absent)?;
+    let once = match once.begin(&mut caller, &Bytes::new()).await? {
+        Ok(once) => once,
+        Err(answer) => return Ok(answer),
+    };
+    if incident.drill.is_some() {
+        return Err(Problem::Conflict("A drill made it up: its recipients are nobody."));
+    }
+    begin(caller, once, &incident, GATHERING).await
+}
