@@ -10,6 +10,7 @@ mod caller;
 mod campaigns;
 mod code;
 mod credentials;
+mod deletion;
 mod deliveries;
 mod digest;
 mod docs;

@@ -78,7 +78,7 @@ words_schemas! {
     row_status: crate::onboarding::RowStatus = "What came of a row. `created`: its mailbox, or of a company without mailboxes the company. `exists`: it was there, and was left as it is. `invalid`: nothing was done; `errors` says why.";
     export_format: crate::export::ExportFormat = "How an export is written: lines of JSON, or a table.";
     bulk_action: crate::mailboxes::BulkAction = "What is done with each mailbox.";
-    bulk_outcome: crate::mailboxes::BulkOutcome = "What came of it. `not_found`: there is no such mailbox, or it is not yours.";
+    bulk_outcome: crate::mailboxes::BulkOutcome = "What came of it. `deleting`: a job deletes it, since there is much to delete. `not_found`: there is no such mailbox, or it is not yours.";
     bounces_by: crate::statistics::BouncesBy = "What bounces are counted by.";
     usage_by: crate::statistics::UsageBy = "What mailbox-days are counted by.";
     audience: daimon_wording::notice::Audience = "For whom the text is.";

@@ -9,6 +9,7 @@ mod clients;
 mod confirmed;
 mod connection_test;
 mod crash;
+mod deletion;
 mod deliver;
 mod destinations;
 mod domains;

@@ -343,15 +343,38 @@ impl World {
         self.servers.postgres.admin("postgres", &back).await
     }
 
+    async fn tables(&self) -> anyhow::Result<(PgConnection, Vec<String>)> {
+        let mut connection = self.servers.postgres.look(&self.database).await?;
+        let tables = "select relname::text from pg_class
+            where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition";
+        let tables = sqlx::query_scalar(tables).fetch_all(&mut connection).await?;
+        Ok((connection, tables))
+    }
+
+    /// In which tables an id stands, in how many rows.
+    pub async fn rows_with(&self, id: &str) -> anyhow::Result<Vec<(String, i64)>> {
+        let (mut connection, tables) = self.tables().await?;
+        let uuid: uuid::Uuid = id.rsplit('_').next().unwrap_or_default().parse()?;
+        let mut found = Vec::new();
+        for table in tables {
+            let sql =
+                format!("select count(*) from \"{table}\" a where a::text like '%{uuid}%' or a::text like '%{id}%'");
+            let count = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection).await?;
+            found.extend((count > 0).then_some((table, count)));
+        }
+        Ok(found)
+    }
+
+    /// The keys of all that is in Redis.
+    pub async fn redis_keys(&self) -> anyhow::Result<Vec<String>> {
+        let client = redis::Client::open(self.servers.redis.as_str())?;
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        Ok(redis::cmd("KEYS").arg("*").query_async(&mut connection).await?)
+    }
+
     /// What the database holds of all MSPs: of each table how many rows, and a digest of them.
     pub async fn contents(&self) -> anyhow::Result<BTreeMap<String, String>> {
-        let mut connection = self.servers.postgres.look(&self.database).await?;
-        let tables: Vec<String> = sqlx::query_scalar(
-            "select relname::text from pg_class
-            where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition",
-        )
-        .fetch_all(&mut connection)
-        .await?;
+        let (mut connection, tables) = self.tables().await?;
         let mut contents = BTreeMap::new();
         for table in tables {
             let sql = format!(
@@ -365,13 +388,7 @@ impl World {
 
     /// Every row of every table, as text, as whoever steals the database reads it.
     pub async fn dump(&self) -> anyhow::Result<String> {
-        let mut connection = self.servers.postgres.look(&self.database).await?;
-        let tables: Vec<String> = sqlx::query_scalar(
-            "select relname::text from pg_class
-            where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition",
-        )
-        .fetch_all(&mut connection)
-        .await?;
+        let (mut connection, tables) = self.tables().await?;
         let mut dump = String::new();
         for table in tables {
             let sql = format!("select coalesce(string_agg(a::text, chr(10)), '') from \"{table}\" a");

@@ -111,6 +111,7 @@ fn tenant(at: DateTime<Utc>) -> Option<Tenant> {
         external_refs: BTreeMap::from([("halopsa".to_owned(), "1234".to_owned())]),
         groups: BTreeSet::new(),
         created_at: at,
+        is_deleting: false,
         version: 1,
     })
 }

@@ -60,7 +60,7 @@ async fn new<P>(caller: &mut Caller<P>, incident: &Incident, errand: Errand) -> 
     let job = Job {
         id: JobId::new(now, caller.service.sources.entropy()),
         tenant: incident.tenant,
-        mailbox: incident.mailbox,
+        mailbox: Some(incident.mailbox),
         kind: errand.kind,
         incident: Some(incident.id),
         is_dry_run: errand.is_dry_run,

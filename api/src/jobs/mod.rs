@@ -5,7 +5,7 @@ mod list;
 mod recipients;
 mod view;
 
-pub(crate) use view::JobView;
+pub(crate) use view::{JobView, language_of};
 
 use utoipa_actix_web::service_config::ServiceConfig;
 

@@ -69,7 +69,7 @@ pub(crate) struct TakeRecipients {
 }
 
 /// The language of a tenant.
-pub(super) async fn language_of<P>(caller: &mut Caller<P>, id: TenantId) -> Result<Language, Problem> {
+pub(crate) async fn language_of<P>(caller: &mut Caller<P>, id: TenantId) -> Result<Language, Problem> {
     let tenant = tenant::find(&mut caller.tx, id).await?;
     Ok(tenant.map_or(Language::English, |tenant| tenant.language))
 }
@@ -98,9 +98,9 @@ pub(crate) struct JobView {
     /// Of which tenant.
     #[schema(schema_with = crate::words::tenant_id)]
     tenant_id: TenantId,
-    /// On which mailbox.
-    #[schema(schema_with = crate::words::mailbox_id)]
-    mailbox_id: MailboxId,
+    /// On which mailbox; none: on all of the tenant.
+    #[schema(schema_with = crate::words::mailbox_id_or_null)]
+    mailbox_id: Option<MailboxId>,
     /// What it does.
     #[schema(schema_with = crate::words::job_kind)]
     kind: JobKind,
@@ -370,7 +370,8 @@ impl JobView {
         let Kept { job, result } = kept;
         let (mut connection_test, mut tidying, mut recipients) = (None, None, None);
         match (job.kind, result) {
-            (_, None) => {}
+            // What a deletion brings is that something is gone.
+            (_, None) | (JobKind::Deletion, Some(_)) => {}
             (JobKind::TestConnection, Some(result)) => {
                 let test: ConnectionTest = serde_json::from_value(result).map_err(|error| Problem::internal(&error))?;
                 connection_test = Some(ConnectionTestView::of(test, language));

@@ -7,6 +7,7 @@ use daimon_domain::id::{MailboxId, TenantId};
 use daimon_domain::mailbox::Polling;
 use daimon_domain::words;
 use daimon_queue::Kind;
+use daimon_store::deletion::Target;
 use daimon_store::{audit, mailbox};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::caller::{Caller, MailboxesWrite, Permitted};
+use crate::deletion::{Deleted, deleted};
 use crate::idempotency::IdempotencyKey;
 use crate::input::Body;
 use crate::path::IdempotencyKeyHeader;
@@ -39,6 +41,8 @@ words! {
     BulkOutcome {
         /// It is done.
         Done = "done",
+        /// A job deletes it: nobody reads it any more, and there is much to delete.
+        Deleting = "deleting",
         /// There is none.
         NotFound = "not_found",
     }
@@ -106,24 +110,37 @@ pub(super) async fn bulk_mailboxes(
     };
     let NewBulk { action, mailbox_ids } = body.value;
     let (mut entries, mut due, mut gone) = (Vec::new(), BTreeMap::<TenantId, Vec<Uuid>>::new(), BTreeSet::new());
+    let mut jobs = BTreeMap::new();
     // In one order, so that two who do this at once don't wait for each other for ever.
     for id in mailbox_ids.iter().copied().collect::<BTreeSet<_>>() {
-        let Some(tenant) = act(&mut caller, action, id, &mut due).await? else {
-            gone.insert(id);
-            continue;
-        };
         let name = match action {
             BulkAction::Pause => "mailbox.paused",
             BulkAction::Resume => "mailbox.resumed",
             BulkAction::PollNow => "mailbox.poll_requested",
-            BulkAction::Delete => "mailbox.deleted",
+            BulkAction::Delete => {
+                let Some(Deleted { job, entry }) = delete(&mut caller, id).await? else {
+                    gone.insert(id);
+                    continue;
+                };
+                entries.extend(entry);
+                jobs.extend(job.map(|job| (id, job)));
+                continue;
+            }
+        };
+        let Some(tenant) = act(&mut caller, action, id, &mut due).await? else {
+            gone.insert(id);
+            continue;
         };
         entries.push(caller.entry(name, &id, Some(tenant), json!({})));
     }
     if !entries.is_empty() {
         audit::append_many(&mut caller.tx, &entries).await?;
     }
-    let outcome = |id| if gone.contains(&id) { BulkOutcome::NotFound } else { BulkOutcome::Done };
+    let outcome = |id| match (gone.contains(&id), jobs.contains_key(&id)) {
+        (true, _) => BulkOutcome::NotFound,
+        (false, true) => BulkOutcome::Deleting,
+        (false, false) => BulkOutcome::Done,
+    };
     let results: Vec<_> =
         mailbox_ids.into_iter().map(|id| BulkResultView { mailbox_id: id, outcome: outcome(id) }).collect();
     let not_found = results.iter().filter(|one| one.outcome == BulkOutcome::NotFound).count();
@@ -133,7 +150,25 @@ pub(super) async fn bulk_mailboxes(
     for (tenant, mailboxes) in due {
         service.hint_all(Kind::Poll, msp, tenant, &mailboxes).await;
     }
+    for job in jobs.into_values() {
+        service.hint_job(msp, job.tenant, job.id).await;
+    }
     Ok(response)
+}
+
+/// Up to so many rows of a kind go with each of a hundred mailboxes within the request.
+const AT_ONCE: u32 = 500;
+
+/// Deletes one, or begins to. `None`: there is no such mailbox.
+async fn delete(caller: &mut Caller<MailboxesWrite>, id: MailboxId) -> Result<Option<Deleted>, Problem> {
+    let Some(mailbox) = mailbox::find(&mut caller.tx, id).await? else { return Ok(None) };
+    let target = Target::Mailbox(mailbox.tenant, id);
+    match deleted(caller, target, mailbox.version, AT_ONCE).await {
+        Err(Problem::PreconditionFailed) => {
+            Err(Problem::Conflict("A mailbox was changed at this moment; nothing was done. Send it again."))
+        }
+        other => other.map(Some),
+    }
 }
 
 /// Does it with one; its tenant, or `None`: there is no such mailbox.
@@ -148,22 +183,15 @@ async fn act(
         BulkAction::Pause => mailbox::pause(&mut caller.tx, id, now).await?,
         BulkAction::Resume => mailbox::resume(&mut caller.tx, id, now).await?,
         BulkAction::PollNow => mailbox::poll_now(&mut caller.tx, id, now).await?,
-        BulkAction::Delete => true,
+        BulkAction::Delete => false,
     };
     let found = if is_there { mailbox::find(&mut caller.tx, id).await? } else { None };
     let Some(mailbox) = found else { return Ok(None) };
     match action {
-        BulkAction::Delete => {
-            if !mailbox::delete(&mut caller.tx, id, mailbox.version, now).await? {
-                return Err(Problem::Conflict(
-                    "A mailbox was changed at this moment; nothing was done. Send it again.",
-                ));
-            }
-        }
         BulkAction::Resume | BulkAction::PollNow if mailbox.polling == Polling::Active => {
             due.entry(mailbox.tenant).or_default().push(id.as_uuid());
         }
-        BulkAction::Pause | BulkAction::Resume | BulkAction::PollNow => {}
+        BulkAction::Pause | BulkAction::Resume | BulkAction::PollNow | BulkAction::Delete => {}
     }
     Ok(Some(mailbox.tenant))
 }

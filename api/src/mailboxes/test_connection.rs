@@ -91,7 +91,7 @@ pub(crate) fn new_test<P>(caller: &Caller<P>, mailbox: &Mailbox) -> Job {
     Job {
         id: JobId::new(caller.now, caller.service.sources.entropy()),
         tenant: mailbox.tenant,
-        mailbox: mailbox.id,
+        mailbox: Some(mailbox.id),
         kind: JobKind::TestConnection,
         incident: None,
         is_dry_run: false,

@@ -242,10 +242,10 @@ pub(crate) struct MailboxView {
     /// What it signs in with in place of a password.
     #[schema(schema_with = crate::words::credential_id_or_null)]
     pub(crate) credential_id: Option<CredentialId>,
-    /// `active`, or `paused` until somebody resumes it.
+    /// `active`, `paused` until somebody resumes it, or `deleting` until a job has deleted it.
     #[schema(example = "active")]
     pub(crate) polling: &'static str,
-    /// Since when it is paused.
+    /// Since when it is paused, or being deleted.
     #[schema(required = true)]
     pub(crate) paused_since: Option<DateTime<Utc>>,
     /// How reading goes.
@@ -360,6 +360,7 @@ impl From<Mailbox> for MailboxView {
         let (polling, paused_since) = match mailbox.polling {
             Polling::Active => ("active", None),
             Polling::Paused { since } => ("paused", Some(since)),
+            Polling::Deleting { since } => ("deleting", Some(since)),
         };
         Self {
             id: mailbox.id,

@@ -139,6 +139,7 @@ mod tests {
             external_refs: new.external_refs,
             groups: std::collections::BTreeSet::new(),
             created_at: chrono::DateTime::UNIX_EPOCH,
+            is_deleting: false,
             version: 1,
         }
     }

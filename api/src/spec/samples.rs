@@ -214,9 +214,10 @@ fn body(operation: &Operation) -> Option<Body> {
 fn answer(operation: &Operation) -> Answer {
     let worked = operation.responses.responses.iter().find(|(status, _)| status.starts_with('2'));
     let Some((_, RefOr::T(response))) = worked else { return Answer::Nothing };
+    let is_maybe_nothing = operation.responses.responses.contains_key("204");
     match response.content.keys().next().map(String::as_str) {
         Some("text/event-stream") => Answer::Stream,
-        Some("application/json") => Answer::Json,
+        Some("application/json") if !is_maybe_nothing => Answer::Json,
         Some(_) => Answer::Text,
         None => Answer::Nothing,
     }

@@ -50,6 +50,7 @@ pub(crate) async fn store<P>(caller: &mut Caller<P>, new: NewTenant) -> Result<T
         external_refs: new.external_refs,
         groups: new.groups.into_iter().collect(),
         created_at: caller.now,
+        is_deleting: false,
         version: 1,
     };
     let data_key = DataKey::generate(entropy);

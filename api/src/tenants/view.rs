@@ -65,7 +65,7 @@ pub(crate) struct TenantChange {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Tenant, example = json!({
     "id": "tnt_019ab1c2d3e47f508192a3b4c5d6e7f8", "name": "Sakura Dental", "language": "ja", "external_refs": {"halopsa": "1234"},
-    "groups": ["gold"], "created_at": "2026-11-24T07:00:00Z"
+    "groups": ["gold"], "created_at": "2026-11-24T07:00:00Z", "deleting": false
 }))]
 pub(crate) struct TenantView {
     /// Its id, for ever.
@@ -83,6 +83,8 @@ pub(crate) struct TenantView {
     pub(crate) groups: BTreeSet<Group>,
     /// When it was created.
     pub(crate) created_at: DateTime<Utc>,
+    /// A job deletes it. Its key is gone already, and nothing can be added to it.
+    pub(crate) deleting: bool,
 }
 
 /// Which tenants, and which page.
@@ -126,6 +128,7 @@ impl From<Tenant> for TenantView {
             external_refs: tenant.external_refs,
             groups: tenant.groups,
             created_at: tenant.created_at,
+            deleting: tenant.is_deleting,
         }
     }
 }

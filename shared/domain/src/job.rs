@@ -16,6 +16,8 @@ words! {
         Untidy = "untidy",
         /// The addresses that bounced in an incident are read again from its mails.
         Recipients = "recipients",
+        /// A mailbox, or a tenant, is deleted with all that was read for it, a little at a time.
+        Deletion = "deletion",
     }
 }
 
@@ -60,8 +62,8 @@ pub struct Job {
     pub id: JobId,
     /// Of which tenant.
     pub tenant: TenantId,
-    /// On which mailbox.
-    pub mailbox: MailboxId,
+    /// On which mailbox; `None`: on all of the tenant.
+    pub mailbox: Option<MailboxId>,
     /// What it is.
     pub kind: JobKind,
     /// For which incident, if it is for one.

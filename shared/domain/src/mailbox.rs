@@ -188,6 +188,11 @@ pub enum Polling {
         /// Since when.
         since: DateTime<Utc>,
     },
+    /// Not any more: it is being deleted.
+    Deleting {
+        /// Since when.
+        since: DateTime<Utc>,
+    },
 }
 
 impl Polling {
@@ -196,7 +201,7 @@ impl Polling {
     pub const fn pause(self, now: DateTime<Utc>) -> Self {
         match self {
             Self::Active => Self::Paused { since: now },
-            Self::Paused { .. } => self,
+            Self::Paused { .. } | Self::Deleting { .. } => self,
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct Tenant {
     pub groups: BTreeSet<Group>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+    /// A job deletes it, and its key is gone already.
+    pub is_deleting: bool,
     /// Grows with every change; the strong `ETag`.
     pub version: i64,
 }

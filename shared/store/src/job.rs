@@ -9,6 +9,7 @@ use daimon_domain::mailbox::HostName;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::deletion::Target;
 use crate::{Fleet, Listed, MspTx, Page, StoreError, row};
 
 const TABLE: &str = "job";
@@ -47,7 +48,7 @@ pub struct Count {
 struct Row {
     job_id: Uuid,
     tenant_id: Uuid,
-    mailbox_id: Uuid,
+    mailbox_id: Option<Uuid>,
     kind: String,
     incident_id: Option<Uuid>,
     is_dry_run: bool,
@@ -68,7 +69,7 @@ impl TryFrom<Row> for Kept {
         let job = Job {
             id: JobId::from_uuid(row.job_id),
             tenant: TenantId::from_uuid(row.tenant_id),
-            mailbox: MailboxId::from_uuid(row.mailbox_id),
+            mailbox: row.mailbox_id.map(MailboxId::from_uuid),
             kind: row::text(TABLE, &row.kind)?,
             incident: row.incident_id.map(IncidentId::from_uuid),
             is_dry_run: row.is_dry_run,
@@ -96,22 +97,24 @@ impl Kept {
 /// Stores a new job. `false`: one of its kind goes on there already, and nothing was stored.
 pub async fn insert(tx: &mut MspTx, job: &Job) -> Result<bool, StoreError> {
     let msp = tx.msp().as_uuid();
+    // Of a deletion nothing is to be left that refers to the mailbox.
+    let (mailbox, deleted) = if job.kind == JobKind::Deletion { (None, job.mailbox) } else { (job.mailbox, None) };
     let done = sqlx::query!(
         "insert into job (msp_id, tenant_id, job_id, mailbox_id, kind, state, created_at, created_by, not_before, incident_id,
-            is_dry_run)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-        on conflict (msp_id, mailbox_id, kind) where ended_at is null do nothing",
+            is_dry_run, deleted_mailbox_id)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing",
         msp,
         job.tenant.as_uuid(),
         job.id.as_uuid(),
-        job.mailbox.as_uuid(),
+        mailbox.map(MailboxId::as_uuid),
         job.kind.as_str(),
         job.state.as_str(),
         job.created_at,
         job.created_by,
         job.not_before,
         job.incident.map(IncidentId::as_uuid),
-        job.is_dry_run
+        job.is_dry_run,
+        deleted.map(MailboxId::as_uuid)
     )
     .execute(tx.conn())
     .await?;
@@ -123,7 +126,7 @@ pub async fn insert(tx: &mut MspTx, job: &Job) -> Result<bool, StoreError> {
 pub async fn find(tx: &mut MspTx, id: JobId, now: DateTime<Utc>) -> Result<Option<Kept>, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        "select job_id, tenant_id, mailbox_id, kind, incident_id, is_dry_run, state, created_at, created_by, not_before, started_at, ended_at,
+        "select job_id, tenant_id, coalesce(mailbox_id, deleted_mailbox_id) as mailbox_id, kind, incident_id, is_dry_run, state, created_at, created_by, not_before, started_at, ended_at,
             failure, result
         from job where job_id = $1",
         id.as_uuid()
@@ -137,11 +140,27 @@ pub async fn find(tx: &mut MspTx, id: JobId, now: DateTime<Utc>) -> Result<Optio
 pub async fn unfinished(tx: &mut MspTx, mailbox: MailboxId, kind: JobKind) -> Result<Option<Job>, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        "select job_id, tenant_id, mailbox_id, kind, incident_id, is_dry_run, state, created_at, created_by, not_before, started_at, ended_at,
+        "select job_id, tenant_id, coalesce(mailbox_id, deleted_mailbox_id) as mailbox_id, kind, incident_id, is_dry_run, state, created_at, created_by, not_before, started_at, ended_at,
             failure, result
         from job where mailbox_id = $1 and kind = $2 and ended_at is null",
         mailbox.as_uuid(),
         kind.as_str()
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(Kept::try_from).transpose()?.map(|kept| kept.job))
+}
+
+/// The job that deletes a tenant or a mailbox, if one goes on.
+pub async fn deletion(tx: &mut MspTx, target: Target) -> Result<Option<Job>, StoreError> {
+    let row = sqlx::query_as!(
+        Row,
+        "select job_id, tenant_id, coalesce(mailbox_id, deleted_mailbox_id) as mailbox_id, kind, incident_id, is_dry_run, state,
+            created_at, created_by, not_before, started_at, ended_at, failure, result
+        from job
+        where kind = 'deletion' and tenant_id = $1 and deleted_mailbox_id is not distinct from $2 and ended_at is null",
+        target.tenant().as_uuid(),
+        target.mailbox().map(MailboxId::as_uuid)
     )
     .fetch_optional(tx.conn())
     .await?;
@@ -166,10 +185,10 @@ pub async fn list(
 ) -> Result<Listed<Kept>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        "select job_id, tenant_id, mailbox_id, kind, incident_id, is_dry_run, state, created_at, created_by, not_before, started_at, ended_at,
+        "select job_id, tenant_id, coalesce(mailbox_id, deleted_mailbox_id) as mailbox_id, kind, incident_id, is_dry_run, state, created_at, created_by, not_before, started_at, ended_at,
             failure, result
         from job
-        where ($1::uuid is null or tenant_id = $1) and ($2::uuid is null or mailbox_id = $2)
+        where ($1::uuid is null or tenant_id = $1) and ($2::uuid is null or mailbox_id = $2 or deleted_mailbox_id = $2)
             and ($3::uuid is null or job_id < $3)
         order by job_id desc limit $4",
         filter.tenant.map(TenantId::as_uuid),

@@ -8,6 +8,7 @@ pub mod bounce;
 pub mod campaign;
 pub mod correspondent;
 pub mod credential;
+pub mod deletion;
 pub mod delivery;
 pub mod digest;
 pub mod dkim_selector;

@@ -7,7 +7,7 @@ use daimon_domain::id::TenantId;
 use daimon_domain::tenant::Tenant;
 use uuid::Uuid;
 
-use crate::{Listed, MspTx, Page, StoreError, row, watched};
+use crate::{Listed, MspTx, Page, StoreError, row};
 
 struct Row {
     tenant_id: Uuid,
@@ -16,6 +16,7 @@ struct Row {
     external_refs: serde_json::Value,
     groups: Vec<String>,
     created_at: DateTime<Utc>,
+    is_deleting: bool,
     version: i64,
 }
 
@@ -30,6 +31,7 @@ impl TryFrom<Row> for Tenant {
             external_refs: serde_json::from_value(row.external_refs).map_err(|error| row::corrupt("tenant", error))?,
             groups: row.groups.iter().map(|group| row::text("tenant", group)).collect::<Result<_, _>>()?,
             created_at: row.created_at,
+            is_deleting: row.is_deleting,
             version: row.version,
         })
     }
@@ -61,7 +63,8 @@ pub async fn insert(tx: &mut MspTx, tenant: &Tenant, sealed_data_key: &[u8]) -> 
 pub async fn find(tx: &mut MspTx, id: TenantId) -> Result<Option<Tenant>, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        "select tenant_id, name, language, external_refs, groups, created_at, version from tenant where tenant_id = $1",
+        r#"select tenant_id, name, language, external_refs, groups, created_at, data_key = '' as "is_deleting!", version
+        from tenant where tenant_id = $1"#,
         id.as_uuid()
     )
     .fetch_optional(tx.conn())
@@ -86,7 +89,7 @@ pub struct TenantFilter {
 pub async fn list(tx: &mut MspTx, filter: &TenantFilter, page: Page<TenantId>) -> Result<Listed<Tenant>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        "select tenant_id, name, language, external_refs, groups, created_at, version
+        r#"select tenant_id, name, language, external_refs, groups, created_at, data_key = '' as "is_deleting!", version
         from tenant
         where ($1::uuid is null or tenant_id < $1) and ($3::text is null or name = $3) and ($4::text is null or $4 = any (groups))
             and ($5::text is null or external_refs ? $5)
@@ -94,7 +97,7 @@ pub async fn list(tx: &mut MspTx, filter: &TenantFilter, page: Page<TenantId>) -
                 select from jsonb_each_text(external_refs) as known (system, id)
                 where id = $6 and ($5::text is null or system = $5)
             ))
-        order by tenant_id desc limit $2",
+        order by tenant_id desc limit $2"#,
         page.before.map(TenantId::as_uuid),
         page.probe(),
         filter.name,
@@ -116,10 +119,10 @@ pub async fn matching(
     let (systems, ids): (Vec<_>, Vec<_>) = references.iter().cloned().unzip();
     let rows = sqlx::query_as!(
         Row,
-        "select tenant_id, name, language, external_refs, groups, created_at, version from tenant
-        where name = any ($1) or exists (
+        r#"select tenant_id, name, language, external_refs, groups, created_at, data_key = '' as "is_deleting!", version
+        from tenant where name = any ($1) or exists (
             select from unnest($2::text[], $3::text[]) as asked (system, id) where external_refs ->> asked.system = asked.id
-        ) order by tenant_id",
+        ) order by tenant_id"#,
         names,
         &systems,
         &ids
@@ -154,21 +157,9 @@ pub async fn update(tx: &mut MspTx, tenant: &Tenant) -> Result<Option<i64>, Stor
     .await?)
 }
 
-/// Removes a tenant with everything that is its own, its data key included, if the stored version is still `version`.
-/// The audit log stays, and that its mailboxes were watched until `now`.
-pub async fn delete(tx: &mut MspTx, id: TenantId, version: i64, now: DateTime<Utc>) -> Result<bool, StoreError> {
-    let done = sqlx::query!("delete from tenant where tenant_id = $1 and version = $2", id.as_uuid(), version)
-        .execute(tx.conn())
-        .await?;
-    if done.rows_affected() == 1 {
-        watched::end_all(tx, id, now).await?;
-    }
-    Ok(done.rows_affected() == 1)
-}
-
-/// The tenant's data key as the master key sealed it.
+/// The tenant's data key as the master key sealed it; `None` also of one that is being deleted.
 pub async fn data_key(tx: &mut MspTx, id: TenantId) -> Result<Option<Vec<u8>>, StoreError> {
-    Ok(sqlx::query_scalar!("select data_key from tenant where tenant_id = $1", id.as_uuid())
+    Ok(sqlx::query_scalar!("select data_key from tenant where tenant_id = $1 and data_key <> ''", id.as_uuid())
         .fetch_optional(tx.conn())
         .await?)
 }

@@ -134,6 +134,7 @@ mod tests {
             external_refs: references,
             groups: BTreeSet::new(),
             created_at: at,
+            is_deleting: false,
             version: 1,
         };
         let mailbox = Mailbox {

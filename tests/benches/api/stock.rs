@@ -160,6 +160,7 @@ async fn fleet(db: &Db, random: &Random, msp: Uuid, size: Size, now: DateTime<Ut
             external_refs: [("halopsa".to_owned(), number.to_string())].into(),
             groups: std::collections::BTreeSet::new(),
             created_at: began,
+            is_deleting: false,
             version: 1,
         };
         tenant::insert(&mut tx, &new, &[7; 60]).await?;

@@ -12,6 +12,7 @@ use daimon_store::job::{self, End};
 use daimon_store::{MspTx, StoreError, mailbox};
 
 use super::connection_test::test;
+use super::deletion::delete;
 use super::job::{PollError, Reader};
 use super::recipients::{self, gather};
 use super::tidying::{self, tidy};
@@ -51,8 +52,12 @@ pub async fn do_job(ctx: &Reader, msp: MspId, id: JobId) -> Result<bool, StoreEr
     tx.commit().await?;
     let held = Held { wall, job, lease, since };
     if held.lease.attempt > MOST_ATTEMPTS {
-        tracing::error!(job.id = %id, mailbox.id = %held.job.mailbox, "processes have died of job {id}; it is given up");
+        tracing::error!(job.id = %id, "processes have died of job {id}; it is given up");
         held.give_up(ctx, JobFailure::Crashed).await?;
+        return Ok(true);
+    }
+    if held.job.kind == JobKind::Deletion {
+        delete(held, ctx).await?;
         return Ok(true);
     }
     match held.borrow(ctx).await? {
@@ -60,6 +65,7 @@ pub async fn do_job(ctx: &Reader, msp: MspId, id: JobId) -> Result<bool, StoreEr
             JobKind::TestConnection => Box::pin(test(held, ctx, *work)).await?,
             JobKind::Tidy | JobKind::Untidy => Box::pin(tidy(held, ctx, *work)).await?,
             JobKind::Recipients => Box::pin(gather(held, ctx, *work)).await?,
+            JobKind::Deletion => {}
         },
         Borrowed::Later(at) if at > held.job.created_at + LONGEST => held.give_up(ctx, JobFailure::InUse).await?,
         Borrowed::Later(at) => held.postpone(ctx, at).await?,
@@ -72,9 +78,11 @@ impl Held {
     async fn borrow(&self, ctx: &Reader) -> Result<Borrowed, StoreError> {
         let now = self.since;
         let mut tx = ctx.db.begin(&self.wall).await?;
-        let Some((mailbox, lease)) = mailbox::borrow(&mut tx, self.job.mailbox, now, now + ctx.lease).await? else {
-            return Ok(Borrowed::Later(now + IN_USE));
+        let taken = match self.job.mailbox {
+            Some(mailbox) => mailbox::borrow(&mut tx, mailbox, now, now + ctx.lease).await?,
+            None => None,
         };
+        let Some((mailbox, lease)) = taken else { return Ok(Borrowed::Later(now + IN_USE)) };
         if let Some(next) = ctx.is_too_soon(&mailbox, now) {
             return Ok(Borrowed::Later(next));
         }
@@ -101,7 +109,10 @@ impl Held {
         works: Option<DateTime<Utc>>,
     ) -> Result<bool, StoreError> {
         let mut tx = ctx.db.begin(&self.wall).await?;
-        let is_ours = mailbox::give_back_borrowed(&mut tx, self.job.mailbox, lease, works).await?;
+        let is_ours = match self.job.mailbox {
+            Some(mailbox) => mailbox::give_back_borrowed(&mut tx, mailbox, lease, works).await?,
+            None => false,
+        };
         tx.commit().await?;
         Ok(is_ours)
     }
@@ -152,7 +163,7 @@ impl Held {
     /// Ends it without a result.
     async fn give_up(&self, ctx: &Reader, why: JobFailure) -> Result<(), StoreError> {
         match self.job.kind {
-            JobKind::TestConnection => self.fail(ctx, why).await,
+            JobKind::TestConnection | JobKind::Deletion => self.fail(ctx, why).await,
             JobKind::Tidy | JobKind::Untidy => tidying::fail(self, ctx, why).await,
             JobKind::Recipients => recipients::fail(self, ctx, why).await,
         }

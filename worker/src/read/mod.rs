@@ -5,6 +5,7 @@ mod alone;
 mod asked;
 mod commit;
 mod connection_test;
+mod deletion;
 mod diagnostic;
 mod drill;
 mod errand;

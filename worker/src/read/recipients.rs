@@ -190,6 +190,6 @@ async fn end(held: &Held, ctx: &Reader, brought: Result<Gathered, JobFailure>) -
     };
     audit::append(&mut tx, &entry).await?;
     tx.commit().await?;
-    tracing::info!(job.id = %id, mailbox.id = %held.job.mailbox, outcome, "job {id} has ended");
+    tracing::info!(job.id = %id, outcome, "job {id} has ended");
     Ok(())
 }

@@ -81,7 +81,7 @@ pub async fn borrow(
 ) -> Result<Option<(Mailbox, Lease)>, StoreError> {
     let taken = sqlx::query!(
         r#"update mailbox set lease_token = gen_random_uuid(), lease_until = $3, attempt = attempt + 1
-        where mailbox_id = $1 and (lease_until is null or lease_until <= $2 or lease_until > $2 + interval '1 hour')
+        where mailbox_id = $1 and polling <> 'deleting' and (lease_until is null or lease_until <= $2 or lease_until > $2 + interval '1 hour')
         returning lease_token as "lease_token!", attempt"#,
         id.as_uuid(),
         now,

@@ -28,6 +28,7 @@ struct Row {
     tls: String,
     username: String,
     credential_id: Option<Uuid>,
+    polling: String,
     polling_since: Option<DateTime<Utc>>,
     connection: String,
     connection_since: Option<DateTime<Utc>>,
@@ -75,7 +76,12 @@ impl TryFrom<Row> for Mailbox {
             },
             username: row.username,
             credential: row.credential_id.map(CredentialId::from_uuid),
-            polling: row.polling_since.map_or(Polling::Active, |since| Polling::Paused { since }),
+            polling: match (row.polling.as_str(), row.polling_since) {
+                ("active", None) => Polling::Active,
+                ("paused", Some(since)) => Polling::Paused { since },
+                ("deleting", Some(since)) => Polling::Deleting { since },
+                _ => return Err(row::corrupt("mailbox", "a pause without its date")),
+            },
             connection,
             poll_interval_s: row::number("mailbox", row.poll_interval_s)?,
             new_mail: row::text("mailbox", &row.new_mail)?,
@@ -141,6 +147,7 @@ pub async fn insert(tx: &mut MspTx, mailbox: &Mailbox, secret: &Sealed) -> Resul
     let (polling, polling_since) = match mailbox.polling {
         Polling::Active => ("active", None),
         Polling::Paused { since } => ("paused", Some(since)),
+        Polling::Deleting { since } => ("deleting", Some(since)),
     };
     sqlx::query!(
         "insert into mailbox (msp_id, tenant_id, mailbox_id, address, host, port, tls, username, sealed_secret,
@@ -189,7 +196,7 @@ pub async fn insert(tx: &mut MspTx, mailbox: &Mailbox, secret: &Sealed) -> Resul
 pub async fn find(tx: &mut MspTx, id: MailboxId) -> Result<Option<Mailbox>, StoreError> {
     let row = sqlx::query_as!(
         Row,
-        "select mailbox_id, tenant_id, address, host, port, tls, username, credential_id, polling_since, connection, connection_since,
+        "select mailbox_id, tenant_id, address, host, port, tls, username, credential_id, polling, polling_since, connection, connection_since,
             connection_fault, connection_failures, connection_refusal, poll_interval_s, new_mail, idle_since, idle_fault,
             tidying_folder, tidying_is_automatic, next_poll_at, last_polled_at, created_at, version
         from mailbox where mailbox_id = $1",
@@ -209,7 +216,7 @@ pub async fn with_addresses(
     let tenants: Vec<_> = tenants.iter().map(|id| id.as_uuid()).collect();
     let rows = sqlx::query_as!(
         Row,
-        "select mailbox_id, tenant_id, address, host, port, tls, username, credential_id, polling_since, connection, connection_since,
+        "select mailbox_id, tenant_id, address, host, port, tls, username, credential_id, polling, polling_since, connection, connection_since,
             connection_fault, connection_failures, connection_refusal, poll_interval_s, new_mail, idle_since, idle_fault,
             tidying_folder, tidying_is_automatic, next_poll_at, last_polled_at, created_at, version
         from mailbox where tenant_id = any ($1) and address = any ($2)",
@@ -229,7 +236,7 @@ pub async fn list(
 ) -> Result<Listed<Mailbox>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
-        "select mailbox_id, tenant_id, address, host, port, tls, username, credential_id, polling_since, connection, connection_since,
+        "select mailbox_id, tenant_id, address, host, port, tls, username, credential_id, polling, polling_since, connection, connection_since,
             connection_fault, connection_failures, connection_refusal, poll_interval_s, new_mail, idle_since, idle_fault,
             tidying_folder, tidying_is_automatic, next_poll_at, last_polled_at, created_at, version
         from mailbox
@@ -291,25 +298,13 @@ pub async fn update(tx: &mut MspTx, mailbox: &Mailbox, now: DateTime<Utc>) -> Re
     Ok(version)
 }
 
-/// Removes a mailbox with everything that was read from it, if the stored version is still `version`. That it was watched until
-/// `now` stays.
-pub async fn delete(tx: &mut MspTx, id: MailboxId, version: i64, now: DateTime<Utc>) -> Result<bool, StoreError> {
-    let done = sqlx::query!("delete from mailbox where mailbox_id = $1 and version = $2", id.as_uuid(), version)
-        .execute(tx.conn())
-        .await?;
-    if done.rows_affected() == 1 {
-        watched::end(tx, id, now).await?;
-    }
-    Ok(done.rows_affected() == 1)
-}
-
-/// Stops reading. The second time it changes nothing; `false` when there is no such mailbox.
+/// Stops reading. The second time it changes nothing; `false` when there is no such mailbox, or not for long.
 pub async fn pause(tx: &mut MspTx, id: MailboxId, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let done = sqlx::query!(
         "update mailbox set version = version + case polling when 'active' then 1 else 0 end,
             polling_since = coalesce(polling_since, $2), polling = 'paused', idle_holder = null, idle_token = null,
             idle_since = null
-        where mailbox_id = $1",
+        where mailbox_id = $1 and polling <> 'deleting'",
         id.as_uuid(),
         now
     )
@@ -319,19 +314,21 @@ pub async fn pause(tx: &mut MspTx, id: MailboxId, now: DateTime<Utc>) -> Result<
     Ok(done.rows_affected() == 1)
 }
 
-/// Reads again, at once. The second time it changes nothing; `false` when there is no such mailbox.
+/// Reads again, at once. The second time it changes nothing; `false` when there is no such mailbox, or not for long.
 pub async fn resume(tx: &mut MspTx, id: MailboxId, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let done = sqlx::query!(
         "update mailbox set version = version + case polling when 'active' then 0 else 1 end,
             next_poll_at = case polling when 'active' then next_poll_at else $2 end,
             polling_since = null, polling = 'active'
-        where mailbox_id = $1",
+        where mailbox_id = $1 and polling <> 'deleting'",
         id.as_uuid(),
         now
     )
     .execute(tx.conn())
     .await?;
-    watched::resume(tx, id, now).await?;
+    if done.rows_affected() == 1 {
+        watched::resume(tx, id, now).await?;
+    }
     Ok(done.rows_affected() == 1)
 }
 
@@ -343,7 +340,8 @@ const ASKED_AGAIN_AFTER: TimeDelta = TimeDelta::hours(1);
 /// What processes died of may be read once more: a message, or the mailbox itself. Once an hour, because that may end another.
 pub async fn poll_now(tx: &mut MspTx, id: MailboxId, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let done = sqlx::query!(
-        "update mailbox set next_poll_at = least(next_poll_at, $2), poll_requested_at = $2 where mailbox_id = $1",
+        "update mailbox set next_poll_at = least(next_poll_at, $2), poll_requested_at = $2
+        where mailbox_id = $1 and polling <> 'deleting'",
         id.as_uuid(),
         now
     )

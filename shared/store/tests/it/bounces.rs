@@ -4,6 +4,7 @@ use daimon_domain::id::BounceId;
 use daimon_domain::reason::Reason;
 use daimon_domain::verdict::Verdict;
 use daimon_store::bounce::{self, BounceFilter};
+use daimon_store::deletion::{self, Target};
 use daimon_store::{Page, folder, incident, mailbox, sent, tenant};
 use sqlx::PgPool;
 
@@ -98,8 +99,11 @@ async fn removing_a_tenant_removes_everything_read_for_it(pool: PgPool) {
     let found = bounce::Bounce { incident: Some(incident.id), ..world.bounce(world.ours, at(1)) };
     bounce::insert_many(&mut tx, std::slice::from_ref(&found)).await.unwrap();
     sent::insert_many(&mut tx, world.ours.tenant, world.ours.mailbox, &[([1; 32], at(1))]).await.unwrap();
-    assert!(!tenant::delete(&mut tx, world.ours.tenant, 7, at(60)).await.unwrap(), "another version");
-    assert!(tenant::delete(&mut tx, world.ours.tenant, 1, at(60)).await.unwrap());
+    assert!(
+        !deletion::finish(&mut tx, Target::Tenant(world.ours.tenant), Some(7), at(60)).await.unwrap(),
+        "another version"
+    );
+    assert!(deletion::finish(&mut tx, Target::Tenant(world.ours.tenant), Some(1), at(60)).await.unwrap());
     assert!(bounce::find(&mut tx, found.id).await.unwrap().is_none());
     assert!(incident::find(&mut tx, incident.id).await.unwrap().is_none());
     assert!(mailbox::find(&mut tx, world.ours.mailbox).await.unwrap().is_none());

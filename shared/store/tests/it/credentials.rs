@@ -4,7 +4,8 @@ use daimon_domain::credential::{Condition, Credential, CredentialKind, TokenFaul
 use daimon_domain::id::CredentialId;
 use daimon_domain::mailbox::{Connection, ConnectionFault, Mailbox};
 use daimon_store::access_token::{self, Holder, Issued};
-use daimon_store::{Page, Sealed, StoreError, credential, mailbox, tenant};
+use daimon_store::deletion::{self, Target};
+use daimon_store::{Page, Sealed, StoreError, credential, mailbox};
 use sqlx::PgPool;
 
 use crate::support::{Msp, World, a_mailbox, at, sealed};
@@ -179,6 +180,6 @@ async fn a_credential_is_its_tenants_and_stays_while_a_mailbox_has_it(pool: PgPo
     // With the tenant everything goes.
     let mut tx = world.db.begin(&ours.wall()).await.unwrap();
     access_token::lease(&mut tx, &shared(&credential), None, at(0), at(60)).await.unwrap().unwrap();
-    assert!(tenant::delete(&mut tx, ours.tenant, 1, at(60)).await.unwrap());
+    assert!(deletion::finish(&mut tx, Target::Tenant(ours.tenant), Some(1), at(60)).await.unwrap());
     assert_eq!(credential::find(&mut tx, credential.id).await.unwrap(), None);
 }

@@ -15,7 +15,7 @@ fn a_job(world: &World, msp: Msp, second: i64) -> Job {
     Job {
         id: JobId::new(at(second), &world.entropy),
         tenant: msp.tenant,
-        mailbox: msp.mailbox,
+        mailbox: Some(msp.mailbox),
         kind: JobKind::TestConnection,
         incident: None,
         is_dry_run: false,

@@ -185,6 +185,7 @@ fn a_tenant(id: TenantId) -> Tenant {
         external_refs: [("halopsa".to_owned(), "1234".to_owned())].into(),
         groups: ["gold".parse().unwrap()].into(),
         created_at: at(0),
+        is_deleting: false,
         version: 1,
     }
 }

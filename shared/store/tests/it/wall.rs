@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use daimon_domain::id::KeyId;
 use daimon_domain::scope::{Permission, Tenants};
 use daimon_store::api_key::{self, ApiKey};
+use daimon_store::deletion::{self, Target};
 use daimon_store::mailbox::{self, MailboxFilter};
 use daimon_store::{Db, MspTx, Page, StoreError, bounce, endpoint, tenant};
 use sqlx::PgPool;
@@ -33,8 +34,12 @@ async fn what_is_theirs_is_not_changed_and_the_answer_says_so(pool: PgPool) {
     let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
     assert!(!mailbox::pause(&mut tx, world.theirs.mailbox, at(1)).await.unwrap());
     assert!(!mailbox::poll_now(&mut tx, world.theirs.mailbox, at(1)).await.unwrap());
-    assert!(!mailbox::delete(&mut tx, world.theirs.mailbox, 1, at(1)).await.unwrap());
-    assert!(!tenant::delete(&mut tx, world.theirs.tenant, 1, at(1)).await.unwrap());
+    assert!(
+        !deletion::finish(&mut tx, Target::Mailbox(world.theirs.tenant, world.theirs.mailbox), Some(1), at(1))
+            .await
+            .unwrap()
+    );
+    assert!(!deletion::finish(&mut tx, Target::Tenant(world.theirs.tenant), Some(1), at(1)).await.unwrap());
     assert!(mailbox::lease(&mut tx, world.theirs.mailbox, at(99), at(159)).await.unwrap().is_none());
     tx.commit().await.unwrap();
     let mut tx = world.db.begin(&world.theirs.wall()).await.unwrap();

@@ -1,8 +1,9 @@
 //! What is billed stays what it was, whatever becomes of mailboxes and tenants.
 
 use chrono::{Days, NaiveDate, TimeDelta};
+use daimon_store::deletion::{self, Target};
+use daimon_store::mailbox;
 use daimon_store::watched::{self, By};
-use daimon_store::{mailbox, tenant};
 use sqlx::PgPool;
 
 use crate::support::{World, at};
@@ -29,7 +30,7 @@ async fn days_are_counted_that_a_mailbox_was_watched_on(pool: PgPool) {
     // Paused and resumed at the same moment, it was watched all the time.
     mailbox::pause(&mut tx, ours.mailbox, day(6)).await.unwrap();
     mailbox::resume(&mut tx, ours.mailbox, day(6)).await.unwrap();
-    assert!(tenant::delete(&mut tx, ours.tenant, 1, day(7)).await.unwrap());
+    assert!(deletion::finish(&mut tx, Target::Tenant(ours.tenant), Some(1), day(7)).await.unwrap());
     let counted = watched::days(&mut tx, By::Mailbox, Some(ours.tenant), range, day(20)).await.unwrap();
     let [one] = counted.as_slice() else { panic!("{counted:?}") };
     assert_eq!((one.tenant, one.mailbox, one.mailbox_days), (Some(ours.tenant), Some(ours.mailbox), 6));

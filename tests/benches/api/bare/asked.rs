@@ -110,6 +110,7 @@ pub(super) async fn create_tenant(
         external_refs: json!({}),
         groups: [],
         created_at: now,
+        deleting: false,
     };
     let answer = serde_json::to_vec(&view)?;
     let location = format!("/v1/tenants/{id}");

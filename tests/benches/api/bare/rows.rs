@@ -131,6 +131,7 @@ pub(super) struct MailboxRow {
     tls: String,
     username: String,
     credential_id: Option<OfCredential>,
+    polling: String,
     polling_since: Option<DateTime<Utc>>,
     connection: String,
     connection_since: Option<DateTime<Utc>>,
@@ -153,7 +154,7 @@ pub(super) struct Mailbox {
     imap: Imap,
     username: String,
     credential_id: Option<OfCredential>,
-    polling: &'static str,
+    polling: String,
     paused_since: Option<DateTime<Utc>>,
     connection: Connection,
     poll_interval_s: i32,
@@ -190,7 +191,7 @@ impl From<MailboxRow> for Mailbox {
             imap: Imap { host: row.host, port: row.port, tls: row.tls },
             username: row.username,
             credential_id: row.credential_id,
-            polling: if row.polling_since.is_some() { "paused" } else { "active" },
+            polling: row.polling,
             paused_since: row.polling_since,
             connection: Connection {
                 state: row.connection,
@@ -219,4 +220,5 @@ pub(super) struct Tenant<'a> {
     pub(super) external_refs: serde_json::Value,
     pub(super) groups: [&'a str; 0],
     pub(super) created_at: DateTime<Utc>,
+    pub(super) deleting: bool,
 }

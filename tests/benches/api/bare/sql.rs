@@ -14,7 +14,7 @@ pub(super) const KEY: &str =
     from api_key where key_id = $1";
 
 pub(super) const MAILBOX: &str =
-    "select mailbox_id, tenant_id, address, host, port, tls, username, credential_id, polling_since, connection, connection_since,
+    "select mailbox_id, tenant_id, address, host, port, tls, username, credential_id, polling, polling_since, connection, connection_since,
         connection_fault, connection_failures, connection_refusal, poll_interval_s, new_mail, idle_since, idle_fault,
         tidying_folder, tidying_is_automatic, next_poll_at, last_polled_at, created_at, version
     from mailbox where mailbox_id = $1";

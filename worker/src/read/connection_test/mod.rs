@@ -11,7 +11,7 @@ mod walk;
 use chrono::TimeDelta;
 use daimon_domain::clock::Clock;
 use daimon_domain::connection_test::{ConnectionTest, Finding, StepOutcome};
-use daimon_domain::id::AuditId;
+use daimon_domain::id::{AuditId, MailboxId};
 use daimon_domain::job::JobEnd;
 use daimon_store::job::{self, End};
 use daimon_store::{StoreError, audit};
@@ -55,7 +55,7 @@ pub(super) async fn test(held: Held, ctx: &Reader, work: Work) -> Result<(), Sto
     match walked {
         // What was tried is not what the mailbox has now.
         Ok(_) | Err(PollError::FencedOff) if !is_ours => held.postpone(ctx, now).await,
-        Ok(effect) => held.finish(ctx, notes.end(), effect).await,
+        Ok(effect) => held.finish(ctx, id, notes.end(), effect).await,
         Err(PollError::Store(error)) => Err(error),
         Err(PollError::NoToken(NoToken::Awaited)) => held.postpone(ctx, now + TOKEN).await,
         Err(error) => {
@@ -66,8 +66,14 @@ pub(super) async fn test(held: Held, ctx: &Reader, work: Work) -> Result<(), Sto
 }
 
 impl Held {
-    async fn finish(&self, ctx: &Reader, test: ConnectionTest, effect: Effect) -> Result<(), StoreError> {
-        let (now, id, mailbox) = (ctx.time.now(), self.job.id, self.job.mailbox);
+    async fn finish(
+        &self,
+        ctx: &Reader,
+        mailbox: MailboxId,
+        test: ConnectionTest,
+        effect: Effect,
+    ) -> Result<(), StoreError> {
+        let (now, id) = (ctx.time.now(), self.job.id);
         let outcome = test.outcome();
         let bad = test.steps.iter().find(|step| step.finding.outcome() == StepOutcome::Failed);
         let finding = bad.map(|step| step.finding);

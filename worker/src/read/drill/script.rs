@@ -248,6 +248,7 @@ mod tests {
             external_refs: BTreeMap::new(),
             groups: BTreeSet::new(),
             created_at: at,
+            is_deleting: false,
             version: 1,
         };
         let mailbox = Mailbox {

@@ -62,7 +62,7 @@ async fn errand(ctx: &Reader, held: &Held, work: &Work) -> Result<Option<(Errand
         (JobKind::Untidy, ..) => Some(Errand::Untidy),
         (JobKind::Tidy, Some(folder), false) if may_be_tidied(&incident) => Some(Errand::Tidy(folder)),
         (JobKind::Tidy, Some(folder), true) if may_be_tidied(&incident) => Some(Errand::Look(folder)),
-        (JobKind::Tidy | JobKind::TestConnection | JobKind::Recipients, ..) => None,
+        (JobKind::Tidy | JobKind::TestConnection | JobKind::Recipients | JobKind::Deletion, ..) => None,
     };
     Ok(errand.map(|errand| (errand, incident)))
 }
@@ -88,7 +88,7 @@ pub(super) async fn begin_by_itself(
         let job = Job {
             id: JobId::new(now, &ctx.entropy),
             tenant: incident.tenant,
-            mailbox,
+            mailbox: Some(mailbox),
             kind: JobKind::Tidy,
             incident: Some(incident.id),
             is_dry_run: false,
@@ -131,7 +131,9 @@ async fn end(held: &Held, ctx: &Reader, brought: Result<Tidied, JobFailure>) -> 
     };
     let (what, state) = match held.job.kind {
         JobKind::Untidy => ("untidied", TidyState::Back),
-        JobKind::Tidy | JobKind::TestConnection | JobKind::Recipients => ("tidied", TidyState::Away),
+        JobKind::Tidy | JobKind::TestConnection | JobKind::Recipients | JobKind::Deletion => {
+            ("tidied", TidyState::Away)
+        }
     };
     let mut mails = 0;
     if let Some(incident) = incident.as_ref().filter(|_| !held.job.is_dry_run) {
@@ -176,6 +178,6 @@ async fn end(held: &Held, ctx: &Reader, brought: Result<Tidied, JobFailure>) -> 
     tx.commit().await?;
     let outcome = failure.map_or("done", JobFailure::as_str);
     metrics::counter!("daimon_mails_moved_total", "kind" => held.job.kind.as_str()).increment(mails);
-    tracing::info!(job.id = %id, mailbox.id = %held.job.mailbox, mails, left, outcome, "job {id} has ended");
+    tracing::info!(job.id = %id, mails, left, outcome, "job {id} has ended");
     Ok(())
 }

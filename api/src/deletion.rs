@@ -1,0 +1,90 @@
+//! Deleting mailboxes and tenants: at once, or by a job where there is much to delete.
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use daimon_domain::id::JobId;
+use daimon_domain::job::{Job, JobKind, JobState};
+use daimon_store::audit::{self, NewEntry};
+use daimon_store::deletion::{self, Target};
+use daimon_store::job;
+use serde_json::json;
+
+use crate::caller::Caller;
+use crate::jobs::{JobView, language_of};
+use crate::problem::Problem;
+
+/// Up to so many rows of a kind go within a request.
+const AT_ONCE: u32 = 5_000;
+
+/// What came of it.
+pub(crate) struct Deleted {
+    /// What does the rest; `None`: it is gone.
+    pub(crate) job: Option<Job>,
+    /// What is to be written down; `None`: that was done when the job began.
+    pub(crate) entry: Option<NewEntry>,
+}
+
+/// Deletes it, or begins to: then there is a job that does the rest.
+pub(crate) async fn deleted<P>(
+    caller: &mut Caller<P>,
+    target: Target,
+    version: i64,
+    at_once: u32,
+) -> Result<Deleted, Problem> {
+    let (subject, what) = (target.id(), target.kind());
+    // The audit log of a tenant that has gone is that of its provider.
+    let of_tenant = target.mailbox().map(|_mailbox| target.tenant());
+    if let Some(job) = job::deletion(&mut caller.tx, target).await? {
+        return Ok(Deleted { job: Some(job), entry: None });
+    }
+    if deletion::weight(&mut caller.tx, target, at_once).await? < i64::from(at_once) {
+        if !deletion::finish(&mut caller.tx, target, Some(version), caller.now).await? {
+            return Err(Problem::PreconditionFailed);
+        }
+        let entry = caller.entry(&format!("{what}.deleted"), &subject, of_tenant, json!({}));
+        return Ok(Deleted { job: None, entry: Some(entry) });
+    }
+    if !deletion::begin(&mut caller.tx, target, version, caller.now).await? {
+        return Err(Problem::PreconditionFailed);
+    }
+    let now = caller.now;
+    let job = Job {
+        id: JobId::new(now, caller.service.sources.entropy()),
+        tenant: target.tenant(),
+        mailbox: target.mailbox(),
+        kind: JobKind::Deletion,
+        incident: None,
+        is_dry_run: false,
+        state: JobState::Waiting,
+        created_at: now,
+        created_by: caller.actor.to_string(),
+        not_before: now,
+        started_at: None,
+        ended_at: None,
+        failure: None,
+    };
+    if !job::insert(&mut caller.tx, &job).await? {
+        return Err(Problem::Conflict("It is being deleted at this moment. Ask again."));
+    }
+    let entry = caller.entry(&format!("{what}.deletion_requested"), &subject, of_tenant, json!({ "job": job.id }));
+    Ok(Deleted { job: Some(job), entry: Some(entry) })
+}
+
+/// The same, and ends the request: 204, or 202 with the job.
+pub(crate) async fn answer<P>(mut caller: Caller<P>, target: Target, version: i64) -> Result<HttpResponse, Problem> {
+    let Deleted { job, entry } = deleted(&mut caller, target, version, AT_ONCE).await?;
+    if let Some(entry) = entry {
+        audit::append(&mut caller.tx, &entry).await?;
+    }
+    let Some(job) = job else {
+        caller.commit().await?;
+        return Ok(HttpResponse::NoContent().finish());
+    };
+    let language = language_of(&mut caller, job.tenant).await?;
+    let (service, msp, tenant, id) = (caller.service.clone(), caller.msp, job.tenant, job.id);
+    caller.commit().await?;
+    service.hint_job(msp, tenant, id).await;
+    Ok(HttpResponse::Accepted()
+        .insert_header((header::LOCATION, format!("/v1/jobs/{id}")))
+        .json(JobView::without_result(job, language)))
+}

@@ -1,0 +1,160 @@
+//! What is deleted is gone: at once where there is little, by a job where there is much, and of a tenant nothing is found afterwards but
+//! its ids.
+
+use chrono::TimeDelta;
+use daimon_tests::life::Person;
+use daimon_tests::world::World;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// More bounces of what has bounced already: as many as no request deletes.
+const MANY: &str = "insert into bounce (msp_id, bounce_id, tenant_id, mailbox_id, folder, uid_validity, uid, received_at, kind, reason,
+        permanence, fault, action, rule, recipient_hash, recipient_domain, observation, incident_id)
+    select msp_id, overlay(bounce_id::text placing lpad(to_hex(number), 12, '0') from 25)::uuid, tenant_id, mailbox_id, folder,
+        uid_validity, uid, received_at, kind, reason, permanence, fault, action, rule, recipient_hash, recipient_domain, '{}', incident_id
+    from (select * from bounce limit 1) as one, generate_series(1, 6000) as number";
+
+/// Deletes what is at a path; status and body.
+async fn delete(world: &World, path: &str) -> (u16, Value) {
+    let etag = world.client.get(path).await.unwrap().etag;
+    let answer = world.client.request(Method::DELETE, path, etag.as_deref(), None).await.unwrap();
+    (answer.status, answer.body)
+}
+
+async fn status(world: &World, path: &str) -> u16 {
+    world.client.request(Method::GET, path, None, None).await.unwrap().status
+}
+
+/// A company with a name that is found wherever it stands, and its mailbox with two bounces.
+struct Company {
+    world: World,
+    tenant: String,
+    mailbox: String,
+}
+
+impl Company {
+    async fn start(name: &str) -> Self {
+        let world = World::start().await.unwrap();
+        let servers = world.servers;
+        let person = Person::with_account(servers, &format!("{name}@{}.example", world.tag), "secret").unwrap();
+        person.mistyped(servers, 2, world.clock.now().await - TimeDelta::hours(2)).await.unwrap();
+        let mailbox = person.onboarded(&world.client, servers).await.unwrap();
+        world.drain().await.unwrap();
+        assert_eq!(world.client.bounces(&mailbox).await.unwrap().len(), 2);
+        let tenant = text(&world.client.mailbox(&mailbox).await.unwrap(), "/tenant_id").to_owned();
+        Self { world, tenant, mailbox }
+    }
+
+    /// Of the company's things, how many rows there are in all tables but those that outlive it. They name it by its id alone; an answer that
+    /// is kept for a day is sealed.
+    async fn rows(&self) -> Vec<(String, i64)> {
+        let left = self.world.rows_with(&self.tenant).await.unwrap();
+        left.into_iter()
+            .filter(|(table, _)| !["audit_entry", "watched", "job", "idempotency"].contains(&table.as_str()))
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn of_a_tenant_with_much_its_key_goes_at_once_and_a_job_deletes_the_rest() {
+    let mut company = Company::start("canary").await;
+    company.world.sql(MANY).await.unwrap();
+    let path = format!("/v1/tenants/{}", company.tenant);
+    let mailbox = format!("/v1/mailboxes/{}", company.mailbox);
+    let reference = json!({ "name": "Canary Dental", "external_refs": { "halopsa": "canary-4711" } });
+    let etag = company.world.client.get(&path).await.unwrap().etag;
+    let changed = company.world.client.request(Method::PATCH, &path, etag.as_deref(), Some(&reference)).await.unwrap();
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    company.world.stop_worker().unwrap();
+
+    let (accepted, job) = delete(&company.world, &path).await;
+    assert_eq!((accepted, text(&job, "/kind"), &job["mailbox_id"]), (202, "deletion", &Value::Null), "{job}");
+    let keys = "select count(*) from tenant where octet_length(data_key) > 0";
+    let passwords = "select count(*) from mailbox where octet_length(sealed_secret) > 0 or polling <> 'deleting'";
+    let world = &company.world;
+    assert_eq!((world.number(keys).await.unwrap(), world.number(passwords).await.unwrap()), (0, 0));
+    assert_eq!(world.client.get(&path).await.unwrap().body["deleting"], true);
+    assert_eq!(text(&world.client.get(&mailbox).await.unwrap().body, "/polling"), "deleting");
+    for refused in ["pause", "resume", "poll-now"] {
+        let answer = world.client.request(Method::POST, &format!("{mailbox}/{refused}"), None, None).await.unwrap();
+        assert_eq!(answer.status, 404, "{refused}: {}", answer.body);
+    }
+    let added = json!({
+        "tenant_id": company.tenant, "address": "new@canary.example", "username": "new", "password": "secret",
+        "imap": { "host": "mail.canary.example", "port": 993, "tls": "implicit" }
+    });
+    let added = world.client.request(Method::POST, "/v1/mailboxes", None, Some(&added)).await.unwrap();
+    assert!((400..500).contains(&added.status), "{}", added.body);
+    let (again, same) = delete(world, &path).await;
+    assert_eq!((again, &same["id"]), (202, &job["id"]), "it goes on already");
+
+    company.world.start_worker().await.unwrap();
+    let world = &company.world;
+    let ended = world.job_ended(text(&job, "/id")).await.unwrap();
+    assert_eq!(text(&ended, "/state"), "done", "{ended}");
+    assert_eq!((status(world, &path).await, status(world, &mailbox).await), (404, 404));
+    assert_eq!(company.rows().await, []);
+    let dump = world.dump().await.unwrap();
+    assert!(
+        !dump.contains("Canary Dental") && !dump.contains("canary-4711") && !dump.contains("canary@"),
+        "it is found"
+    );
+    let redis = world.redis_keys().await.unwrap();
+    let hexadecimal = company.tenant.trim_start_matches("tnt_");
+    assert!(redis.iter().all(|key| !key.replace('-', "").contains(hexadecimal)), "{redis:?}");
+    let audit = world.client.get("/v1/audit-entries?limit=200").await.unwrap().items();
+    let actions: Vec<_> = audit.iter().map(|entry| text(entry, "/action")).collect();
+    let told = |what: &str| actions.iter().filter(|action| **action == what).count();
+    assert_eq!((told("tenant.deletion_requested"), told("tenant.deleted")), (1, 1), "{actions:?}");
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_while_a_mailbox_is_deleted_leaves_the_rest_to_another() {
+    let mut company = Company::start("much").await;
+    company.world.sql(MANY).await.unwrap();
+    let path = format!("/v1/mailboxes/{}", company.mailbox);
+    company.world.stop_worker().unwrap();
+    let (accepted, job) = delete(&company.world, &path).await;
+    assert_eq!((accepted, text(&job, "/mailbox_id")), (202, company.mailbox.as_str()), "{job}");
+    // As if one had died after the first thousands.
+    company
+        .world
+        .sql(
+            "delete from bounce where bounce_id in (select bounce_id from bounce limit 2500);
+            update job set state = 'running', attempt = 1, lease_token = gen_random_uuid(), lease_until = created_at + interval '60 seconds'",
+        )
+        .await
+        .unwrap();
+    company.world.start_worker().await.unwrap();
+    company.world.clock.advance(TimeDelta::seconds(61)).await.unwrap();
+    let ended = company.world.job_ended(text(&job, "/id")).await.unwrap();
+    assert_eq!(text(&ended, "/state"), "done", "{ended}");
+    assert_eq!(status(&company.world, &path).await, 404);
+    assert_eq!(company.world.number("select count(*) from bounce").await.unwrap(), 0);
+    let tenant = format!("/v1/tenants/{}", company.tenant);
+    assert_eq!(status(&company.world, &tenant).await, 200, "its company is still there");
+    let (gone, _) = delete(&company.world, &tenant).await;
+    assert_eq!((gone, company.rows().await), (204, vec![]), "that has little");
+}
+
+#[tokio::test]
+async fn many_mailboxes_are_deleted_in_one_request_and_those_with_much_by_jobs() {
+    let company = Company::start("bulk").await;
+    company.world.sql(MANY).await.unwrap();
+    let world = &company.world;
+    let little = world.client.create_mailbox(&company.tenant, "b@bulk.example", "secret", "mail.bulk.example", 993);
+    let little = little.await.unwrap();
+    let bulk = json!({ "action": "delete", "mailbox_ids": [company.mailbox, little] });
+    let answer = world.client.post("/v1/mailboxes/bulk", &bulk).await.unwrap().body;
+    let outcomes: Vec<_> = answer["results"].as_array().unwrap().iter().map(|one| text(one, "/outcome")).collect();
+    assert_eq!(outcomes, ["deleting", "done"], "{answer}");
+    let jobs = world.client.get("/v1/jobs").await.unwrap().items();
+    let job = jobs.iter().find(|job| text(job, "/kind") == "deletion").unwrap();
+    world.job_ended(text(job, "/id")).await.unwrap();
+    assert_eq!(world.client.get("/v1/mailboxes").await.unwrap().items().len(), 0);
+    assert_eq!(world.number("select count(*) from bounce").await.unwrap(), 0);
+}
