@@ -53,6 +53,15 @@ begin
         get diagnostics deleted = row_count;
         total := total + deleted;
 
+        delete from public.bounced_recipient
+        where msp_id = of_msp and (job_id, bounce_id) in (
+            select r.job_id, r.bounce_id from public.bounced_recipient r join public.job j on j.msp_id = r.msp_id and j.job_id = r.job_id
+            where j.msp_id = of_msp and j.tenant_id = of_tenant and j.mailbox_id = of_mailbox
+            limit most
+        );
+        get diagnostics deleted = row_count;
+        total := total + deleted;
+
         delete from public.sent_message
         where msp_id = of_msp and mailbox_id = of_mailbox and message_id_hash in (
             select s.message_id_hash from public.sent_message s

@@ -59,6 +59,7 @@ pub(crate) async fn deleted<P>(
         created_at: now,
         created_by: caller.actor.to_string(),
         not_before: now,
+        progressed_at: now,
         started_at: None,
         ended_at: None,
         failure: None,

@@ -25,7 +25,7 @@ use crate::deliver::Deliverer;
 use crate::idle::{self, Idlers};
 use crate::pool::{Jobs, announce, answer_drains, consume, hear};
 use crate::read::{Left, Reader, Room};
-use crate::upkeep::upkeep;
+use crate::upkeep::{let_go, upkeep};
 
 /// Incidents that are tended at once: each is a few statements, seldom a sign-in.
 const TEND_SLOTS: u16 = 4;
@@ -118,6 +118,7 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
     loops.spawn(announce(fleet.clone(), queue.clone(), time.clone(), stop.clone()));
     loops.spawn(idle::keep(idlers.clone(), db.clone(), fleet.clone(), lease, stop.clone()));
     loops.spawn(upkeep(fleet.clone(), time.clone(), stop.clone()));
+    loops.spawn(let_go(fleet.clone(), time.clone(), stop.clone()));
     loops.spawn(answer_drains(drains, places(), Arc::clone(&jobs), stop.clone()));
     let (rest, stopping) = (Arc::clone(&jobs), stop.clone());
     loops.spawn(async move { rest.give_back_rest(stopping).await });

@@ -47,15 +47,20 @@ async fn begun<P>(caller: &mut Caller<P>, incident: &Incident, errand: Errand) -
     for other in errand.beside_none_of {
         going = going.or(job::unfinished(&mut caller.tx, incident.mailbox, *other).await?);
     }
-    let same = (errand.kind, Some(incident.id), errand.is_dry_run);
-    match going {
-        Some(job) if (job.kind, job.incident, job.is_dry_run) == same => Ok(job),
-        Some(_) => Err(Problem::Conflict(errand.in_the_way)),
-        None => new(caller, incident, errand).await,
+    if going.is_none() {
+        if let Some(job) = new(caller, incident, errand).await? {
+            return Ok(job);
+        }
+        // Somebody else has asked for it at this moment.
+        going = job::unfinished(&mut caller.tx, incident.mailbox, errand.kind).await?;
     }
+    let same = (errand.kind, Some(incident.id), errand.is_dry_run);
+    let is_same = |job: &Job| (job.kind, job.incident, job.is_dry_run) == same;
+    going.filter(is_same).ok_or(Problem::Conflict(errand.in_the_way))
 }
 
-async fn new<P>(caller: &mut Caller<P>, incident: &Incident, errand: Errand) -> Result<Job, Problem> {
+/// `None`: one goes on already.
+async fn new<P>(caller: &mut Caller<P>, incident: &Incident, errand: Errand) -> Result<Option<Job>, Problem> {
     let now = caller.now;
     let job = Job {
         id: JobId::new(now, caller.service.sources.entropy()),
@@ -68,15 +73,16 @@ async fn new<P>(caller: &mut Caller<P>, incident: &Incident, errand: Errand) -> 
         created_at: now,
         created_by: caller.actor.to_string(),
         not_before: now,
+        progressed_at: now,
         started_at: None,
         ended_at: None,
         failure: None,
     };
     if !job::insert(&mut caller.tx, &job).await? {
-        return Err(Problem::Conflict(errand.in_the_way));
+        return Ok(None);
     }
     let action = format!("incident.{}_requested", errand.kind.as_str());
     let detail = json!({ "job": job.id, "mailbox": incident.mailbox, "dry_run": errand.is_dry_run });
     caller.audit(&action, incident.id, Some(incident.tenant), detail).await?;
-    Ok(job)
+    Ok(Some(job))
 }

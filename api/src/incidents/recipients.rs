@@ -3,7 +3,7 @@
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, post};
 use daimon_domain::job::JobKind;
-use daimon_store::incident;
+use daimon_store::{incident, job};
 
 use super::errand::{Errand, begin};
 use crate::caller::{Permitted, RecipientsRead};
@@ -22,11 +22,11 @@ const GATHERING: Errand = Errand {
 /// Gather the addresses that bounced in an incident
 ///
 /// Of third parties only keyed hashes are kept, so whoever has to clean a list, or to tell the recipients, has the addresses read
-/// again from the mails: this answers with a job that does it. When it is `done`, it says how many addresses there are
-/// and how many recipients are `missing`, because their mails are no longer where they were, and
-/// `POST /v1/jobs/{job_id}/recipients` gives the addresses, once. They are sealed until then and gone a day later. It is about the
-/// failed deliveries that `GET /v1/bounces?incident_id=` lists; reports that were only counted (`bounces_unread`) are not
-/// read for it. Nothing in the mailbox is changed.
+/// again from the mails: this answers with a job that does it (`GET /v1/jobs/{job_id}`, which needs `mailboxes:read`). When it is
+/// `done`, it says how many addresses there are and how many recipients are `missing`, because their mails are no longer where
+/// they were, and `POST /v1/jobs/{job_id}/recipients` gives the addresses, to one caller. They are sealed until then, and kept
+/// for a day. It is about the failed deliveries of the incident; reports that were only counted (`bounces_unread`) are not read for
+/// it. Nothing in the mailbox is changed. Whoever asks anew lets go of what an earlier job of the incident has gathered.
 #[utoipa::path(operation_id = "gatherRecipients", tag = "Incidents", params(IncidentPath, IdempotencyKeyHeader), responses(
     (status = 202, description = "The job", body = JobView, headers(("Location", description = "Where to see how it goes"))),
     (status = 409, description = "A drill made the incident up, addresses are being gathered for another incident of its mailbox, or a request with this Idempotency-Key is being answered")))]
@@ -43,5 +43,6 @@ pub(super) async fn gather_recipients(
     if incident.drill.is_some() {
         return Err(Problem::Conflict("A drill made it up: its recipients are nobody."));
     }
+    job::let_go_of(&mut caller.tx, incident.id, caller.now).await?;
     begin(caller, once, &incident, GATHERING).await
 }

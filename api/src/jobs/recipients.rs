@@ -2,13 +2,13 @@
 
 use actix_web::{HttpResponse, post};
 use chrono::{DateTime, Utc};
-use daimon_domain::gathered::KEPT;
-use daimon_domain::id::{BounceId, JobId};
+use daimon_domain::id::JobId;
 use daimon_domain::job::{Job, JobKind, JobState};
 use daimon_domain::reason::{Permanence, Reason};
 use daimon_seal::Aad;
+use daimon_store::job::Kept;
 use daimon_store::recipient::{self, Found};
-use daimon_store::{Page, job, tenant};
+use daimon_store::{job, tenant};
 use futures_util::FutureExt;
 use serde::Serialize;
 use serde_json::json;
@@ -34,98 +34,89 @@ struct Recipient {
     bounces: u64,
 }
 
-/// Where the addresses are read on; after the last of them, they are forgotten.
-#[derive(Clone, Copy)]
-enum Next {
-    Before(BounceId),
-    Forget,
-}
-
 /// Take the addresses that a job has gathered
 ///
 /// Gives the addresses that bounced in an incident, each once, as lines of JSON (`ndjson`) or as a table (`csv`, UTF-8 with a
 /// byte order mark), with why the newest bounce says that the delivery failed, whether trying again can help (`permanence`),
-/// when it came, and how many there were. **Once:** when the last of them is written they are gone, and the job says when
-/// (`recipients.given_at`). An answer that breaks off is not whole, and can be asked for again. Each time it is written
-/// to the audit log who asked. They can be taken for a day after they were asked for. In a table, text that begins with `=`, `+`, `-` or `@` has
-/// an apostrophe before it, so that no spreadsheet takes it for a formula.
+/// when it came, and how many of the mails that were read say so. It is the address that was written to, also where that led to another one. **To one
+/// caller:** whoever takes them first can take them again for a quarter of an hour, since an answer that breaks off is not whole, and nobody
+/// else is given them; the job says when that was (`recipients.given_at`). Then they are gone, or a day after they were asked for. Each time it is
+/// written to the audit log who asked. In a table, text that begins with `=`, `+`, `-` or `@` has an apostrophe before it, so that no
+/// spreadsheet takes it for a formula.
 #[utoipa::path(operation_id = "takeRecipients", tag = "Jobs", params(JobPath, TakeRecipients), responses(
     (status = 200, description = "All of them", content(
         (String = "application/x-ndjson", example = json!("{\"address\":\"typo@friend.example\",\"reason\":\"user_unknown\",\"status\":\"5.1.1\",\"permanence\":\"permanent\",\"bounced_at\":\"2026-11-24T07:00:00Z\",\"bounces\":1}\n")),
         (String = "text/csv", example = json!("address,reason,status,permanence,bounced_at,bounces\r\n")),
     )),
-    (status = 409, description = "It gathers no addresses, has not ended or has failed, or they have been given or are a day old")))]
+    (status = 409, description = "It gathers no addresses, has not ended or has failed, or they have been given to somebody else, or are kept no longer")))]
 #[post("/v1/jobs/{job_id}/recipients")]
 pub(super) async fn take_recipients(
     asked: Permitted<RecipientsRead, (At<JobPath>, Query<TakeRecipients>, Token)>,
 ) -> Result<HttpResponse, Problem> {
     let Permitted(mut caller, (path, query, token)) = asked;
-    let job = ready(&mut caller, path.id()?).await?;
-    let detail = json!({ "job": job.id, "mailbox": job.mailbox });
+    let id = path.id()?;
+    let to = caller.actor.to_string();
+    // Who is the first is decided by the row.
+    let is_first = job::give(&mut caller.tx, id, &to, caller.now).await?;
+    let job = ready(&mut caller, id).await?;
+    let detail = json!({ "job": id, "mailbox": job.mailbox, "again": !is_first });
     let incident = job.incident.map(|incident| incident.to_string()).unwrap_or_default();
-    caller.audit("incident.recipients_taken", incident, Some(job.tenant), detail).await?;
     let format = query.0.format.unwrap_or(ExportFormat::Ndjson);
     let writing = Writing { format, columns: &COLUMNS, name: "recipients" };
     let first = part(&mut caller, &job, None, writing).await?;
+    caller.audit("incident.recipients_taken", incident, Some(job.tenant), detail).await?;
     let service = caller.service.clone();
     // Before the first of them is given: nobody takes them unnoticed.
     caller.commit().await?;
-    streamed(service, token, writing, first, move |mut caller: Caller<RecipientsRead>, next| {
-        let id = job.id;
+    streamed(service, token, writing, first, move |mut caller: Caller<RecipientsRead>, after| {
         async move {
-            // Somebody else may have taken the last of them meanwhile: then this is not whole.
             let job = ready(&mut caller, id).await?;
-            match next {
-                Next::Before(last) => part(&mut caller, &job, Some(last), writing).await,
-                Next::Forget => {
-                    recipient::forget(&mut caller.tx, id).await?;
-                    job::set_given(&mut caller.tx, id, caller.now).await?;
-                    caller.commit().await?;
-                    Ok(Part { bytes: Vec::new(), next: None })
-                }
-            }
+            part(&mut caller, &job, Some(after), writing).await
         }
         .boxed_local()
     })
 }
 
-/// The job, if its addresses can be taken.
+/// The job, if its addresses are this caller's.
 async fn ready(caller: &mut Caller<RecipientsRead>, id: JobId) -> Result<Job, Problem> {
     let now = caller.now;
-    let kept = job::find(&mut caller.tx, id, now).await?.ok_or_else(JobPath::absent)?;
-    if kept.job.kind != JobKind::Recipients {
+    let Kept { job, result, kept_until } = job::find(&mut caller.tx, id, now).await?.ok_or_else(JobPath::absent)?;
+    if job.kind != JobKind::Recipients {
         return Err(Problem::Conflict("This job gathers no addresses."));
     }
-    match kept.job.state {
+    match job.state {
         JobState::Done => {}
         JobState::Waiting | JobState::Running => return Err(Problem::Conflict("The job has not ended yet.")),
         JobState::Failed => {
             return Err(Problem::Conflict("The job has failed; it says why. Have them gathered again."));
         }
     }
-    let is_given = kept.result.map(gathered).transpose()?.is_none_or(|gathered| gathered.given_at.is_some());
-    if is_given || now >= kept.job.created_at + KEPT {
-        return Err(Problem::Conflict("The addresses have been given, or a day has passed. Have them gathered again."));
+    if kept_until.is_none_or(|until| until <= now) {
+        return Err(Problem::Conflict("The addresses are kept no longer. Have them gathered again."));
     }
-    Ok(kept.job)
+    let to = result.map(gathered).transpose()?.and_then(|gathered| gathered.given_to);
+    if to.is_none_or(|to| to != caller.actor.to_string()) {
+        return Err(Problem::Conflict("The addresses have been given to somebody else. Have them gathered again."));
+    }
+    Ok(job)
 }
 
 async fn part(
     caller: &mut Caller<RecipientsRead>,
     job: &Job,
-    before: Option<BounceId>,
+    after: Option<[u8; 32]>,
     writing: Writing,
-) -> Result<Part<Next>, Problem> {
-    let listed = recipient::list(&mut caller.tx, job.id, Page { limit: AT_ONCE, before }).await?;
-    let last = listed.items.last().filter(|_| listed.more).map(|last| last.bounce);
+) -> Result<Part<[u8; 32]>, Problem> {
+    let found = recipient::list(&mut caller.tx, job.id, after, AT_ONCE).await?;
+    let next = found.last().filter(|_| found.len() == usize::from(AT_ONCE)).map(|last| last.told.hash);
     let wrapped = tenant::data_key(&mut caller.tx, job.tenant).await?.ok_or_else(JobPath::absent)?;
     let key = caller.service.master.unwrap(&wrapped, &Aad::tenant_key(caller.msp, job.tenant))?;
-    let mut rows = Vec::with_capacity(listed.items.len());
-    for Found { bounce, sealed_address, reason, status, permanence, bounced_at, bounces } in listed.items {
-        let address = key.open(&Aad::bounced_recipient(caller.msp, job.tenant, bounce), &sealed_address)?;
+    let mut rows = Vec::with_capacity(found.len());
+    for Found { told, reason, status, permanence, bounced_at, bounces } in found {
+        let address = key.open(&Aad::bounced_recipient(caller.msp, job.tenant, told.bounce), &told.sealed)?;
         let address = String::from_utf8_lossy(&address).into_owned();
         let status = status.map(|status| status.to_string());
         rows.push(Recipient { address, reason, status, permanence, bounced_at, bounces });
     }
-    Ok(Part { bytes: writing.rows(&rows)?, next: Some(last.map_or(Next::Forget, Next::Before)) })
+    Ok(Part { bytes: writing.rows(&rows)?, next })
 }

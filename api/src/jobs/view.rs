@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use daimon_domain::connection_test::{ConnectionTest, Facts, Finding, StepOutcome, Stepped, TestStep};
-use daimon_domain::gathered::{Gathered, KEPT};
+use daimon_domain::gathered::Gathered;
 use daimon_domain::id::{IncidentId, JobId, MailboxId, TenantId};
 use daimon_domain::job::{Job, JobFailure, JobKind, JobState};
 use daimon_domain::mailbox::ConnectionFault;
@@ -145,11 +145,14 @@ pub(crate) struct JobView {
 pub(crate) struct GatheredView {
     /// How many there are, each once.
     addresses: u64,
-    /// How many recipients have none: the mails that name them are no longer where they were.
+    /// How many recipients have none: the mails that name them are no longer where they were, or can't be read.
     missing: u64,
-    /// Until when they can be taken, if nobody has yet.
-    available_until: DateTime<Utc>,
-    /// When they were given. They are gone since then.
+    /// How many recipients have none because their mails were not read again: their folder can't be opened, or it took too long.
+    unread: u64,
+    /// Until when they can be taken.
+    #[schema(required = true)]
+    available_until: Option<DateTime<Utc>>,
+    /// When they were taken first. The same caller can take them again until `available_until`.
     #[schema(required = true)]
     given_at: Option<DateTime<Utc>>,
 }
@@ -367,7 +370,7 @@ impl From<Facts> for FactsView {
 impl JobView {
     /// As it is told in that language.
     pub(crate) fn of(kept: Kept, language: Language) -> Result<Self, Problem> {
-        let Kept { job, result } = kept;
+        let Kept { job, result, kept_until } = kept;
         let (mut connection_test, mut tidying, mut recipients) = (None, None, None);
         match (job.kind, result) {
             // What a deletion brings is that something is gone.
@@ -381,9 +384,8 @@ impl JobView {
                 tidying = Some(TidiedView::of(tidied, language));
             }
             (JobKind::Recipients, Some(result)) => {
-                let Gathered { addresses, missing, given_at } = gathered(result)?;
-                let available_until = job.created_at + KEPT;
-                recipients = Some(GatheredView { addresses, missing, available_until, given_at });
+                let Gathered { addresses, missing, unread, given_at, .. } = gathered(result)?;
+                recipients = Some(GatheredView { addresses, missing, unread, available_until: kept_until, given_at });
             }
         }
         Ok(Self { connection_test, tidying, recipients, ..Self::without_result(job, language) })

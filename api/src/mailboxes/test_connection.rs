@@ -99,6 +99,7 @@ pub(crate) fn new_test<P>(caller: &Caller<P>, mailbox: &Mailbox) -> Job {
         created_at: caller.now,
         created_by: caller.actor.to_string(),
         not_before: caller.now,
+        progressed_at: caller.now,
         started_at: None,
         ended_at: None,
         failure: None,

@@ -78,6 +78,8 @@ pub struct Job {
     pub created_by: String,
     /// When it is tried next.
     pub not_before: DateTime<Utc>,
+    /// When it last came further; when it was asked for, before that.
+    pub progressed_at: DateTime<Utc>,
     /// Since when somebody works on it.
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.

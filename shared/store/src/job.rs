@@ -3,6 +3,7 @@
 //! Whoever takes the lease of a row does it. What it brings is written into the row, for as long as somebody may look at it.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use daimon_domain::gathered;
 use daimon_domain::id::{IncidentId, JobId, MailboxId, TenantId};
 use daimon_domain::job::{Job, JobFailure, JobKind, JobState, Lease};
 use daimon_domain::mailbox::HostName;
@@ -23,6 +24,8 @@ pub struct Kept {
     pub job: Job,
     /// What it brought, as its kind writes it.
     pub result: Option<Value>,
+    /// Until when what it keeps elsewhere is there.
+    pub kept_until: Option<DateTime<Utc>>,
 }
 
 /// How one ended.
@@ -60,6 +63,8 @@ struct Row {
     ended_at: Option<DateTime<Utc>>,
     failure: Option<String>,
     result: Option<Value>,
+    progressed_at: Option<DateTime<Utc>>,
+    kept_until: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<Row> for Kept {
@@ -77,11 +82,12 @@ impl TryFrom<Row> for Kept {
             created_at: row.created_at,
             created_by: row.created_by,
             not_before: row.not_before,
+            progressed_at: row.progressed_at.unwrap_or(row.created_at),
             started_at: row.started_at,
             ended_at: row.ended_at,
             failure: row::maybe_text(TABLE, row.failure.as_deref())?,
         };
-        Ok(Self { job, result: row.result })
+        Ok(Self { job, result: row.result, kept_until: row.kept_until })
     }
 }
 
@@ -90,7 +96,7 @@ impl Kept {
     fn seen_at(self, now: DateTime<Utc>) -> Self {
         let job = self.job.seen_at(now);
         let result = self.result.filter(|_| job.ended_at.is_some());
-        Self { job, result }
+        Self { job, result, ..self }
     }
 }
 
@@ -101,8 +107,8 @@ pub async fn insert(tx: &mut MspTx, job: &Job) -> Result<bool, StoreError> {
     let (mailbox, deleted) = if job.kind == JobKind::Deletion { (None, job.mailbox) } else { (job.mailbox, None) };
     let done = sqlx::query!(
         "insert into job (msp_id, tenant_id, job_id, mailbox_id, kind, state, created_at, created_by, not_before, incident_id,
-            is_dry_run, deleted_mailbox_id)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing",
+            is_dry_run, deleted_mailbox_id, kept_until)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing",
         msp,
         job.tenant.as_uuid(),
         job.id.as_uuid(),
@@ -114,7 +120,8 @@ pub async fn insert(tx: &mut MspTx, job: &Job) -> Result<bool, StoreError> {
         job.not_before,
         job.incident.map(IncidentId::as_uuid),
         job.is_dry_run,
-        deleted.map(MailboxId::as_uuid)
+        deleted.map(MailboxId::as_uuid),
+        (job.kind == JobKind::Recipients).then(|| job.created_at + gathered::KEPT)
     )
     .execute(tx.conn())
     .await?;
@@ -127,7 +134,7 @@ pub async fn find(tx: &mut MspTx, id: JobId, now: DateTime<Utc>) -> Result<Optio
     let row = sqlx::query_as!(
         Row,
         "select job_id, tenant_id, coalesce(mailbox_id, deleted_mailbox_id) as mailbox_id, kind, incident_id, is_dry_run, state, created_at, created_by, not_before, started_at, ended_at,
-            failure, result
+            failure, result, progressed_at, kept_until
         from job where job_id = $1",
         id.as_uuid()
     )
@@ -141,7 +148,7 @@ pub async fn unfinished(tx: &mut MspTx, mailbox: MailboxId, kind: JobKind) -> Re
     let row = sqlx::query_as!(
         Row,
         "select job_id, tenant_id, coalesce(mailbox_id, deleted_mailbox_id) as mailbox_id, kind, incident_id, is_dry_run, state, created_at, created_by, not_before, started_at, ended_at,
-            failure, result
+            failure, result, progressed_at, kept_until
         from job where mailbox_id = $1 and kind = $2 and ended_at is null",
         mailbox.as_uuid(),
         kind.as_str()
@@ -156,7 +163,7 @@ pub async fn deletion(tx: &mut MspTx, target: Target) -> Result<Option<Job>, Sto
     let row = sqlx::query_as!(
         Row,
         "select job_id, tenant_id, coalesce(mailbox_id, deleted_mailbox_id) as mailbox_id, kind, incident_id, is_dry_run, state,
-            created_at, created_by, not_before, started_at, ended_at, failure, result
+            created_at, created_by, not_before, started_at, ended_at, failure, result, progressed_at, kept_until
         from job
         where kind = 'deletion' and tenant_id = $1 and deleted_mailbox_id is not distinct from $2 and ended_at is null",
         target.tenant().as_uuid(),
@@ -186,7 +193,7 @@ pub async fn list(
     let rows = sqlx::query_as!(
         Row,
         "select job_id, tenant_id, coalesce(mailbox_id, deleted_mailbox_id) as mailbox_id, kind, incident_id, is_dry_run, state, created_at, created_by, not_before, started_at, ended_at,
-            failure, result
+            failure, result, progressed_at, kept_until
         from job
         where ($1::uuid is null or tenant_id = $1) and ($2::uuid is null or mailbox_id = $2 or deleted_mailbox_id = $2)
             and ($3::uuid is null or job_id < $3)
@@ -318,12 +325,54 @@ pub async fn finish(tx: &mut MspTx, id: JobId, lease: &Lease, end: &End) -> Resu
     Ok(done.rows_affected() == 1)
 }
 
-/// Notes when the addresses that a job has gathered were given.
-pub async fn set_given(tx: &mut MspTx, id: JobId, at: DateTime<Utc>) -> Result<(), StoreError> {
+/// How far a job has come, as its kind writes it.
+pub async fn progress(tx: &mut MspTx, id: JobId) -> Result<Option<Value>, StoreError> {
+    let progress = sqlx::query_scalar!("select progress from job where job_id = $1", id.as_uuid());
+    Ok(progress.fetch_optional(tx.conn()).await?.flatten())
+}
+
+/// Notes that a job has come further, and how far if its kind says so.
+pub async fn go_on(tx: &mut MspTx, id: JobId, progress: Option<Value>, now: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query!(
-        "update job set result = result || jsonb_build_object('given_at', $2::timestamptz) where job_id = $1 and state = 'done'",
+        "update job set progressed_at = $3, progress = coalesce($2, progress) where job_id = $1",
         id.as_uuid(),
-        at
+        progress,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Notes that the addresses that a job has gathered are given: nobody else gets them, nor anybody for long. `false`: they were given
+/// before.
+pub async fn give(tx: &mut MspTx, id: JobId, to: &str, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "update job set result = result || jsonb_build_object('given_at', $2::timestamptz, 'given_to', $3::text),
+            kept_until = least(kept_until, $4)
+        where job_id = $1 and state = 'done' and not result ? 'given_at'",
+        id.as_uuid(),
+        now,
+        to,
+        now + gathered::GIVEN
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Lets go of what a job keeps elsewhere.
+pub async fn let_go(tx: &mut MspTx, id: JobId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!("update job set kept_until = $2 where job_id = $1", id.as_uuid(), now).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// The same of jobs of an incident that have ended.
+pub async fn let_go_of(tx: &mut MspTx, incident: IncidentId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update job set kept_until = $2 where incident_id = $1 and kept_until > $2 and ended_at is not null",
+        incident.as_uuid(),
+        now
     )
     .execute(tx.conn())
     .await?;

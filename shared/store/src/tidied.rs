@@ -8,6 +8,7 @@ use daimon_domain::id::{BounceId, IncidentId, MailboxId, TenantId};
 use daimon_domain::incident::Incident;
 use daimon_domain::tidying::{InFolder, Left, StayFor};
 use daimon_domain::words;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{MspTx, StoreError, row};
@@ -29,7 +30,7 @@ words! {
 }
 
 /// A message in a folder.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Spot {
     /// Which folder, as the server spells it.
     pub folder: String,
@@ -251,7 +252,7 @@ pub async fn set_out(
     Ok(())
 }
 
-/// Writes down where mails lie now, and that their bounces do. `state`: how they stand now; `None`: as before.
+/// Writes down where mails lie now, and that their bounces do, also for whoever is about to read them again. `state`: how they stand now; `None`: as before.
 ///
 /// Nothing is on its way any more.
 pub async fn lie_at(
@@ -301,6 +302,19 @@ pub async fn lie_at(
         &at_folders,
         &at_validities,
         &at_uids
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "update bounced_recipient set folder = one.folder, uid_validity = one.uid_validity, uid = one.uid
+        from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[]) as one (bounce_id, folder, uid_validity, uid)
+        where bounced_recipient.bounce_id = one.bounce_id and bounced_recipient.bounce_id = any ($1)
+            and job_id in (select job_id from job where mailbox_id = $5 and kind = 'recipients' and ended_at is null)",
+        &ids,
+        &at_folders,
+        &at_validities,
+        &at_uids,
+        mailbox.as_uuid()
     )
     .execute(tx.conn())
     .await?;

@@ -4,12 +4,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use daimon_domain::bounce::Recipient;
 use daimon_domain::id::BounceId;
+use daimon_store::quarantine;
 
 use super::job::{PollError, Reader};
 use super::mail::read_part;
 use super::session::may_go_on;
 use super::work::Work;
+use crate::judge::written_to;
 use crate::poll::{Ahead, Folder, Role, Selected, Session, SessionError};
 
 /// What makes a bounce's id but its time, which a server that copies a mail may lose.
@@ -17,8 +20,8 @@ pub(super) fn mark(id: BounceId) -> u64 {
     id.as_uuid().as_u64_pair().1
 }
 
-/// The bounces that a mail tells of, by their marks, each with the address that bounced.
-pub(super) type Told = HashMap<u64, String>;
+/// The bounces that a mail tells of, by their marks, each with the address that was written to.
+pub(super) type Tells = HashMap<u64, String>;
 
 /// Opens a folder for reading only.
 pub(super) async fn look_into(session: &mut Session, name: &str) -> Result<Selected, SessionError> {
@@ -32,7 +35,7 @@ pub(super) async fn read(
     work: &Work,
     session: &mut Session,
     uids: &[u32],
-) -> Result<BTreeMap<u32, Told>, PollError> {
+) -> Result<BTreeMap<u32, Tells>, PollError> {
     let mut told = BTreeMap::new();
     let mut rest = uids.to_vec();
     while let (Some(first), Some(last)) = (rest.first().copied(), rest.last().copied()) {
@@ -44,11 +47,12 @@ pub(super) async fn read(
         let (hash, id) = (work.hash.clone(), work.id());
         let mut unread = batch.items.into_iter();
         let reading = move || {
-            let mut read: Vec<(u32, Told)> = Vec::new();
+            let mut read: Vec<(u32, Tells)> = Vec::new();
             while unread.len() > 0 {
                 for mail in read_part(&mut unread, &hash).mails {
-                    let marked = |address: &String| (mark(mail.bounce_id(&hash, id, address)), address.clone());
-                    read.push((mail.uid, mail.bounced().iter().map(|to| marked(&to.address)).collect()));
+                    let marked =
+                        |to: &Recipient| (mark(mail.bounce_id(&hash, id, &to.address)), written_to(to).to_owned());
+                    read.push((mail.uid, mail.bounced().iter().map(marked).collect()));
                 }
             }
             read
@@ -67,9 +71,24 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// Begins at a UID.
-    pub(super) fn from(selected: Selected, uid: u32) -> Self {
-        Self { selected, next: (uid < selected.uid_next).then_some(uid) }
+    /// Begins at a UID of the folder that is open. It passes over what processes died of.
+    pub(super) async fn begin(
+        ctx: &Reader,
+        work: &Work,
+        session: &mut Session,
+        (folder, selected): (&str, Selected),
+        uid: u32,
+    ) -> Result<Self, PollError> {
+        let mut tx = ctx.db.begin(&work.wall).await?;
+        let deadly = quarantine::died_of(&mut tx, work.id(), folder, selected.uid_validity, uid).await?;
+        tx.commit().await?;
+        session.pass_over(deadly);
+        Ok(Self { selected, next: (uid < selected.uid_next).then_some(uid) })
+    }
+
+    /// The UID that it goes on with; `None`: it has come to the end.
+    pub(super) const fn next(&self) -> Option<u32> {
+        self.next
     }
 
     /// What the next messages tell of; `None`: there are no more.
@@ -78,7 +97,7 @@ impl Search {
         ctx: &Reader,
         work: &Work,
         session: &mut Session,
-    ) -> Result<Option<BTreeMap<u32, Told>>, PollError> {
+    ) -> Result<Option<BTreeMap<u32, Tells>>, PollError> {
         let Some(first) = self.next else { return Ok(None) };
         may_go_on(ctx.stop.is_cancelled(), session.ends())?;
         let ahead = session.ahead(self.selected, first, session.batch()).await?;

@@ -67,7 +67,7 @@ pub async fn do_job(ctx: &Reader, msp: MspId, id: JobId) -> Result<bool, StoreEr
             JobKind::Recipients => Box::pin(gather(held, ctx, *work)).await?,
             JobKind::Deletion => {}
         },
-        Borrowed::Later(at) if at > held.job.created_at + LONGEST => held.give_up(ctx, JobFailure::InUse).await?,
+        Borrowed::Later(at) if at > held.job.progressed_at + LONGEST => held.give_up(ctx, JobFailure::InUse).await?,
         Borrowed::Later(at) => held.postpone(ctx, at).await?,
     }
     Ok(true)

@@ -21,7 +21,7 @@ use crate::token::NoToken;
 const TOKEN: TimeDelta = TimeDelta::seconds(2);
 /// A server that broke off is tried again after so long, if the mailbox is not to be left alone for longer.
 const AGAIN: TimeDelta = TimeDelta::minutes(1);
-/// A server that is away for so long may be away for days.
+/// A server that is away for so long, while nothing comes further, may be away for days.
 const LONGEST: TimeDelta = TimeDelta::hours(1);
 
 /// Why it is not done.
@@ -110,7 +110,7 @@ pub(super) async fn run<T>(
 }
 
 async fn put_off<T>(held: &Held, ctx: &Reader, at: DateTime<Utc>) -> Result<Option<Result<T, JobFailure>>, StoreError> {
-    if at > held.job.created_at + LONGEST {
+    if at > held.job.progressed_at + LONGEST {
         return Ok(Some(Err(JobFailure::ServerAway)));
     }
     held.postpone(ctx, at).await?;

@@ -9,14 +9,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::clock::Clock;
 use daimon_domain::gathered::Gathered;
 use daimon_domain::id::{AuditId, BounceId};
+use daimon_domain::incident::Incident;
 use daimon_domain::job::JobFailure;
 use daimon_seal::{Aad, DataKey};
 use daimon_store::job::{self, End};
-use daimon_store::recipient::{self, Wanted};
-use daimon_store::{StoreError, audit};
+use daimon_store::recipient::{self, Lost, Told, Wanted};
+use daimon_store::tidied::Spot;
+use daimon_store::{MspTx, StoreError, audit, incident};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::again::{Search, Told, look_into, mark, read};
+use super::again::{Search, Tells, look_into, mark, read};
 use super::asked::Held;
 use super::errand::{NotDone, run};
 use super::job::{PollError, Reader};
@@ -24,12 +27,23 @@ use super::session::{may_go_on, signed_in};
 use super::work::Work;
 use crate::poll::{Selected, Session, SessionError};
 
-/// What takes longer ends with what there is: a folder that is numbered anew again and again is searched again and again.
+/// What takes longer ends with what there is.
 const LONGEST: TimeDelta = TimeDelta::hours(6);
-/// So many bounces are looked for where their mails lay. One mail may tell of a thousand.
+/// So many bounces are noted in a transaction.
+const NOTED_AT_ONCE: u32 = 20_000;
+/// So many bounces are looked for at a time. One mail may tell of a thousand.
 const AT_ONCE: usize = 1_000;
-/// So many are looked for in a folder that is searched.
-const IN_A_SEARCH: usize = 100_000;
+
+/// How far it has come.
+#[derive(Default, Serialize, Deserialize)]
+struct Progress {
+    /// The bounce that was noted last.
+    noted: Option<BounceId>,
+    /// All are noted.
+    is_noted: bool,
+    /// Where a folder that is searched is to be read on.
+    search: Option<Spot>,
+}
 
 /// Does the job on a mailbox that is ours.
 pub(super) async fn gather(held: Held, ctx: &Reader, work: Work) -> Result<(), StoreError> {
@@ -40,19 +54,40 @@ pub(super) async fn gather(held: Held, ctx: &Reader, work: Work) -> Result<(), S
 }
 
 async fn walk(ctx: &Reader, work: &Work, held: &Held) -> Result<Gathered, NotDone> {
-    let incident = held.job.incident.ok_or(NotDone::ForGood(JobFailure::NotAllowed))?;
     let (access, key) = work.access(&ctx.master).zip(work.data_key(&ctx.master)).ok_or(PollError::Sealed)?;
-    let mut tx = held.begin(ctx, work).await?;
-    recipient::plan(&mut tx, &held.job, incident).await?;
-    tx.commit().await?;
+    let progress = noted(ctx, work, held).await?;
     let session = signed_in(ctx, &work.mailbox.server, &access).await?;
-    let mut gatherer = Gatherer { ctx, work, held, key, session };
+    let mut gatherer = Gatherer { ctx, work, held, key, session, progress };
     while ctx.time.now() < held.job.created_at + LONGEST && gatherer.look_in_next_folder().await? {}
     gatherer.session.close().await;
     let mut tx = held.begin(ctx, work).await?;
     let counts = recipient::count(&mut tx, held.job.id).await?;
     tx.commit().await?;
     Ok(counts)
+}
+
+/// Notes which bounces are looked for, as far as that was not done before.
+async fn noted(ctx: &Reader, work: &Work, held: &Held) -> Result<Progress, NotDone> {
+    let mut tx = held.begin(ctx, work).await?;
+    let progress = job::progress(&mut tx, held.job.id).await?;
+    let mut progress: Progress = progress.and_then(|known| serde_json::from_value(known).ok()).unwrap_or_default();
+    while !progress.is_noted {
+        let incident = find(held, &mut tx).await?.ok_or(NotDone::ForGood(JobFailure::NotAllowed))?;
+        let last = recipient::plan(&mut tx, &held.job, &incident, progress.noted, NOTED_AT_ONCE).await?;
+        (progress.noted, progress.is_noted) = (last, last.is_none());
+        job::go_on(&mut tx, held.job.id, Some(json!(progress)), ctx.time.now()).await?;
+        tx.commit().await?;
+        tx = held.begin(ctx, work).await?;
+    }
+    tx.commit().await?;
+    Ok(progress)
+}
+
+async fn find(held: &Held, tx: &mut MspTx) -> Result<Option<Incident>, StoreError> {
+    match held.job.incident {
+        Some(id) => incident::find(tx, id).await,
+        None => Ok(None),
+    }
 }
 
 /// A session that reads mails again.
@@ -62,92 +97,103 @@ struct Gatherer<'a> {
     held: &'a Held,
     key: DataKey,
     session: Session,
+    progress: Progress,
 }
 
 impl Gatherer<'_> {
     /// Looks for bounces of the folder that comes next. `false`: there are no more.
     async fn look_in_next_folder(&mut self) -> Result<bool, NotDone> {
-        let wanted = self.waiting(AT_ONCE).await?;
-        let Some(Wanted { at: place, .. }) = wanted.first() else { return Ok(false) };
+        let mut tx = self.ctx.db.begin(&self.held.wall).await?;
+        let wanted = recipient::waiting(&mut tx, self.held.job.id, AT_ONCE).await?;
+        drop(tx);
+        let Some(place) = wanted.first().map(|one| one.at.clone()) else { return Ok(false) };
         may_go_on(self.ctx.stop.is_cancelled(), self.session.ends())?;
         match look_into(&mut self.session, &place.folder).await {
-            Err(SessionError::NoFolder) => self.are_gone(wanted.iter().map(|one| one.bounce)).await?,
+            Err(SessionError::NoFolder) => {
+                let folders = self.session.folders().await?;
+                let is_there = folders.iter().any(|folder| folder.name == place.folder);
+                self.are_lost(&place, if is_there { Lost::Shut } else { Lost::Gone }).await?;
+            }
             Err(error) => return Err(error.into()),
             Ok(selected) if selected.uid_validity == place.uid_validity && selected.tells_uid_next => {
                 self.read_where_they_lay(wanted).await?;
             }
-            Ok(selected) => {
-                let wanted = self.waiting(IN_A_SEARCH).await?;
-                self.search(selected, wanted).await?;
-            }
+            Ok(selected) => self.search(selected, &place).await?,
         }
         Ok(true)
-    }
-
-    async fn waiting(&self, most: usize) -> Result<Vec<Wanted>, StoreError> {
-        let mut tx = self.ctx.db.begin(&self.held.wall).await?;
-        recipient::waiting(&mut tx, self.held.job.id, most).await
     }
 
     async fn read_where_they_lay(&mut self, wanted: Vec<Wanted>) -> Result<(), NotDone> {
         let uids: BTreeSet<_> = wanted.iter().map(|one| one.at.uid).collect();
         let uids: Vec<_> = uids.into_iter().collect();
-        let mut wanted = by_mark(wanted);
         for some in uids.chunks(self.session.batch()) {
             may_go_on(self.ctx.stop.is_cancelled(), self.session.ends())?;
             let present = self.session.present(some).await?;
-            let told = read(self.ctx, self.work, &mut self.session, &present).await?;
-            self.are_told(told.into_values(), &mut wanted).await?;
-            let gone = wanted.values().filter(|one| some.contains(&one.at.uid)).map(|one| one.bounce);
-            self.are_gone(gone).await?;
+            let tells = read(self.ctx, self.work, &mut self.session, &present).await?;
+            let here: Vec<_> = wanted.iter().filter(|one| some.contains(&one.at.uid)).cloned().collect();
+            let told = self.told(tells.into_values(), &here)?;
+            let mut tx = self.held.begin(self.ctx, self.work).await?;
+            recipient::found(&mut tx, self.held.job.id, &told).await?;
+            let all: Vec<_> = here.iter().map(|one| one.bounce).collect();
+            recipient::gone(&mut tx, self.held.job.id, &all).await?;
+            job::go_on(&mut tx, self.held.job.id, None, self.ctx.time.now()).await?;
+            tx.commit().await?;
         }
         Ok(())
     }
 
-    /// Where numbers mean something else now, mails are looked for among all that have come since.
-    async fn search(&mut self, selected: Selected, wanted: Vec<Wanted>) -> Result<(), NotDone> {
-        let Some(oldest) = wanted.iter().map(|one| one.bounce).min() else { return Ok(()) };
-        let first = self.session.first_uid_since(selected, received_at(oldest)).await?;
-        let mut search = Search::from(selected, first);
-        let mut wanted = by_mark(wanted);
-        while !wanted.is_empty()
-            && let Some(told) = search.step(self.ctx, self.work, &mut self.session).await?
-        {
-            self.are_told(told.into_values(), &mut wanted).await?;
+    /// Where numbers mean something else now, mails are looked for among all that have come since. A search goes on where the session
+    /// before has left it.
+    async fn search(&mut self, selected: Selected, place: &Spot) -> Result<(), NotDone> {
+        let job = self.held.job.id;
+        let is_here = |at: &&Spot| at.folder == place.folder && at.uid_validity == selected.uid_validity;
+        let first = if let Some(left) = self.progress.search.as_ref().filter(is_here) {
+            left.uid
+        } else {
+            let mut tx = self.ctx.db.begin(&self.held.wall).await?;
+            let oldest = recipient::oldest_beside(&mut tx, job, place).await?;
+            drop(tx);
+            let since = oldest.map_or(self.held.job.created_at, received_at);
+            self.session.first_uid_since(selected, since).await?
+        };
+        let mut search =
+            Search::begin(self.ctx, self.work, &mut self.session, (&place.folder, selected), first).await?;
+        while let Some(tells) = search.step(self.ctx, self.work, &mut self.session).await? {
+            let marks: Vec<_> = tells.values().flat_map(Tells::keys).copied().collect();
+            let mut tx = self.held.begin(self.ctx, self.work).await?;
+            let wanted = recipient::with_marks(&mut tx, job, &marks).await?;
+            recipient::found(&mut tx, job, &self.told(tells.into_values(), &wanted)?).await?;
+            let uid = search.next().unwrap_or(selected.uid_next);
+            let (folder, uid_validity) = (place.folder.clone(), selected.uid_validity);
+            self.progress.search = Some(Spot { folder, uid_validity, uid });
+            job::go_on(&mut tx, job, Some(json!(self.progress)), self.ctx.time.now()).await?;
+            tx.commit().await?;
         }
-        Ok(self.are_gone(wanted.values().map(|one| one.bounce)).await?)
+        self.are_lost(place, Lost::Gone).await?;
+        self.progress.search = None;
+        Ok(())
     }
 
-    /// Keeps the addresses that mails tell, of those that are wanted.
-    async fn are_told(
-        &self,
-        told: impl Iterator<Item = Told>,
-        wanted: &mut HashMap<u64, Wanted>,
-    ) -> Result<(), PollError> {
+    /// The addresses that mails tell, of those that are wanted.
+    fn told(&self, tells: impl Iterator<Item = Tells>, wanted: &[Wanted]) -> Result<Vec<Told>, PollError> {
         let (msp, tenant) = (self.held.wall.msp, self.held.job.tenant);
-        let mut addresses = HashMap::new();
-        for (mark, address) in told.flatten() {
-            let Some(Wanted { bounce, recipient_hash, .. }) = wanted.remove(&mark) else { continue };
+        let mut wanted: HashMap<_, _> = wanted.iter().map(|one| (mark(one.bounce), one.bounce)).collect();
+        let mut told = Vec::new();
+        for (mark, address) in tells.flatten() {
+            let Some(bounce) = wanted.remove(&mark) else { continue };
             let aad = Aad::bounced_recipient(msp, tenant, bounce);
             let sealed = self.key.seal(&aad, address.as_bytes()).map_err(|_never| PollError::Sealed)?;
-            addresses.entry(recipient_hash).or_insert((bounce, sealed));
+            told.push(Told { bounce, hash: self.work.hash.hash(&[b"recipient", address.as_bytes()]), sealed });
         }
-        let addresses: Vec<_> = addresses.into_values().collect();
-        let mut tx = self.held.begin(self.ctx, self.work).await?;
-        recipient::found(&mut tx, self.held.job.id, &addresses).await?;
-        Ok(tx.commit().await?)
+        Ok(told)
     }
 
-    async fn are_gone(&self, bounces: impl Iterator<Item = BounceId>) -> Result<(), PollError> {
-        let bounces: Vec<_> = bounces.collect();
+    /// Nobody looks any more for what lay at a place.
+    async fn are_lost(&self, place: &Spot, lost: Lost) -> Result<(), PollError> {
         let mut tx = self.held.begin(self.ctx, self.work).await?;
-        recipient::gone(&mut tx, self.held.job.id, &bounces).await?;
+        recipient::lose_beside(&mut tx, self.held.job.id, place, lost).await?;
         Ok(tx.commit().await?)
     }
-}
-
-fn by_mark(wanted: Vec<Wanted>) -> HashMap<u64, Wanted> {
-    wanted.into_iter().map(|one| (mark(one.bounce), one)).collect()
 }
 
 /// When the mail came that made the id.
@@ -164,16 +210,16 @@ pub(super) async fn fail(held: &Held, ctx: &Reader, why: JobFailure) -> Result<(
 async fn end(held: &Held, ctx: &Reader, brought: Result<Gathered, JobFailure>) -> Result<(), StoreError> {
     let (now, id) = (ctx.time.now(), held.job.id);
     let mut tx = ctx.db.begin(&held.wall).await?;
-    let (detail, brought) = match brought {
-        Ok(Gathered { addresses, missing, .. }) => {
-            let detail = json!({ "job": id, "mailbox": held.job.mailbox, "addresses": addresses, "missing": missing });
-            (detail, Ok(json!({ "addresses": addresses, "missing": missing })))
-        }
-        Err(why) => {
-            recipient::forget(&mut tx, id).await?;
-            (json!({ "job": id, "mailbox": held.job.mailbox, "failure": why }), Err(why))
-        }
+    let detail = match &brought {
+        Ok(Gathered { addresses, missing, unread, .. }) => json!({
+            "job": id, "mailbox": held.job.mailbox, "addresses": addresses, "missing": missing, "unread": unread
+        }),
+        Err(why) => json!({ "job": id, "mailbox": held.job.mailbox, "failure": why }),
     };
+    if brought.is_err() {
+        job::let_go(&mut tx, id, now).await?;
+    }
+    let brought = brought.map(|counts| json!(counts));
     let outcome = brought.as_ref().err().map_or("done", |why| why.as_str());
     if !job::finish(&mut tx, id, &held.lease, &End { brought, is_in_vain: false, at: now }).await? {
         tracing::warn!(job.id = %id, "job {id} was taken over, or has gone, while it was done");

@@ -3,6 +3,8 @@
 //! Every worker does it at its start and then daily; the second one finds nothing to do. Months are made ahead, so that a
 //! row never waits for its partition, and those that ended before the longest retention are dropped whole. What an MSP wants
 //! kept for less is deleted row by row.
+//!
+//! Addresses of third parties, which are kept until somebody has taken them, go every ten minutes.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_boot::time::Time;
@@ -36,11 +38,29 @@ pub(crate) async fn upkeep(fleet: Fleet, time: Time, stop: CancellationToken) {
     }
 }
 
+/// How often addresses are forgotten that are kept no longer.
+const LET_GO_EVERY: TimeDelta = TimeDelta::minutes(10);
+
+/// Forgets addresses that somebody had read again and that are kept no longer; goes on until `stop`.
+pub(crate) async fn let_go(fleet: Fleet, time: Time, stop: CancellationToken) {
+    loop {
+        match fleet.forget_recipients(time.now(), AT_ONCE).await {
+            Ok(0) => {}
+            Ok(_) if !stop.is_cancelled() => continue,
+            Ok(_) => return,
+            Err(error) => tracing::warn!(error = %error, "addresses that are kept no longer could not be forgotten"),
+        }
+        tokio::select! {
+            () = time.sleep(LET_GO_EVERY) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
 async fn once(fleet: &Fleet, time: &Time, stop: &CancellationToken) -> Result<(), StoreError> {
     let now = time.now();
     fleet.forget_hosts(now).await?;
     fleet.forget_jobs(now).await?;
-    fleet.forget_recipients(now).await?;
     let made = fleet.ensure_partitions(now).await?;
     let dropped = fleet.drop_partitions(now - TimeDelta::days(LONGEST_KEPT_DAYS.into())).await?;
     if made + dropped > 0 {

@@ -23,6 +23,7 @@ fn a_job(world: &World, msp: Msp, second: i64) -> Job {
         created_at: at(second),
         created_by: "key_1".to_owned(),
         not_before: at(second),
+        progressed_at: at(second),
         started_at: None,
         ended_at: None,
         failure: None,

@@ -96,6 +96,7 @@ pub(super) async fn begin_by_itself(
             created_at: now,
             created_by: "daimon".to_owned(),
             not_before: now,
+            progressed_at: now,
             started_at: None,
             ended_at: None,
             failure: None,

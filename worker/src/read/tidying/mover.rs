@@ -8,12 +8,12 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use daimon_domain::clock::Clock;
 use daimon_domain::tidying::Left;
-use daimon_store::MspTx;
 use daimon_store::tidied::{self, Spot, TidiedMail, TidyState, Way};
+use daimon_store::{MspTx, job};
 
 use super::walk::of_one_place;
 use crate::poll::{Moves, Selected, Session, SessionError};
-use crate::read::again::{Search, Told, look_into, mark, read};
+use crate::read::again::{Search, Tells, look_into, mark, read};
 use crate::read::asked::Held;
 use crate::read::errand::NotDone;
 use crate::read::job::{PollError, Reader};
@@ -159,7 +159,7 @@ impl Mover<'_> {
         let told = read(self.ctx, self.work, &mut self.session, &present).await?;
         let mut checked = Checked::default();
         for mail in mails {
-            let says = |told: &Told| mail.bounces.iter().any(|id| told.contains_key(&mark(*id)));
+            let says = |told: &Tells| mail.bounces.iter().any(|id| told.contains_key(&mark(*id)));
             if told.get(&mail.at.uid).is_some_and(says) {
                 checked.good.push(mail);
             } else if present.contains(&mail.at.uid) {
@@ -209,7 +209,7 @@ impl Mover<'_> {
             wanted.extend(mail.bounces.iter().map(|id| (mark(*id), mail)));
         }
         let mut found = Vec::new();
-        let mut search = Search::from(selected, from);
+        let mut search = Search::begin(self.ctx, self.work, &mut self.session, (folder, selected), from).await?;
         while !wanted.is_empty()
             && let Some(told) = search.step(self.ctx, self.work, &mut self.session).await?
         {
@@ -240,6 +240,7 @@ impl Mover<'_> {
         tidied::lie_at(&mut tx, id, &away, Some(TidyState::Back), now).await?;
         tidied::stay(&mut tx, id, stay, now).await?;
         tidied::leave(&mut tx, id, gone, Left::Gone, now).await?;
+        job::go_on(&mut tx, self.held.job.id, None, now).await?;
         tx.commit().await.map_err(PollError::from)?;
         Ok(())
     }
