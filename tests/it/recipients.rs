@@ -122,14 +122,18 @@ struct Story {
 const STOLEN: u32 = 30;
 
 impl Story {
-    /// Of the fourth stranger two bounces have come.
     async fn start(name: &str) -> Self {
+        Self::with(name, STOLEN).await
+    }
+
+    /// Of the fourth stranger two bounces have come.
+    async fn with(name: &str, strangers: u32) -> Self {
         let world = World::start().await.unwrap();
         let server = ScriptedImap::start(&world.servers.authority).await.unwrap();
         let sato = Person { address: format!("{name}@{}.example", world.tag), password: "secret".to_owned() };
         let now = world.clock.now().await;
         server.deliver("From: a@friend.test\r\nSubject: Lunch\r\n\r\nAt noon?\r\n", now);
-        for (number, minutes) in (0..STOLEN).map(|number| (number, 30)).chain([(3, 20)]) {
+        for (number, minutes) in (0..strangers).map(|number| (number, 30)).chain([(3, 20)]) {
             let at = now - TimeDelta::minutes(minutes);
             // One of them was forwarded: what is on the sender's list is another address than what failed.
             let forwarded = ("Original-Recipient: rfc822;someone.4@", "Original-Recipient: rfc822;listed.4@");
@@ -199,12 +203,15 @@ async fn mails_with_other_numbers_are_found_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_worker_that_dies_meanwhile_costs_nothing() {
-    let mut story = Story::start("dies").await;
+async fn a_worker_that_dies_meanwhile_costs_nothing_and_another_goes_on_where_it_was() {
+    // More than are read at a time, on a server on which they are looked for from the beginning.
+    const MANY: u32 = 1_000;
+    let mut story = Story::with("dies", MANY).await;
+    story.change(|folder| folder.tells_uid_next = false);
     let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
     story.server.answers(move |_, command| {
-        let is_fetch = command.starts_with("UID FETCH");
-        is_fetch.then(|| {
+        let is_late = first_fetched(command).is_some_and(|uid| (501..900).contains(&uid));
+        is_late.then(|| {
             told.send(()).unwrap();
             Reply::Say(Vec::new())
         })
@@ -214,10 +221,19 @@ async fn a_worker_that_dies_meanwhile_costs_nothing() {
     heard.recv().await.unwrap();
     story.world.kill_worker().unwrap();
     story.server.is_honest();
+    let before = story.server.commands().len();
     story.world.start_worker().await.unwrap();
     story.world.clock.advance(TimeDelta::minutes(3)).await.unwrap();
-    assert_eq!(gathered(&story.world.job_ended(&job).await.unwrap()), (Some(30), Some(0)));
-    assert_eq!(story.takes(&job).await.len(), 30);
+    assert_eq!(gathered(&story.world.job_ended(&job).await.unwrap()), (Some(u64::from(MANY)), Some(0)));
+    let said = story.server.commands();
+    let since: Vec<_> = said[before..].iter().filter_map(|line| first_fetched(line)).collect();
+    assert!(since.iter().all(|uid| *uid > 500) && !since.is_empty(), "{since:?}");
+    assert_eq!(story.takes(&job).await.len(), MANY as usize);
+}
+
+/// The first UID of a FETCH.
+fn first_fetched(command: &str) -> Option<u32> {
+    command.strip_prefix("UID FETCH ")?.split([':', ',', ' ']).next()?.parse().ok()
 }
 
 #[tokio::test]
