@@ -16,6 +16,9 @@ alter table job add constraint job_has_its_mailbox check (
 create unique index job_deletion_once on job (msp_id, tenant_id, deleted_mailbox_id) nulls not distinct
     where kind = 'deletion' and ended_at is null;
 
+-- They name tenants, and belong to none.
+create index event_digests on event (msp_id, event_id) where type = 'digest.daily';
+
 -- Deletes some of the rows that were stored for a mailbox, or for a tenant when there is no mailbox, and answers how many: at most
 -- so many of each table. Only what is to be deleted: a job says so. It sees no further than the wall of whoever calls it, which holds for the
 -- owner too.
@@ -62,6 +65,15 @@ begin
         get diagnostics deleted = row_count;
         total := total + deleted;
 
+        delete from public.tidied_mail
+        where msp_id = of_msp and mailbox_id = of_mailbox and (folder, uid_validity, uid) in (
+            select t.folder, t.uid_validity, t.uid from public.tidied_mail t
+            where t.msp_id = of_msp and t.tenant_id = of_tenant and t.mailbox_id = of_mailbox
+            limit most
+        );
+        get diagnostics deleted = row_count;
+        total := total + deleted;
+
         delete from public.sent_message
         where msp_id = of_msp and mailbox_id = of_mailbox and message_id_hash in (
             select s.message_id_hash from public.sent_message s
@@ -81,9 +93,10 @@ begin
         return total + deleted;
     end if;
 
-    delete from public.attempt
-    where msp_id = of_msp and attempt_id in (
-        select a.attempt_id from public.attempt a where a.msp_id = of_msp and a.tenant_id = of_tenant limit most
+    -- In the order of forget_before, which may be at the same rows.
+    delete from public.event
+    where msp_id = of_msp and event_id in (
+        select e.event_id from public.event e where e.msp_id = of_msp and e.tenant_id = of_tenant limit most
     );
     get diagnostics deleted = row_count;
     total := total + deleted;
@@ -95,9 +108,20 @@ begin
     get diagnostics deleted = row_count;
     total := total + deleted;
 
+    delete from public.attempt
+    where msp_id = of_msp and attempt_id in (
+        select a.attempt_id from public.attempt a where a.msp_id = of_msp and a.tenant_id = of_tenant limit most
+    );
+    get diagnostics deleted = row_count;
+    total := total + deleted;
+
+    -- What is told of all tenants of a provider at once may name this one.
     delete from public.event
     where msp_id = of_msp and event_id in (
-        select e.event_id from public.event e where e.msp_id = of_msp and e.tenant_id = of_tenant limit most
+        select e.event_id from public.event e
+        where e.msp_id = of_msp and e.type = 'digest.daily'
+            and e.body like '%' || 'tnt_' || replace(of_tenant::text, '-', '') || '%'
+        limit most
     );
     get diagnostics deleted = row_count;
     return total + deleted;

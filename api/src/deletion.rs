@@ -2,19 +2,40 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header;
-use daimon_domain::id::JobId;
+use daimon_domain::id::{JobId, MailboxId, TenantId};
 use daimon_domain::job::{Job, JobKind, JobState};
+use daimon_domain::mailbox::{Mailbox, Polling};
+use daimon_domain::tenant::Tenant;
 use daimon_store::audit::{self, NewEntry};
 use daimon_store::deletion::{self, Target};
-use daimon_store::job;
+use daimon_store::{job, mailbox, tenant};
 use serde_json::json;
 
 use crate::caller::Caller;
 use crate::jobs::{JobView, language_of};
+use crate::path::MailboxPath;
 use crate::problem::Problem;
 
 /// Up to so many rows of a kind go within a request.
 const AT_ONCE: u32 = 5_000;
+
+/// A mailbox that something is to be done with.
+pub(crate) async fn living_mailbox<P>(caller: &mut Caller<P>, id: MailboxId) -> Result<Mailbox, Problem> {
+    let mailbox = mailbox::find(&mut caller.tx, id).await?.ok_or_else(MailboxPath::absent)?;
+    match mailbox.polling {
+        Polling::Active | Polling::Paused { .. } => Ok(mailbox),
+        Polling::Deleting { .. } => Err(Problem::Conflict("The mailbox is being deleted.")),
+    }
+}
+
+/// A tenant that something is to be added to; `None`: there is no such tenant within reach.
+pub(crate) async fn living_tenant<P>(caller: &mut Caller<P>, id: TenantId) -> Result<Option<Tenant>, Problem> {
+    let tenant = tenant::find(&mut caller.tx, id).await?;
+    if tenant.as_ref().is_some_and(|tenant| tenant.is_deleting) {
+        return Err(Problem::Conflict("The tenant is being deleted."));
+    }
+    Ok(tenant)
+}
 
 /// What came of it.
 pub(crate) struct Deleted {

@@ -99,6 +99,7 @@ pub async fn run(settings: Worker, out: &mut (dyn Write + Send)) -> anyhow::Resu
         left: Left::default(),
         room: Room::default(),
         blocklists,
+        deletions: Semaphore::new(1),
         fleet: fleet.clone(),
         idlers: idlers.clone(),
         usual: Budget {

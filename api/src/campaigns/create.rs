@@ -3,11 +3,12 @@
 use actix_web::{HttpResponse, post};
 use daimon_domain::campaign::{Campaign, Marks};
 use daimon_domain::id::CampaignId;
-use daimon_store::{campaign, mailbox, tenant};
+use daimon_store::{campaign, mailbox};
 use serde_json::json;
 
 use super::view::{CampaignView, NewCampaign};
 use crate::caller::{IncidentsWrite, Permitted};
+use crate::deletion::living_tenant;
 use crate::idempotency::{Created, IdempotencyKey};
 use crate::input::Body;
 use crate::path::IdempotencyKeyHeader;
@@ -19,7 +20,7 @@ use crate::problem::Problem;
 /// by any of its marks; a thief can write those too, so name no more than it takes.
 #[utoipa::path(operation_id = "createCampaign", tag = "Campaigns", params(IdempotencyKeyHeader), request_body = NewCampaign, responses(
     (status = 201, description = "The campaign", body = CampaignView, headers(("Location", description = "Where it is read"))),
-    (status = 409, description = "A request with this Idempotency-Key is being answered right now")))]
+    (status = 409, description = "The tenant is being deleted, or a request with this Idempotency-Key is being answered right now")))]
 #[post("/v1/campaigns")]
 pub(super) async fn create_campaign(
     asked: Permitted<IncidentsWrite, (IdempotencyKey, Body<NewCampaign>)>,
@@ -30,7 +31,7 @@ pub(super) async fn create_campaign(
         Err(answer) => return Ok(answer),
     };
     let new = body.value;
-    if tenant::find(&mut caller.tx, new.tenant_id).await?.is_none() {
+    if living_tenant(&mut caller, new.tenant_id).await?.is_none() {
         return Err(Problem::invalid("/tenant_id", "there is no such tenant"));
     }
     if let Some(id) = new.mailbox_id {

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::material::{Material, seal};
 use super::view::{CredentialView, NewCredential};
 use crate::caller::{MailboxesWrite, Permitted};
+use crate::deletion::living_tenant;
 use crate::idempotency::{Created, IdempotencyKey};
 use crate::input::Body;
 use crate::path::IdempotencyKeyHeader;
@@ -43,10 +44,12 @@ pub(super) async fn create_credential(
             return Err(Problem::invalid("/imap_host", format!("has no place here: it is {host} for {}", new.kind)));
         }
     };
+    let tenant = caller.tenant(new.tenant_id)?;
+    living_tenant(&mut caller, tenant).await?;
     let understood = Material::of_new(&mut new).understand(new.kind, &caller.service.guard)?;
     let credential = Credential {
         id: CredentialId::new(caller.now, caller.service.sources.entropy()),
-        tenant: caller.tenant(new.tenant_id)?,
+        tenant,
         name: new.name,
         kind: new.kind,
         imap_host,
@@ -62,7 +65,7 @@ pub(super) async fn create_credential(
         .await?
         .ok_or_else(|| Problem::invalid("/tenant_id", "there is no such tenant"))?;
     credential::insert(&mut caller.tx, &credential, &sealed).await?;
-    let detail = json!({ "kind": credential.kind, "client_id": credential.client_id });
+    let detail = json!({ "kind": credential.kind });
     caller.audit("credential.created", credential.id, Some(credential.tenant), detail).await?;
     let location = format!("/v1/credentials/{}", credential.id);
     let version = Some(credential.version);

@@ -41,7 +41,7 @@ pub(super) async fn replace_credential(
     let now = caller.now;
     let mailboxes = mailbox::begin_anew(&mut caller.tx, id, now).await?;
     let known = credential::find(&mut caller.tx, id).await?.ok_or_else(CredentialPath::absent)?;
-    let detail = json!({ "client_id": credential.client_id, "mailboxes": mailboxes });
+    let detail = json!({ "mailboxes": mailboxes });
     caller.audit("credential.replaced", id, Some(credential.tenant), detail).await?;
     caller.commit().await?;
     Ok(tagged(known.credential.version, &CredentialView::from(known)))

@@ -4,15 +4,16 @@ use actix_web::{HttpResponse, post};
 use chrono::TimeDelta;
 use daimon_domain::drill::{Drill, DrillEpisode, DrillState};
 use daimon_domain::id::DrillId;
-use daimon_store::{drill, mailbox};
+use daimon_store::drill;
 use daimon_verdict::Provider;
 use serde_json::json;
 
 use super::view::{DrillView, NewDrill};
 use crate::caller::{IncidentsWrite, Permitted};
+use crate::deletion::living_mailbox;
 use crate::idempotency::{Created, IdempotencyKey};
 use crate::input::Body;
-use crate::path::{IdempotencyKeyHeader, MailboxPath};
+use crate::path::IdempotencyKeyHeader;
 use crate::problem::Problem;
 
 /// Start a drill
@@ -26,7 +27,7 @@ use crate::problem::Problem;
 #[utoipa::path(operation_id = "createDrill", tag = "Drills", params(IdempotencyKeyHeader), request_body = NewDrill, responses(
     (status = 201, description = "The drill, which goes on by itself", body = DrillView, headers(("Location", description = "Where to see how it goes"))),
     (status = 404, description = "There is no such mailbox"),
-    (status = 409, description = "A drill goes on there already, or a request with this Idempotency-Key is being answered right now")))]
+    (status = 409, description = "A drill goes on there already, or the mailbox is being deleted, or a request with this Idempotency-Key is being answered right now")))]
 #[post("/v1/drills")]
 pub(super) async fn create_drill(
     asked: Permitted<IncidentsWrite, (IdempotencyKey, Body<NewDrill>)>,
@@ -37,7 +38,7 @@ pub(super) async fn create_drill(
         Err(answer) => return Ok(answer),
     };
     let new = body.value;
-    let mailbox = mailbox::find(&mut caller.tx, new.mailbox_id).await?.ok_or_else(MailboxPath::absent)?;
+    let mailbox = living_mailbox(&mut caller, new.mailbox_id).await?;
     if let Some(why) = impossible(new.episode, Provider::of_imap_host(mailbox.server.host.as_str())) {
         return Err(Problem::invalid("/episode", why));
     }

@@ -9,6 +9,7 @@ use daimon_store::{job, tenant};
 use serde_json::json;
 
 use crate::caller::Caller;
+use crate::deletion::living_mailbox;
 use crate::idempotency::{Created, Once};
 use crate::jobs::JobView;
 use crate::problem::Problem;
@@ -31,6 +32,7 @@ pub(super) async fn begin<P>(
     incident: &Incident,
     errand: Errand,
 ) -> Result<HttpResponse, Problem> {
+    living_mailbox(&mut caller, incident.mailbox).await?;
     let job = begun(&mut caller, incident, errand).await?;
     let tenant = tenant::find(&mut caller.tx, incident.tenant).await?;
     let language = tenant.map_or(Language::English, |tenant| tenant.language);
@@ -80,6 +82,10 @@ async fn new<P>(caller: &mut Caller<P>, incident: &Incident, errand: Errand) -> 
     };
     if !job::insert(&mut caller.tx, &job).await? {
         return Ok(None);
+    }
+    if errand.kind == JobKind::Recipients {
+        // What is asked for anew is kept once.
+        job::let_go_of(&mut caller.tx, incident.id, now).await?;
     }
     let action = format!("incident.{}_requested", errand.kind.as_str());
     let detail = json!({ "job": job.id, "mailbox": incident.mailbox, "dry_run": errand.is_dry_run });

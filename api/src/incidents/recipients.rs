@@ -3,7 +3,7 @@
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, post};
 use daimon_domain::job::JobKind;
-use daimon_store::{incident, job};
+use daimon_store::incident;
 
 use super::errand::{Errand, begin};
 use crate::caller::{Permitted, RecipientsRead};
@@ -43,6 +43,5 @@ pub(super) async fn gather_recipients(
     if incident.drill.is_some() {
         return Err(Problem::Conflict("A drill made it up: its recipients are nobody."));
     }
-    job::let_go_of(&mut caller.tx, incident.id, caller.now).await?;
     begin(caller, once, &incident, GATHERING).await
 }

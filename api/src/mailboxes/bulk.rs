@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::{HttpResponse, post};
 use daimon_domain::id::{MailboxId, TenantId};
-use daimon_domain::mailbox::Polling;
+use daimon_domain::mailbox::{Mailbox, Polling};
 use daimon_domain::words;
 use daimon_queue::Kind;
 use daimon_store::deletion::Target;
@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::caller::{Caller, MailboxesWrite, Permitted};
-use crate::deletion::{Deleted, deleted};
+use crate::deletion::{Deleted, deleted, living_mailbox};
 use crate::idempotency::IdempotencyKey;
 use crate::input::Body;
 use crate::path::IdempotencyKeyHeader;
@@ -109,38 +109,44 @@ pub(super) async fn bulk_mailboxes(
         Err(answer) => return Ok(answer),
     };
     let NewBulk { action, mailbox_ids } = body.value;
-    let (mut entries, mut due, mut gone) = (Vec::new(), BTreeMap::<TenantId, Vec<Uuid>>::new(), BTreeSet::new());
-    let mut jobs = BTreeMap::new();
+    let (mut entries, mut due, mut jobs) = (Vec::new(), BTreeMap::<TenantId, Vec<Uuid>>::new(), Vec::new());
+    // Of all others it is done.
+    let mut came = BTreeMap::new();
     // In one order, so that two who do this at once don't wait for each other for ever.
     for id in mailbox_ids.iter().copied().collect::<BTreeSet<_>>() {
+        let mailbox = match living_mailbox(&mut caller, id).await {
+            Ok(mailbox) => mailbox,
+            Err(Problem::Conflict(_)) => {
+                came.insert(id, BulkOutcome::Deleting);
+                continue;
+            }
+            Err(Problem::NotFound(_)) => {
+                came.insert(id, BulkOutcome::NotFound);
+                continue;
+            }
+            Err(problem) => return Err(problem),
+        };
         let name = match action {
             BulkAction::Pause => "mailbox.paused",
             BulkAction::Resume => "mailbox.resumed",
             BulkAction::PollNow => "mailbox.poll_requested",
             BulkAction::Delete => {
-                let Some(Deleted { job, entry }) = delete(&mut caller, id).await? else {
-                    gone.insert(id);
-                    continue;
-                };
+                let Deleted { job, entry } = delete(&mut caller, &mailbox).await?;
                 entries.extend(entry);
-                jobs.extend(job.map(|job| (id, job)));
+                if let Some(job) = job {
+                    came.insert(id, BulkOutcome::Deleting);
+                    jobs.push(job);
+                }
                 continue;
             }
         };
-        let Some(tenant) = act(&mut caller, action, id, &mut due).await? else {
-            gone.insert(id);
-            continue;
-        };
-        entries.push(caller.entry(name, &id, Some(tenant), json!({})));
+        act(&mut caller, action, &mailbox, &mut due).await?;
+        entries.push(caller.entry(name, &id, Some(mailbox.tenant), json!({})));
     }
     if !entries.is_empty() {
         audit::append_many(&mut caller.tx, &entries).await?;
     }
-    let outcome = |id| match (gone.contains(&id), jobs.contains_key(&id)) {
-        (true, _) => BulkOutcome::NotFound,
-        (false, true) => BulkOutcome::Deleting,
-        (false, false) => BulkOutcome::Done,
-    };
+    let outcome = |id| came.get(&id).copied().unwrap_or(BulkOutcome::Done);
     let results: Vec<_> =
         mailbox_ids.into_iter().map(|id| BulkResultView { mailbox_id: id, outcome: outcome(id) }).collect();
     let not_found = results.iter().filter(|one| one.outcome == BulkOutcome::NotFound).count();
@@ -150,7 +156,7 @@ pub(super) async fn bulk_mailboxes(
     for (tenant, mailboxes) in due {
         service.hint_all(Kind::Poll, msp, tenant, &mailboxes).await;
     }
-    for job in jobs.into_values() {
+    for job in jobs {
         service.hint_job(msp, job.tenant, job.id).await;
     }
     Ok(response)
@@ -159,39 +165,36 @@ pub(super) async fn bulk_mailboxes(
 /// Up to so many rows of a kind go with each of a hundred mailboxes within the request.
 const AT_ONCE: u32 = 500;
 
-/// Deletes one, or begins to. `None`: there is no such mailbox.
-async fn delete(caller: &mut Caller<MailboxesWrite>, id: MailboxId) -> Result<Option<Deleted>, Problem> {
-    let Some(mailbox) = mailbox::find(&mut caller.tx, id).await? else { return Ok(None) };
-    let target = Target::Mailbox(mailbox.tenant, id);
+/// Deletes one, or begins to.
+async fn delete(caller: &mut Caller<MailboxesWrite>, mailbox: &Mailbox) -> Result<Deleted, Problem> {
+    let target = Target::Mailbox(mailbox.tenant, mailbox.id);
     match deleted(caller, target, mailbox.version, AT_ONCE).await {
         Err(Problem::PreconditionFailed) => {
             Err(Problem::Conflict("A mailbox was changed at this moment; nothing was done. Send it again."))
         }
-        other => other.map(Some),
+        other => other,
     }
 }
 
-/// Does it with one; its tenant, or `None`: there is no such mailbox.
+/// Does it with one, and notes who is to be read now.
 async fn act(
     caller: &mut Caller<MailboxesWrite>,
     action: BulkAction,
-    id: MailboxId,
+    mailbox: &Mailbox,
     due: &mut BTreeMap<TenantId, Vec<Uuid>>,
-) -> Result<Option<TenantId>, Problem> {
-    let now = caller.now;
-    let is_there = match action {
-        BulkAction::Pause => mailbox::pause(&mut caller.tx, id, now).await?,
+) -> Result<(), Problem> {
+    let (id, now) = (mailbox.id, caller.now);
+    let is_read = match action {
+        BulkAction::Pause => {
+            mailbox::pause(&mut caller.tx, id, now).await?;
+            false
+        }
         BulkAction::Resume => mailbox::resume(&mut caller.tx, id, now).await?,
-        BulkAction::PollNow => mailbox::poll_now(&mut caller.tx, id, now).await?,
+        BulkAction::PollNow => mailbox::poll_now(&mut caller.tx, id, now).await? && mailbox.polling == Polling::Active,
         BulkAction::Delete => false,
     };
-    let found = if is_there { mailbox::find(&mut caller.tx, id).await? } else { None };
-    let Some(mailbox) = found else { return Ok(None) };
-    match action {
-        BulkAction::Resume | BulkAction::PollNow if mailbox.polling == Polling::Active => {
-            due.entry(mailbox.tenant).or_default().push(id.as_uuid());
-        }
-        BulkAction::Pause | BulkAction::Resume | BulkAction::PollNow | BulkAction::Delete => {}
+    if is_read {
+        due.entry(mailbox.tenant).or_default().push(id.as_uuid());
     }
-    Ok(Some(mailbox.tenant))
+    Ok(())
 }

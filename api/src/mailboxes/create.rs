@@ -9,6 +9,7 @@ use serde_json::json;
 use super::secret::Means;
 use super::view::{MailboxView, NewMailbox};
 use crate::caller::{Caller, MailboxesWrite, Permitted};
+use crate::deletion::living_tenant;
 use crate::idempotency::{Created, IdempotencyKey};
 use crate::input::Body;
 use crate::path::IdempotencyKeyHeader;
@@ -22,7 +23,7 @@ use crate::problem::Problem;
 /// read within a second of its arrival (`"new_mail": "idle"`).
 #[utoipa::path(operation_id = "createMailbox", tag = "Mailboxes", params(IdempotencyKeyHeader), request_body = NewMailbox, responses(
     (status = 201, description = "The mailbox", body = MailboxView, headers(("Location", description = "Where it is read"), ("ETag", description = "Its version"))),
-    (status = 409, description = "This tenant has a mailbox with this address already, or a request with this Idempotency-Key is being answered right now")))]
+    (status = 409, description = "This tenant has a mailbox with this address already, or is being deleted, or a request with this Idempotency-Key is being answered right now")))]
 #[post("/v1/mailboxes")]
 pub(super) async fn create_mailbox(
     asked: Permitted<MailboxesWrite, (IdempotencyKey, Body<NewMailbox>)>,
@@ -42,11 +43,12 @@ pub(super) async fn create_mailbox(
         new_mail: new.new_mail,
     };
     let tenant = caller.tenant(new.tenant_id)?;
+    living_tenant(&mut caller, tenant).await?;
     let mailbox = store(&mut caller, tenant, asked)
         .await?
         .ok_or_else(|| Problem::invalid("/tenant_id", "there is no such tenant"))?;
     let id = mailbox.id;
-    caller.audit("mailbox.created", id, Some(tenant), json!({ "host": mailbox.server.host })).await?;
+    caller.audit("mailbox.created", id, Some(tenant), json!({})).await?;
     let location = format!("/v1/mailboxes/{id}");
     let (service, msp) = (caller.service.clone(), caller.msp);
     let made = Created { location, version: Some(mailbox.version), view: MailboxView::from(mailbox) };

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::secret::{self, Means};
 use super::view::{MailboxView, NewCredential};
 use crate::caller::{Caller, MailboxesWrite, Permitted};
+use crate::deletion::living_mailbox;
 use crate::etag::{IfMatch, tagged};
 use crate::input::Body;
 use crate::path::{At, IfMatchHeader, MailboxPath};
@@ -24,6 +25,7 @@ use crate::problem::Problem;
 /// and then: that it is refused proves that the way in is shut. It is erased when the incident ends.
 #[utoipa::path(operation_id = "replaceMailboxCredential", tag = "Mailboxes", params(MailboxPath, IfMatchHeader), request_body = NewCredential, responses(
     (status = 200, description = "The mailbox as it is now", body = MailboxView, headers(("ETag", description = "Its new version"))),
+    (status = 409, description = "It is being deleted"),
     (status = 412, description = "Somebody changed it in the meantime"),
     (status = 428, description = "If-Match is missing")))]
 #[put("/v1/mailboxes/{mailbox_id}/credential")]
@@ -31,7 +33,7 @@ pub(super) async fn replace_credential(
     asked: Permitted<MailboxesWrite, (At<MailboxPath>, IfMatch, Body<NewCredential>)>,
 ) -> Result<HttpResponse, Problem> {
     let Permitted(mut caller, (path, expected, body)) = asked;
-    let mut mailbox = mailbox::find(&mut caller.tx, path.id()?).await?.ok_or_else(MailboxPath::absent)?;
+    let mut mailbox = living_mailbox(&mut caller, path.id()?).await?;
     expected.check(mailbox.version)?;
     let now = caller.now;
     let means = Means::of(body.value.password, body.value.credential_id)?;

@@ -8,10 +8,11 @@ use daimon_domain::job::{Job, JobKind, JobState};
 use daimon_domain::mailbox::Mailbox;
 use daimon_domain::tenant::Language;
 use daimon_store::job::{self, Count};
-use daimon_store::{mailbox, tenant};
+use daimon_store::tenant;
 use serde_json::json;
 
 use crate::caller::{Caller, MailboxesWrite, Permitted};
+use crate::deletion::living_mailbox;
 use crate::idempotency::{Created, IdempotencyKey};
 use crate::jobs::JobView;
 use crate::path::{At, IdempotencyKeyHeader, MailboxPath};
@@ -36,14 +37,14 @@ const MOST_OF_A_MAILBOX: i64 = 20;
 /// is read again at once. While a test of it goes on, you are given that one. Nothing is marked as read.
 #[utoipa::path(operation_id = "testMailboxConnection", tag = "Mailboxes", params(MailboxPath, IdempotencyKeyHeader), responses(
     (status = 202, description = "The job", body = JobView, headers(("Location", description = "Where to see how it goes"))),
-    (status = 409, description = "A request with this Idempotency-Key is being answered right now"),
+    (status = 409, description = "It is being deleted, or a request with this Idempotency-Key is being answered right now"),
     (status = 429, description = "More than 10 tests of this tenant have led nowhere within an hour, or this mailbox was tested 20 times", headers(("Retry-After", description = "In so many seconds the next one can be asked for")))))]
 #[post("/v1/mailboxes/{mailbox_id}/test-connection")]
 pub(super) async fn test_connection(
     asked: Permitted<MailboxesWrite, (At<MailboxPath>, IdempotencyKey)>,
 ) -> Result<HttpResponse, Problem> {
     let Permitted(mut caller, (path, once)) = asked;
-    let mailbox = mailbox::find(&mut caller.tx, path.id()?).await?.ok_or_else(MailboxPath::absent)?;
+    let mailbox = living_mailbox(&mut caller, path.id()?).await?;
     let once = match once.begin(&mut caller, &Bytes::new()).await? {
         Ok(once) => once,
         Err(answer) => return Ok(answer),
@@ -76,7 +77,7 @@ async fn begin(caller: &mut Caller<MailboxesWrite>, mailbox: &Mailbox) -> Result
         let other = job::unfinished(&mut caller.tx, mailbox.id, JobKind::TestConnection).await?;
         return other.ok_or(Problem::Conflict("A test of this mailbox has just ended."));
     }
-    let detail = json!({ "job": job.id, "host": mailbox.server.host });
+    let detail = json!({ "job": job.id });
     caller.audit("mailbox.connection_test_requested", mailbox.id, Some(mailbox.tenant), detail).await?;
     Ok(job)
 }

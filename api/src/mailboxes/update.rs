@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::view::{MailboxChange, MailboxView};
 use crate::caller::{MailboxesWrite, Permitted};
+use crate::deletion::living_mailbox;
 use crate::etag::{IfMatch, tagged};
 use crate::input::{Body, Change};
 use crate::path::{At, IfMatchHeader, MailboxPath};
@@ -21,7 +22,7 @@ use crate::problem::Problem;
 /// `tidying` names the folder to which the bounces of a confirmed incident may be moved. Without it a mailbox is only looked at.
 #[utoipa::path(operation_id = "updateMailbox", tag = "Mailboxes", params(MailboxPath, IfMatchHeader), request_body = MailboxChange, responses(
     (status = 200, description = "The mailbox as it is now", body = MailboxView, headers(("ETag", description = "Its new version"))),
-    (status = 409, description = "This tenant has a mailbox with this address already"),
+    (status = 409, description = "This tenant has a mailbox with this address already, or it is being deleted"),
     (status = 412, description = "Somebody changed it in the meantime"),
     (status = 428, description = "If-Match is missing")))]
 #[patch("/v1/mailboxes/{mailbox_id}")]
@@ -29,7 +30,7 @@ pub(super) async fn update_mailbox(
     asked: Permitted<MailboxesWrite, (At<MailboxPath>, IfMatch, Body<MailboxChange>)>,
 ) -> Result<HttpResponse, Problem> {
     let Permitted(mut caller, (path, expected, body)) = asked;
-    let mut mailbox = mailbox::find(&mut caller.tx, path.id()?).await?.ok_or_else(MailboxPath::absent)?;
+    let mut mailbox = living_mailbox(&mut caller, path.id()?).await?;
     expected.check(mailbox.version)?;
     let change = body.value;
     mailbox.address = change.address.unwrap_or(mailbox.address);
@@ -48,8 +49,9 @@ pub(super) async fn update_mailbox(
     let now = caller.now;
     mailbox::update(&mut caller.tx, &mailbox, now).await?.ok_or(Problem::PreconditionFailed)?;
     let mailbox = mailbox::find(&mut caller.tx, mailbox.id).await?.ok_or_else(MailboxPath::absent)?;
+    // The log outlives the mailbox, and people name folders after themselves.
     let detail = match &mailbox.tidying {
-        Some(tidying) => json!({ "tidying": tidying.folder.as_str(), "automatic": tidying.is_automatic }),
+        Some(tidying) => json!({ "tidying": true, "automatic": tidying.is_automatic }),
         None => json!({}),
     };
     caller.audit("mailbox.changed", mailbox.id, Some(mailbox.tenant), detail).await?;

@@ -4,11 +4,12 @@ use actix_web::{HttpResponse, post};
 use chrono::{DateTime, Utc};
 use daimon_domain::id::{MailboxId, TenantId, WindowId};
 use daimon_domain::maintenance::{LONGEST, Window};
-use daimon_store::{mailbox, maintenance, tenant};
+use daimon_store::{mailbox, maintenance};
 use serde_json::json;
 
 use super::view::{NewWindow, WindowView};
 use crate::caller::{Caller, IncidentsWrite, Permitted};
+use crate::deletion::living_tenant;
 use crate::idempotency::{Created, IdempotencyKey};
 use crate::input::Body;
 use crate::path::IdempotencyKeyHeader;
@@ -22,7 +23,7 @@ use crate::problem::Problem;
 /// is told at once, because it is not tried again. Drills are told.
 #[utoipa::path(operation_id = "createMaintenanceWindow", tag = "Maintenance windows", params(IdempotencyKeyHeader), request_body = NewWindow, responses(
     (status = 201, description = "The window", body = WindowView, headers(("Location", description = "Where it is read"), ("ETag", description = "Its version"))),
-    (status = 409, description = "A request with this Idempotency-Key is being answered right now")))]
+    (status = 409, description = "The tenant is being deleted, or a request with this Idempotency-Key is being answered right now")))]
 #[post("/v1/maintenance-windows")]
 pub(super) async fn create_window(
     asked: Permitted<IncidentsWrite, (IdempotencyKey, Body<NewWindow>)>,
@@ -33,7 +34,7 @@ pub(super) async fn create_window(
         Err(answer) => return Ok(answer),
     };
     let new = body.value;
-    if tenant::find(&mut caller.tx, new.tenant_id).await?.is_none() {
+    if living_tenant(&mut caller, new.tenant_id).await?.is_none() {
         return Err(Problem::invalid("/tenant_id", "there is no such tenant"));
     }
     let starts_at = new.starts_at.unwrap_or(caller.now);
@@ -50,7 +51,7 @@ pub(super) async fn create_window(
         version: 1,
     };
     maintenance::insert(&mut caller.tx, &window).await?;
-    let detail = json!({ "starts_at": window.starts_at, "ends_at": window.ends_at, "reason": window.reason });
+    let detail = json!({ "starts_at": window.starts_at, "ends_at": window.ends_at });
     caller.audit("maintenance_window.declared", window.id, Some(window.tenant), detail).await?;
     let location = format!("/v1/maintenance-windows/{}", window.id);
     once.created(caller, Created { location, version: Some(window.version), view: WindowView::from(window) }).await

@@ -39,7 +39,7 @@ pub(super) async fn update_window(
     window.reason = change.reason.unwrap_or(window.reason);
     check(&mut caller, window.tenant, &window.mailboxes, window.starts_at, window.ends_at).await?;
     window.version = maintenance::update(&mut caller.tx, &window, now).await?.ok_or(Problem::PreconditionFailed)?;
-    let detail = json!({ "starts_at": window.starts_at, "ends_at": window.ends_at, "reason": window.reason });
+    let detail = json!({ "starts_at": window.starts_at, "ends_at": window.ends_at });
     caller.audit("maintenance_window.changed", window.id, Some(window.tenant), detail).await?;
     caller.commit().await?;
     Ok(tagged(window.version, &WindowView::from(window)))

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use daimon_domain::id::{MailboxId, TenantId};
-use daimon_domain::mailbox::{Address, HostName, Mailbox};
+use daimon_domain::mailbox::{Address, HostName, Mailbox, Polling};
 use daimon_domain::scope::Tenants;
 use daimon_store::audit::NewEntry;
 use daimon_store::{job, mailbox, tenant};
@@ -172,6 +172,10 @@ impl<'c> Writer<'c> {
         }
         if let Some(known) = there.and_then(|tenant| self.existing.get(&(tenant, mailbox.address.clone()))) {
             view.tenant_id = there;
+            if matches!(known.polling, Polling::Deleting { .. }) {
+                line.refuse(Part::Mailbox, &["address"], "is that of a mailbox that is being deleted");
+                return Ok(RowStatus::Invalid);
+            }
             view.mailbox_id = Some(known.id);
             view.imap = Some(known.server.clone().into());
             self.seen.insert((at, mailbox.address), line.row);
@@ -194,12 +198,12 @@ impl<'c> Writer<'c> {
         view.imap = Some(made.server.clone().into());
         let hints = self.done.hints.entry(tenant).or_default();
         hints.0.push(made.id.as_uuid());
-        let mut detail = json!({ "host": made.server.host });
+        let mut detail = json!({});
         if self.may_test(&made).await? {
             let job = mailboxes::new_test(self.caller, &made);
             job::insert(&mut self.caller.tx, &job).await?;
             self.done.hints.entry(tenant).or_default().1.push(job.id.as_uuid());
-            detail = json!({ "host": made.server.host, "job": job.id });
+            detail = json!({ "job": job.id });
             view.job_id = Some(job.id);
         }
         self.done.entries.push(self.caller.entry("mailbox.created", &made.id, Some(tenant), detail));

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::view::{TenantChange, TenantView};
 use crate::caller::{Permitted, TenantsWrite};
+use crate::deletion::living_tenant;
 use crate::etag::{IfMatch, tagged};
 use crate::input::Body;
 use crate::path::{At, IfMatchHeader, TenantPath};
@@ -16,6 +17,7 @@ use crate::problem::Problem;
 /// Changes what the body has and leaves the rest. Needs the `ETag` that you read, so that no change is lost.
 #[utoipa::path(operation_id = "updateTenant", tag = "Tenants", params(TenantPath, IfMatchHeader), request_body = TenantChange, responses(
     (status = 200, description = "The tenant as it is now", body = TenantView, headers(("ETag", description = "Its new version"))),
+    (status = 409, description = "It is being deleted"),
     (status = 412, description = "Somebody changed it in the meantime"),
     (status = 428, description = "If-Match is missing")))]
 #[patch("/v1/tenants/{tenant_id}")]
@@ -23,7 +25,7 @@ pub(super) async fn update_tenant(
     asked: Permitted<TenantsWrite, (At<TenantPath>, IfMatch, Body<TenantChange>)>,
 ) -> Result<HttpResponse, Problem> {
     let Permitted(mut caller, (path, expected, body)) = asked;
-    let mut tenant = tenant::find(&mut caller.tx, path.id()?).await?.ok_or_else(TenantPath::absent)?;
+    let mut tenant = living_tenant(&mut caller, path.id()?).await?.ok_or_else(TenantPath::absent)?;
     expected.check(tenant.version)?;
     let change = body.value;
     tenant.name = change.name.unwrap_or(tenant.name);

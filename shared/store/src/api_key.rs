@@ -53,7 +53,8 @@ impl TryFrom<Row> for ApiKey {
         Ok(Self {
             id: KeyId::from_uuid(row.key_id),
             name: row.name,
-            permissions: row.permissions.iter().map(|word| row::text("api_key", word)).collect::<Result<_, _>>()?,
+            // What a newer program has given, this one knows nothing of.
+            permissions: row.permissions.iter().filter_map(|word| word.parse().ok()).collect(),
             tenants: row
                 .tenants
                 .map_or(Tenants::All, |ids| Tenants::Only(ids.into_iter().map(TenantId::from_uuid).collect())),

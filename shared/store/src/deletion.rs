@@ -50,13 +50,17 @@ impl Target {
     }
 }
 
-/// How many rows would go with it, counted no further than `most` of a kind.
+/// How many rows would go with it, counted no further than `most` of a kind. A mailbox has some fifty of other kinds.
 pub async fn weight(tx: &mut MspTx, target: Target, most: u32) -> Result<i64, StoreError> {
     let most = i64::from(most);
     Ok(match target {
         Target::Mailbox(_, mailbox) => {
             sqlx::query_scalar!(
                 r#"select (select count(*) from (select from bounce where mailbox_id = $1 limit $2) as few)
+                    + (select count(*) from (select from tidied_mail where mailbox_id = $1 limit $2) as few)
+                    + (select count(*) from (
+                        select from bounced_recipient where job_id in (select job_id from job where mailbox_id = $1) limit $2
+                    ) as few)
                     + (select count(*) from (select from sent_message where mailbox_id = $1 limit $2) as few)
                     + (select count(*) from (select from correspondent where mailbox_id = $1 limit $2) as few) as "rows!""#,
                 mailbox.as_uuid(),
@@ -69,6 +73,12 @@ pub async fn weight(tx: &mut MspTx, target: Target, most: u32) -> Result<i64, St
             sqlx::query_scalar!(
                 r#"with own as (select mailbox_id from mailbox where tenant_id = $1)
                 select (select count(*) from (select from bounce where tenant_id = $1 limit $2) as few)
+                    + (select 50 * count(*) from (select from own limit $2) as few)
+                    + (select count(*) from (select from tidied_mail where mailbox_id in (select mailbox_id from own) limit $2) as few)
+                    + (select count(*) from (
+                        select from bounced_recipient
+                        where job_id in (select job_id from job where mailbox_id in (select mailbox_id from own)) limit $2
+                    ) as few)
                     + (select count(*) from (select from sent_message where mailbox_id in (select mailbox_id from own) limit $2) as few)
                     + (select count(*) from (select from correspondent where mailbox_id in (select mailbox_id from own) limit $2) as few)
                     + (select count(*) from (select from event where tenant_id = $1 limit $2) as few)
@@ -109,13 +119,41 @@ pub async fn begin(tx: &mut MspTx, target: Target, version: i64, now: DateTime<U
     if done.rows_affected() == 0 {
         return Ok(false);
     }
+    // In one order, as whoever changes several.
+    sqlx::query!(
+        "select mailbox_id from mailbox where tenant_id = $1 and ($2::uuid is null or mailbox_id = $2)
+        order by mailbox_id for no key update",
+        tenant.as_uuid(),
+        mailbox
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    // A session that runs is fenced off.
     sqlx::query!(
         "update mailbox set polling = 'deleting', polling_since = $3, sealed_secret = '', secret_hash = null, idle_holder = null,
-            idle_token = null, idle_since = null
+            idle_token = null, idle_since = null, lease_token = null, lease_until = null, attempt = 0, poll_requested_at = null
         where tenant_id = $1 and ($2::uuid is null or mailbox_id = $2)",
         tenant.as_uuid(),
         mailbox,
         now
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "delete from access_token where mailbox_id in (
+            select mailbox_id from mailbox where tenant_id = $1 and ($2::uuid is null or mailbox_id = $2)
+        )",
+        tenant.as_uuid(),
+        mailbox
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "delete from old_credential where incident_id in (
+            select incident_id from incident where tenant_id = $1 and ($2::uuid is null or mailbox_id = $2)
+        )",
+        tenant.as_uuid(),
+        mailbox
     )
     .execute(tx.conn())
     .await?;

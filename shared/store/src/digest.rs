@@ -224,7 +224,7 @@ async fn ongoing(tx: &mut MspTx) -> Result<Vec<Ongoing>, StoreError> {
         from incident
         join tenant on tenant.msp_id = incident.msp_id and tenant.tenant_id = incident.tenant_id
         join mailbox on mailbox.msp_id = incident.msp_id and mailbox.mailbox_id = incident.mailbox_id
-        where drill_id is null and state in ('open', 'contained', 'monitoring', 'recovered', 'reopened')
+        where drill_id is null and polling <> 'deleting' and state in ('open', 'contained', 'monitoring', 'recovered', 'reopened')
         order by array_position(array['critical', 'high', 'medium', 'low'], severity), incident_id desc limit $1",
         NAMED
     )

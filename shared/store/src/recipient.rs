@@ -209,19 +209,23 @@ pub async fn gone(tx: &mut MspTx, job: JobId, bounces: &[BounceId]) -> Result<()
     Ok(())
 }
 
-/// The same of all that nobody has looked for yet and that lay with this one, and why.
-pub async fn lose_beside(tx: &mut MspTx, job: JobId, at: &Spot, lost: Lost) -> Result<(), StoreError> {
-    sqlx::query!(
+/// The same of all that nobody has looked for yet and that lay with this one, and why: at most so many. How many that were.
+pub async fn lose_beside(tx: &mut MspTx, job: JobId, at: &Spot, lost: Lost, most: u32) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
         "update bounced_recipient set state = $4
-        where job_id = $1 and state = 'waiting' and folder = $2 and uid_validity = $3",
+        where job_id = $1 and bounce_id in (
+            select bounce_id from bounced_recipient
+            where job_id = $1 and state = 'waiting' and folder = $2 and uid_validity = $3 limit $5
+        )",
         job.as_uuid(),
         at.folder,
         i64::from(at.uid_validity),
-        lost.as_str()
+        lost.as_str(),
+        i64::from(most)
     )
     .execute(tx.conn())
     .await?;
-    Ok(())
+    Ok(done.rows_affected())
 }
 
 /// How many addresses there are, and how many recipients have none.

@@ -110,7 +110,7 @@ pub async fn list(tx: &mut MspTx, filter: &TenantFilter, page: Page<TenantId>) -
     Ok(page.cut(rows.into_iter().map(Tenant::try_from).collect::<Result<_, _>>()?))
 }
 
-/// Those with one of these names, or that another system calls so: `(system, id)`.
+/// Those with one of these names, or that another system calls so: `(system, id)`. None that is being deleted.
 pub async fn matching(
     tx: &mut MspTx,
     names: &[String],
@@ -120,9 +120,9 @@ pub async fn matching(
     let rows = sqlx::query_as!(
         Row,
         r#"select tenant_id, name, language, external_refs, groups, created_at, data_key = '' as "is_deleting!", version
-        from tenant where name = any ($1) or exists (
+        from tenant where data_key <> '' and (name = any ($1) or exists (
             select from unnest($2::text[], $3::text[]) as asked (system, id) where external_refs ->> asked.system = asked.id
-        ) order by tenant_id"#,
+        )) order by tenant_id"#,
         names,
         &systems,
         &ids

@@ -51,13 +51,13 @@ pub async fn do_job(ctx: &Reader, msp: MspId, id: JobId) -> Result<bool, StoreEr
     let Some((job, lease)) = job::lease(&mut tx, id, since, since + ctx.lease).await? else { return Ok(false) };
     tx.commit().await?;
     let held = Held { wall, job, lease, since };
+    if held.job.kind == JobKind::Deletion {
+        delete(held, ctx).await?;
+        return Ok(true);
+    }
     if held.lease.attempt > MOST_ATTEMPTS {
         tracing::error!(job.id = %id, "processes have died of job {id}; it is given up");
         held.give_up(ctx, JobFailure::Crashed).await?;
-        return Ok(true);
-    }
-    if held.job.kind == JobKind::Deletion {
-        delete(held, ctx).await?;
         return Ok(true);
     }
     match held.borrow(ctx).await? {

@@ -16,20 +16,34 @@ use super::job::Reader;
 
 /// So many rows of a table at a time.
 const AT_ONCE: u32 = 2_000;
-/// After so long others have their turn.
-const A_TURN: TimeDelta = TimeDelta::minutes(1);
+/// After so long others have their turn: there are few slots for jobs.
+const A_TURN: TimeDelta = TimeDelta::seconds(5);
+/// When another deletion goes on in this process, this one is asked for again after so long.
+const BEHIND: TimeDelta = TimeDelta::seconds(5);
+/// So long after the database has refused a step: it may be busy with the same rows.
+const AGAIN: TimeDelta = TimeDelta::minutes(1);
 
-/// Does the job as far as there is time.
+/// Does the job as far as there is time, one at a time. It is never given up: what is left of it would be left for ever.
 pub(super) async fn delete(held: Held, ctx: &Reader) -> Result<(), StoreError> {
+    let Ok(_turn) = ctx.deletions.try_acquire() else {
+        return held.postpone(ctx, ctx.time.now() + BEHIND).await;
+    };
+    let Err(error) = go_on(&held, ctx).await else { return Ok(()) };
+    let id = held.job.id;
+    tracing::warn!(job.id = %id, error = %error, "job {id} is tried again in a minute");
+    held.postpone(ctx, ctx.time.now() + AGAIN).await
+}
+
+async fn go_on(held: &Held, ctx: &Reader) -> Result<(), StoreError> {
     let (tenant, mailbox) = (held.job.tenant, held.job.mailbox);
     let target = mailbox.map_or(Target::Tenant(tenant), |mailbox| Target::Mailbox(tenant, mailbox));
     let until = ctx.time.now() + A_TURN;
-    while let Some(tx) = begin(&held, ctx).await? {
+    while let Some(tx) = begin(held, ctx).await? {
         if ctx.stop.is_cancelled() || ctx.time.now() > until {
             tx.commit().await?;
             return held.postpone(ctx, ctx.time.now()).await;
         }
-        if step(&held, ctx, target, tx).await? {
+        if step(held, ctx, target, tx).await? {
             return Ok(());
         }
     }

@@ -17,6 +17,7 @@ use daimon_queue::{Kind, Queue};
 use daimon_seal::{MasterKey, SystemEntropy};
 use daimon_store::in_hand::{self, InHand};
 use daimon_store::{Db, Fleet, MspTx, StoreError, mailbox};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::alone::Room;
@@ -54,6 +55,8 @@ pub struct Reader {
     pub blocklists: Option<Arc<Blocklists>>,
     /// Where seats at servers are taken.
     pub fleet: Fleet,
+    /// One deletion goes on at a time.
+    pub deletions: Semaphore,
     /// Sessions that wait for new mail.
     pub(crate) idlers: Idlers,
     /// What a server bears that nobody knows.

@@ -190,9 +190,14 @@ impl Gatherer<'_> {
 
     /// Nobody looks any more for what lay at a place.
     async fn are_lost(&self, place: &Spot, lost: Lost) -> Result<(), PollError> {
-        let mut tx = self.held.begin(self.ctx, self.work).await?;
-        recipient::lose_beside(&mut tx, self.held.job.id, place, lost).await?;
-        Ok(tx.commit().await?)
+        loop {
+            let mut tx = self.held.begin(self.ctx, self.work).await?;
+            let some = recipient::lose_beside(&mut tx, self.held.job.id, place, lost, NOTED_AT_ONCE).await?;
+            tx.commit().await?;
+            if some == 0 {
+                return Ok(());
+            }
+        }
     }
 }
 

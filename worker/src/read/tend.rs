@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::clock::{Clock, Entropy};
 use daimon_domain::id::{DeliveryId, IncidentId, MspId};
 use daimon_domain::incident::{Incident, Moved};
-use daimon_domain::mailbox::{Connection, Mailbox};
+use daimon_domain::mailbox::{Connection, Mailbox, Polling};
 use daimon_domain::scope::Wall;
 use daimon_domain::tenant::Tenant;
 use daimon_seal::Aad;
@@ -110,6 +110,12 @@ pub async fn tend(ctx: &Reader, msp: MspId, id: IncidentId) -> Result<bool, Stor
     let now = ctx.time.now();
     let mut tx = ctx.db.begin(&Wall::whole(msp)).await?;
     let Some(mut tended) = Tended::hold(&mut tx, id).await? else { return Ok(false) };
+    if matches!(tended.mailbox.polling, Polling::Deleting { .. }) {
+        // It goes with its mailbox, and nobody is told of it any more.
+        incident::postpone(&mut tx, id, now + STUCK).await?;
+        tx.commit().await?;
+        return Ok(false);
+    }
     let deliveries = tended.go_on(&mut tx, ctx).await?;
     let old = old_credential::find(&mut tx, id).await?.filter(|old| old.next_try_at.is_some_and(|at| at <= now));
     let mut to_try = None;

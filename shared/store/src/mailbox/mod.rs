@@ -263,7 +263,7 @@ pub async fn update(tx: &mut MspTx, mailbox: &Mailbox, now: DateTime<Utc>) -> Re
     let version = sqlx::query_scalar!(
         "update mailbox set address = $3, poll_interval_s = $4, tidying_folder = $5, tidying_is_automatic = $6,
             version = version + 1
-        where mailbox_id = $1 and version = $2 returning version",
+        where mailbox_id = $1 and version = $2 and polling <> 'deleting' returning version",
         mailbox.id.as_uuid(),
         mailbox.version,
         mailbox.address.as_str(),
@@ -390,7 +390,7 @@ pub async fn replace_secret(
             connection_refusal = null, attempt = 0, lease_token = null, lease_until = null, next_poll_at = $5,
             poll_requested_at = null, version = version + 1, idle_holder = null, idle_token = null, idle_since = null,
             idle_fault = null, idle_failures = 0, idle_not_before = null
-        where mailbox_id = $1 and version = $2 returning version",
+        where mailbox_id = $1 and version = $2 and polling <> 'deleting' returning version",
         id.as_uuid(),
         version,
         secret.bytes,

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use daimon_domain::delivery::{Delivery, DeliveryFailure, DeliveryState, WaitsFor};
 use daimon_domain::job::Lease;
 use daimon_domain::mailbox::{Connection, ConnectionFault};
+use daimon_store::deletion::{self, Target};
 use daimon_store::delivery::{self, DeliveryEnd, GivenBack};
 use daimon_store::mailbox::{self, DetectorState, MailboxEnd};
 use daimon_store::{Busy, attempt};
@@ -127,6 +128,27 @@ async fn a_new_password_fences_off_the_session_that_tries_the_old_one(pool: PgPo
     tx.commit().await.unwrap();
     assert!(!finish(&world, &running).await);
     assert!(lease(&world, 16).await.is_some());
+}
+
+#[sqlx::test(migrator = "daimon_store::MIGRATOR")]
+async fn a_deletion_that_begins_fences_off_the_session_that_runs_and_lets_nobody_in_again(pool: PgPool) {
+    let world = World::new(pool).await;
+    let running = lease(&world, 10).await.unwrap();
+    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    let target = Target::Mailbox(world.ours.tenant, world.ours.mailbox);
+    assert!(!deletion::begin(&mut tx, target, 7, at(15)).await.unwrap(), "another version");
+    assert!(deletion::begin(&mut tx, target, 1, at(15)).await.unwrap());
+    tx.commit().await.unwrap();
+    assert!(!finish(&world, &running).await);
+    assert!(lease(&world, 600).await.is_none());
+    let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
+    assert!(!mailbox::resume(&mut tx, world.ours.mailbox, at(20)).await.unwrap());
+    let until = at(90);
+    assert!(mailbox::borrow(&mut tx, world.ours.mailbox, at(20), until).await.unwrap().is_none());
+    let new = mailbox::replace_secret(&mut tx, world.ours.mailbox, 2, &sealed(b"new"), None, at(20)).await.unwrap();
+    assert_eq!(new, None, "no secret comes back");
+    assert_eq!(mailbox::sealed_secret(&mut tx, world.ours.mailbox).await.unwrap().unwrap().bytes, b"");
+    assert!(deletion::some(&mut tx, target, 10).await.is_err(), "no job says that it is to go");
 }
 
 #[sqlx::test(migrator = "daimon_store::MIGRATOR")]

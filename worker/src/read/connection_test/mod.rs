@@ -97,7 +97,7 @@ impl Held {
             actor: "daimon".to_owned(),
             action: "mailbox.connection_tested".to_owned(),
             subject: mailbox.to_string(),
-            detail: json!({ "job": id, "host": test.server.host, "outcome": outcome, "code": finding }),
+            detail: json!({ "job": id, "outcome": outcome, "code": finding }),
         };
         audit::append(&mut tx, &entry).await?;
         tx.commit().await?;
