@@ -170,8 +170,11 @@ impl Gatherer<'_> {
             tx.commit().await?;
         }
         self.are_lost(place, Lost::Gone).await?;
+        // What lay there under another numbering may be older.
         self.progress.search = None;
-        Ok(())
+        let mut tx = self.held.begin(self.ctx, self.work).await?;
+        job::go_on(&mut tx, job, Some(json!(self.progress)), self.ctx.time.now()).await?;
+        Ok(tx.commit().await?)
     }
 
     /// The addresses that mails tell, of those that are wanted.
