@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use daimon_domain::id::{JobId, MailboxId, TenantId};
-use daimon_domain::job::{Job, JobKind, JobState};
+use daimon_domain::job::{Job, JobKind};
 use daimon_domain::mailbox::{Mailbox, Polling};
 use daimon_domain::tenant::Tenant;
 use daimon_store::audit::{self, NewEntry};
@@ -68,23 +68,9 @@ pub(crate) async fn deleted<P>(
     if !deletion::begin(&mut caller.tx, target, version, caller.now).await? {
         return Err(Problem::PreconditionFailed);
     }
-    let now = caller.now;
-    let job = Job {
-        id: JobId::new(now, caller.service.sources.entropy()),
-        tenant: target.tenant(),
-        mailbox: target.mailbox(),
-        kind: JobKind::Deletion,
-        incident: None,
-        is_dry_run: false,
-        state: JobState::Waiting,
-        created_at: now,
-        created_by: caller.actor.to_string(),
-        not_before: now,
-        progressed_at: now,
-        started_at: None,
-        ended_at: None,
-        failure: None,
-    };
+    let (now, id) = (caller.now, JobId::new(caller.now, caller.service.sources.entropy()));
+    let asked = Job::asked(id, JobKind::Deletion, target.tenant(), caller.actor.to_string(), now);
+    let job = Job { mailbox: target.mailbox(), ..asked };
     if !job::insert(&mut caller.tx, &job).await? {
         return Err(Problem::Conflict("It is being deleted at this moment. Ask again."));
     }

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use daimon_domain::id::JobId;
 use daimon_domain::incident::Incident;
-use daimon_domain::job::{Job, JobKind, JobState};
+use daimon_domain::job::{Job, JobKind};
 use daimon_domain::tenant::Language;
 use daimon_store::{job, tenant};
 use serde_json::json;
@@ -64,21 +64,12 @@ async fn begun<P>(caller: &mut Caller<P>, incident: &Incident, errand: Errand) -
 /// `None`: one goes on already.
 async fn new<P>(caller: &mut Caller<P>, incident: &Incident, errand: Errand) -> Result<Option<Job>, Problem> {
     let now = caller.now;
+    let id = JobId::new(now, caller.service.sources.entropy());
     let job = Job {
-        id: JobId::new(now, caller.service.sources.entropy()),
-        tenant: incident.tenant,
         mailbox: Some(incident.mailbox),
-        kind: errand.kind,
         incident: Some(incident.id),
         is_dry_run: errand.is_dry_run,
-        state: JobState::Waiting,
-        created_at: now,
-        created_by: caller.actor.to_string(),
-        not_before: now,
-        progressed_at: now,
-        started_at: None,
-        ended_at: None,
-        failure: None,
+        ..Job::asked(id, errand.kind, incident.tenant, caller.actor.to_string(), now)
     };
     if !job::insert(&mut caller.tx, &job).await? {
         return Ok(None);

@@ -4,7 +4,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpResponse, post};
 use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::id::{JobId, TenantId};
-use daimon_domain::job::{Job, JobKind, JobState};
+use daimon_domain::job::{Job, JobKind};
 use daimon_domain::mailbox::Mailbox;
 use daimon_domain::tenant::Language;
 use daimon_store::job::{self, Count};
@@ -89,22 +89,9 @@ pub(crate) async fn in_vain<P>(caller: &mut Caller<P>, tenant: TenantId) -> Resu
 
 /// A test that is to be done at once.
 pub(crate) fn new_test<P>(caller: &Caller<P>, mailbox: &Mailbox) -> Job {
-    Job {
-        id: JobId::new(caller.now, caller.service.sources.entropy()),
-        tenant: mailbox.tenant,
-        mailbox: Some(mailbox.id),
-        kind: JobKind::TestConnection,
-        incident: None,
-        is_dry_run: false,
-        state: JobState::Waiting,
-        created_at: caller.now,
-        created_by: caller.actor.to_string(),
-        not_before: caller.now,
-        progressed_at: caller.now,
-        started_at: None,
-        ended_at: None,
-        failure: None,
-    }
+    let (now, id) = (caller.now, JobId::new(caller.now, caller.service.sources.entropy()));
+    let asked = Job::asked(id, JobKind::TestConnection, mailbox.tenant, caller.actor.to_string(), now);
+    Job { mailbox: Some(mailbox.id), ..asked }
 }
 
 /// Refuses what is too much, and says when it is no more.

@@ -89,6 +89,27 @@ pub struct Job {
 }
 
 impl Job {
+    /// One that is asked for, to be done at once: on all of the tenant and for no incident, unless that is said.
+    #[must_use]
+    pub const fn asked(id: JobId, kind: JobKind, tenant: TenantId, by: String, now: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            tenant,
+            mailbox: None,
+            kind,
+            incident: None,
+            is_dry_run: false,
+            state: JobState::Waiting,
+            created_at: now,
+            created_by: by,
+            not_before: now,
+            progressed_at: now,
+            started_at: None,
+            ended_at: None,
+            failure: None,
+        }
+    }
+
     /// As it is seen at `now`. One that ends later than that goes on: how soon something failed would tell why.
     #[must_use]
     pub fn seen_at(self, now: DateTime<Utc>) -> Self {

@@ -12,22 +12,9 @@ use sqlx::PgPool;
 use crate::support::{Msp, World, at};
 
 fn a_job(world: &World, msp: Msp, second: i64) -> Job {
-    Job {
-        id: JobId::new(at(second), &world.entropy),
-        tenant: msp.tenant,
-        mailbox: Some(msp.mailbox),
-        kind: JobKind::TestConnection,
-        incident: None,
-        is_dry_run: false,
-        state: JobState::Waiting,
-        created_at: at(second),
-        created_by: "key_1".to_owned(),
-        not_before: at(second),
-        progressed_at: at(second),
-        started_at: None,
-        ended_at: None,
-        failure: None,
-    }
+    let id = JobId::new(at(second), &world.entropy);
+    let asked = Job::asked(id, JobKind::TestConnection, msp.tenant, "key_1".to_owned(), at(second));
+    Job { mailbox: Some(msp.mailbox), ..asked }
 }
 
 async fn asked(world: &World, second: i64) -> JobId {

@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use daimon_domain::clock::Clock;
 use daimon_domain::id::{AuditId, JobId, MailboxId};
 use daimon_domain::incident::Incident;
-use daimon_domain::job::{Job, JobFailure, JobKind, JobState};
+use daimon_domain::job::{Job, JobFailure, JobKind};
 use daimon_domain::scope::Wall;
 use daimon_domain::tidying::{FolderTitle, Tidied, is_tidied_by_itself, may_be_tidied};
 use daimon_store::job::{self, End};
@@ -85,22 +85,9 @@ pub(super) async fn begin_by_itself(
         if tidied::was_undone(&mut tx, incident.id).await? || !tidied::has_news(&mut tx, incident, inbox).await? {
             continue;
         }
-        let job = Job {
-            id: JobId::new(now, &ctx.entropy),
-            tenant: incident.tenant,
-            mailbox: Some(mailbox),
-            kind: JobKind::Tidy,
-            incident: Some(incident.id),
-            is_dry_run: false,
-            state: JobState::Waiting,
-            created_at: now,
-            created_by: "daimon".to_owned(),
-            not_before: now,
-            progressed_at: now,
-            started_at: None,
-            ended_at: None,
-            failure: None,
-        };
+        let id = JobId::new(now, &ctx.entropy);
+        let asked = Job::asked(id, JobKind::Tidy, incident.tenant, "daimon".to_owned(), now);
+        let job = Job { mailbox: Some(mailbox), incident: Some(incident.id), ..asked };
         if job::insert(&mut tx, &job).await? {
             let entry = audit::NewEntry {
                 id: AuditId::new(now, &ctx.entropy),
