@@ -157,10 +157,7 @@ pub async fn begin(tx: &mut MspTx, target: Target, version: i64, now: DateTime<U
     )
     .execute(tx.conn())
     .await?;
-    match target {
-        Target::Tenant(tenant) => watched::end_all(tx, tenant, now).await?,
-        Target::Mailbox(_, mailbox) => watched::end(tx, mailbox, now).await?,
-    }
+    end_watch(tx, target, now).await?;
     Ok(true)
 }
 
@@ -217,9 +214,13 @@ pub async fn finish(
     if done.rows_affected() == 0 {
         return Ok(false);
     }
-    match target {
-        Target::Tenant(tenant) => watched::end_all(tx, tenant, now).await?,
-        Target::Mailbox(_, mailbox) => watched::end(tx, mailbox, now).await?,
-    }
+    end_watch(tx, target, now).await?;
     Ok(true)
+}
+
+async fn end_watch(tx: &mut MspTx, target: Target, now: DateTime<Utc>) -> Result<(), StoreError> {
+    match target {
+        Target::Tenant(tenant) => watched::end_all(tx, tenant, now).await,
+        Target::Mailbox(_, mailbox) => watched::end(tx, mailbox, now).await,
+    }
 }

@@ -47,7 +47,7 @@ pub struct Found {
     pub permanence: Permanence,
     /// When it came.
     pub bounced_at: DateTime<Utc>,
-    /// How many bounces there were.
+    /// How many of the mails that were read name it.
     pub bounces: u64,
 }
 

@@ -62,22 +62,17 @@ async fn begin(held: &Held, ctx: &Reader) -> Result<Option<MspTx>, StoreError> {
 /// Deletes a little. `true`: that was the last of it.
 async fn step(held: &Held, ctx: &Reader, target: Target, mut tx: MspTx) -> Result<bool, StoreError> {
     let next = deletion::next_mailbox(&mut tx, target).await?;
-    if let Some(mailbox) = next {
-        let part = Target::Mailbox(target.tenant(), mailbox);
-        let is_empty = deletion::some(&mut tx, part, AT_ONCE).await? == 0;
-        if is_empty && part != target {
-            deletion::finish(&mut tx, part, None, ctx.time.now()).await?;
-        }
-        if !is_empty || part != target {
-            tx.commit().await?;
-            return Ok(false);
-        }
-    } else if target.mailbox().is_none() && deletion::some(&mut tx, target, AT_ONCE).await? > 0 {
-        tx.commit().await?;
-        return Ok(false);
+    let part = next.map_or(target, |mailbox| Target::Mailbox(target.tenant(), mailbox));
+    let is_empty = deletion::some(&mut tx, part, AT_ONCE).await? == 0;
+    if is_empty && part == target {
+        end(held, ctx, target, tx).await?;
+        return Ok(true);
     }
-    end(held, ctx, target, tx).await?;
-    Ok(true)
+    if is_empty {
+        deletion::finish(&mut tx, part, None, ctx.time.now()).await?;
+    }
+    tx.commit().await?;
+    Ok(false)
 }
 
 async fn end(held: &Held, ctx: &Reader, target: Target, mut tx: MspTx) -> Result<(), StoreError> {
