@@ -210,6 +210,7 @@ async fn many_mailboxes_are_deleted_in_one_request_and_those_with_much_by_jobs()
     let answer = world.client.post("/v1/mailboxes/bulk", &bulk).await.unwrap().body;
     let outcomes: Vec<_> = answer["results"].as_array().unwrap().iter().map(|one| text(one, "/outcome")).collect();
     assert_eq!(outcomes, ["deleting", "done"], "{answer}");
+    assert_eq!((&answer["done"], &answer["not_found"]), (&json!(1), &json!(0)), "{answer}");
     let jobs = world.client.get("/v1/jobs").await.unwrap().items();
     let job = jobs.iter().find(|job| text(job, "/kind") == "deletion").unwrap();
     world.job_ended(text(job, "/id")).await.unwrap();

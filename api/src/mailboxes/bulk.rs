@@ -72,7 +72,7 @@ pub(crate) struct BulkView {
     /// What was done with each.
     #[schema(schema_with = crate::words::bulk_action)]
     action: BulkAction,
-    /// With how many it was.
+    /// With how many it was. What a job deletes is not counted.
     done: usize,
     /// How many there are not.
     not_found: usize,
@@ -126,10 +126,17 @@ pub(super) async fn bulk_mailboxes(
             }
             Err(problem) => return Err(problem),
         };
-        let name = match action {
-            BulkAction::Pause => "mailbox.paused",
-            BulkAction::Resume => "mailbox.resumed",
-            BulkAction::PollNow => "mailbox.poll_requested",
+        let now = caller.now;
+        let (name, is_due) = match action {
+            BulkAction::Pause => {
+                mailbox::pause(&mut caller.tx, id, now).await?;
+                ("mailbox.paused", false)
+            }
+            BulkAction::Resume => ("mailbox.resumed", mailbox::resume(&mut caller.tx, id, now).await?),
+            BulkAction::PollNow => {
+                let is_there = mailbox::poll_now(&mut caller.tx, id, now).await?;
+                ("mailbox.poll_requested", is_there && mailbox.polling == Polling::Active)
+            }
             BulkAction::Delete => {
                 let Deleted { job, entry } = delete(&mut caller, &mailbox).await?;
                 entries.extend(entry);
@@ -140,7 +147,9 @@ pub(super) async fn bulk_mailboxes(
                 continue;
             }
         };
-        act(&mut caller, action, &mailbox, &mut due).await?;
+        if is_due {
+            due.entry(mailbox.tenant).or_default().push(id.as_uuid());
+        }
         entries.push(caller.entry(name, &id, Some(mailbox.tenant), json!({})));
     }
     if !entries.is_empty() {
@@ -149,8 +158,9 @@ pub(super) async fn bulk_mailboxes(
     let outcome = |id| came.get(&id).copied().unwrap_or(BulkOutcome::Done);
     let results: Vec<_> =
         mailbox_ids.into_iter().map(|id| BulkResultView { mailbox_id: id, outcome: outcome(id) }).collect();
-    let not_found = results.iter().filter(|one| one.outcome == BulkOutcome::NotFound).count();
-    let view = BulkView { action, done: results.len().saturating_sub(not_found), not_found, results };
+    let count = |outcome| results.iter().filter(|one| one.outcome == outcome).count();
+    let (done, not_found) = (count(BulkOutcome::Done), count(BulkOutcome::NotFound));
+    let view = BulkView { action, done, not_found, results };
     let (service, msp) = (caller.service.clone(), caller.msp);
     let response = once.each(caller, view).await?;
     for (tenant, mailboxes) in due {
@@ -174,27 +184,4 @@ async fn delete(caller: &mut Caller<MailboxesWrite>, mailbox: &Mailbox) -> Resul
         }
         other => other,
     }
-}
-
-/// Does it with one, and notes who is to be read now.
-async fn act(
-    caller: &mut Caller<MailboxesWrite>,
-    action: BulkAction,
-    mailbox: &Mailbox,
-    due: &mut BTreeMap<TenantId, Vec<Uuid>>,
-) -> Result<(), Problem> {
-    let (id, now) = (mailbox.id, caller.now);
-    let is_read = match action {
-        BulkAction::Pause => {
-            mailbox::pause(&mut caller.tx, id, now).await?;
-            false
-        }
-        BulkAction::Resume => mailbox::resume(&mut caller.tx, id, now).await?,
-        BulkAction::PollNow => mailbox::poll_now(&mut caller.tx, id, now).await? && mailbox.polling == Polling::Active,
-        BulkAction::Delete => false,
-    };
-    if is_read {
-        due.entry(mailbox.tenant).or_default().push(id.as_uuid());
-    }
-    Ok(())
 }
