@@ -13,6 +13,7 @@ mod idle;
 mod in_hand;
 mod incidents;
 mod jobs;
+mod keys;
 mod leases;
 mod partitions;
 mod retention;
