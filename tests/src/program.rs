@@ -76,6 +76,11 @@ impl Program {
         self.kept.output()
     }
 
+    /// The first line of its log that `is_it` likes, which may come a moment after the answer that it is about.
+    pub fn line(&mut self, what: &str, is_it: impl Fn(&str) -> bool) -> anyhow::Result<String> {
+        self.kept.wait_for_line(Duration::from_secs(10), what, is_it)
+    }
+
     /// Kills it as a power cut would.
     pub fn kill(self) -> anyhow::Result<()> {
         self.kept.kill()
