@@ -10,9 +10,13 @@ use tokio::net::TcpStream;
 
 /// Another API for the same database, with small buckets.
 async fn api(world: &World, redis: Option<&str>) -> (Program, Client) {
+    api_with(world, ["6", "8"], redis).await
+}
+
+async fn api_with(world: &World, [per_key, per_msp]: [&str; 2], redis: Option<&str>) -> (Program, Client) {
     let small = [
-        ("DAIMON_REQUESTS_PER_KEY", "6"),
-        ("DAIMON_REQUESTS_PER_MSP", "8"),
+        ("DAIMON_REQUESTS_PER_KEY", per_key),
+        ("DAIMON_REQUESTS_PER_MSP", per_msp),
         ("DAIMON_REQUESTS_PER_ADDRESS", "5"),
         ("DAIMON_FORWARDED_HOPS", "1"),
     ];
@@ -43,7 +47,7 @@ fn header(response: &Response, name: &str) -> String {
 #[tokio::test]
 async fn a_key_has_its_requests_and_so_have_its_msp_and_every_address() {
     let world = World::without_worker().await.unwrap();
-    let (program, client) = api(&world, None).await;
+    let (mut program, client) = api(&world, None).await;
     let (key, stranger) = (client.sign_in().await.unwrap(), world.another_msp("Heron IT").await.unwrap());
     let elsewhere = client.with_key(stranger.key()).unwrap().sign_in().await.unwrap();
 
@@ -58,8 +62,7 @@ async fn a_key_has_its_requests_and_so_have_its_msp_and_every_address() {
     assert!(header(&answer, "ratelimit").starts_with("\"key\";r=0;t=60"), "{answer:?}");
     let id = header(&answer, "x-request-id");
     assert!(!id.is_empty());
-    let said = program.output();
-    assert!(said.lines().any(|line| line.contains(&id) && line.contains("was answered with 429")), "{said}");
+    program.line("heard", |line| line.contains(&id) && line.contains("was answered with 429")).unwrap();
     let problem: serde_json::Value = answer.json().await.unwrap();
     assert_eq!((&problem["code"], &problem["status"]), (&"too_many_requests".into(), &429.into()));
     let answer = ask(&client, "/v1/tenants", &elsewhere, "192.0.2.1").await;
@@ -81,6 +84,36 @@ async fn a_key_has_its_requests_and_so_have_its_msp_and_every_address() {
     }
     assert_eq!(ask(&client, "/v1/tenants", "forged", "2001:db8:1:3::1").await.status(), 401, "another network");
     assert_eq!(ask(&client, "/openapi.json", "", "2001:db8:1:2::9").await.status(), 429, "documents count too");
+}
+
+#[tokio::test]
+async fn who_asks_one_thing_after_the_other_has_as_many_requests_of_all_processes_together() {
+    const MOST: usize = 200;
+    let world = World::without_worker().await.unwrap();
+    let [one, other] = [api_with(&world, ["200", "240"], None).await, api_with(&world, ["200", "240"], None).await];
+    let key = one.1.sign_in().await.unwrap();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let get = async |(_, client): &(Program, Client)| {
+        http.get(format!("{}/v1/tenants", client.base)).bearer_auth(&key).send().await.unwrap()
+    };
+
+    for left in (0..MOST).rev() {
+        let answer = get(&one).await;
+        assert_eq!(answer.status(), 200, "{left} are left");
+        let said = header(&answer, "ratelimit");
+        assert!(said.starts_with(&format!("\"key\";r={left};t=")), "{said}");
+        assert!(said.contains(&format!("\"msp\";r={};t=", left + 40)), "{said}");
+    }
+    assert_eq!([get(&one).await.status(), get(&other).await.status()], [429, 429]);
+
+    world.clock.advance(TimeDelta::minutes(1)).await.unwrap();
+    let mut given = 0;
+    for _ in 0..MOST + 20 {
+        for api in [&one, &other] {
+            given += usize::from(get(api).await.status() == 200);
+        }
+    }
+    assert_eq!(given, MOST, "what one has taken ahead the other can't give");
 }
 
 #[tokio::test]

@@ -40,8 +40,8 @@ pub(crate) async fn count_source(service: &Service, request: &HttpRequest) -> Re
 async fn count(service: &Service, group: &str, name: &str, most: u32, detail: &'static str) -> Result<(), Problem> {
     let quota = Quota { most, window: WINDOW };
     let now = service.sources.now();
-    let levels = service.limits.take(service.queue.as_ref(), group, &[(name, quota)], now).await;
-    let wait = levels.iter().map(|level| level.wait).max().unwrap_or_default();
+    let taken = service.limits.take(service.queue.as_ref(), group, &[(name, quota)], 1, now).await;
+    let wait = taken.levels.iter().map(|level| level.wait).max().unwrap_or_default();
     if wait.is_zero() {
         return Ok(());
     }

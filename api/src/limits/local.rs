@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use daimon_queue::{Level, Quota};
+use daimon_queue::{Level, Quota, Taken};
 
 /// More than that are not told apart: whoever comes then shares one bucket.
 const MOST: usize = 50_000;
@@ -13,8 +13,8 @@ const MOST: usize = 50_000;
 pub(super) struct Local(Mutex<HashMap<String, i64>>);
 
 impl Local {
-    /// The same as in Redis.
-    pub(super) fn take(&self, group: &str, buckets: &[(&str, Quota)], now_us: i64) -> Vec<Level> {
+    /// The same as in Redis, of whoever wants one.
+    pub(super) fn take(&self, group: &str, buckets: &[(&str, Quota)], now_us: i64) -> Taken {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST {
             known.retain(|_, full_at| *full_at > now_us);
@@ -33,7 +33,7 @@ impl Local {
         if is_free {
             known.extend(names.into_iter().zip(taken.iter().map(|(full_at, _)| *full_at)));
         }
-        taken.into_iter().map(|(_, level)| level).collect()
+        Taken { count: u32::from(is_free), levels: taken.into_iter().map(|(_, level)| level).collect() }
     }
 }
 
@@ -50,10 +50,7 @@ mod tests {
     #[test]
     fn one_of_each_bucket_is_taken_or_none() {
         let local = Local::default();
-        let is_free = |key: &str| {
-            let levels = local.take("msp", &[(key, quota(2)), ("msp", quota(3))], 0);
-            levels.iter().all(|level| level.wait.is_zero())
-        };
+        let is_free = |key: &str| local.take("msp", &[(key, quota(2)), ("msp", quota(3))], 0).count == 1;
         assert_eq!([is_free("a"), is_free("a"), is_free("a"), is_free("a")], [true, true, false, false]);
         assert_eq!([is_free("b"), is_free("b")], [true, false], "what was refused has cost the MSP nothing");
     }
@@ -65,7 +62,7 @@ mod tests {
             local.take(&number.to_string(), &[("address", quota(2))], 1);
         }
         let refused = |at: i64| {
-            let waits = (0..10).map(|n| local.take(&format!("new{n}"), &[("address", quota(2))], at)[0].wait);
+            let waits = (0..10).map(|n| local.take(&format!("new{n}"), &[("address", quota(2))], at).levels[0].wait);
             waits.filter(|wait| !wait.is_zero()).count()
         };
         assert_eq!(refused(1), 8);

@@ -1,10 +1,12 @@
 //! How many requests a minute anybody may make: an API key or a user, their MSP, and whoever has no token that holds. And
 //! how often anybody may try a password.
 //!
-//! Counted before anything is looked up, in Redis, where all processes count together; while that is away each counts for
-//! itself, so the gate is never open. Every answer says how the buckets stand.
+//! Counted before anything is looked up, in Redis, where all processes count together; for who asks one thing after the other
+//! some are taken there ahead. While it is away each process counts for itself, so the gate is never open. Every answer says
+//! how the buckets stand.
 
 mod address;
+mod ahead;
 mod attempts;
 mod local;
 mod standing;
@@ -17,9 +19,12 @@ use actix_web::dev::ServiceRequest;
 use actix_web::web::Data;
 use chrono::{DateTime, Utc};
 use daimon_boot::settings::Rates;
-use daimon_queue::{Level, Queue, Quota};
+use daimon_domain::id::MspId;
+use daimon_domain::scope::Actor;
+use daimon_queue::{Level, Queue, Quota, Taken};
 use daimon_seal::Claims;
 
+use self::ahead::{Ahead, Next};
 pub(crate) use self::attempts::{count_attempt, count_source};
 use self::local::Local;
 pub(crate) use self::standing::Standing;
@@ -41,31 +46,57 @@ pub(crate) struct Known(pub(crate) Claims);
 pub struct Limits {
     rates: Rates,
     local: Local,
+    ahead: Ahead,
     is_away_until: Mutex<Option<Instant>>,
 }
 
 impl Limits {
     /// Buckets of these sizes.
     pub fn new(rates: Rates) -> Self {
-        Self { rates, local: Local::default(), is_away_until: Mutex::default() }
+        Self { rates, local: Local::default(), ahead: Ahead::default(), is_away_until: Mutex::default() }
     }
 
-    /// Takes one of each, from Redis if it answers.
+    /// Takes one of each, or up to as many as are wanted if Redis answers.
     async fn take(
         &self,
         queue: Option<&Queue>,
         group: &str,
         buckets: &[(&str, Quota)],
+        wanted: u32,
         now: DateTime<Utc>,
-    ) -> Vec<Level> {
+    ) -> Taken {
         let now_us = now.timestamp_micros();
         if let Some(queue) = queue.filter(|_| !self.is_away()) {
-            match tokio::time::timeout(ANSWER_WITHIN, queue.take(group, buckets, now_us)).await {
-                Ok(Ok(levels)) if levels.len() == buckets.len() => return levels,
+            match tokio::time::timeout(ANSWER_WITHIN, queue.take(group, buckets, wanted, now_us)).await {
+                Ok(Ok(taken)) if taken.levels.len() == buckets.len() => return taken,
                 _no_answer => self.leave_alone(),
             }
         }
         self.local.take(group, buckets, now_us)
+    }
+
+    /// Takes one of each for somebody who may ask again at once.
+    async fn take_for(
+        &self,
+        queue: Option<&Queue>,
+        (msp, caller): (MspId, Actor),
+        quotas: [Quota; 2],
+        now: DateTime<Utc>,
+    ) -> Vec<Level> {
+        let now_us = now.timestamp_micros();
+        let wanted = match self.ahead.next(caller, &quotas, now_us) {
+            Next::Ahead(levels) => return levels,
+            Next::Take(count) => Some(count),
+            Next::TakeOne => None,
+        };
+        let name = caller.to_string();
+        let buckets = [(name.as_str(), quotas[0]), ("msp", quotas[1])];
+        let taken = self.take(queue, &msp.to_string(), &buckets, wanted.unwrap_or(1), now).await;
+        let levels = taken.levels_since(&quotas, 0, taken.count.saturating_sub(1));
+        if wanted.is_some() {
+            self.ahead.keep(caller, taken, now_us);
+        }
+        levels
     }
 
     fn is_away(&self) -> bool {
@@ -91,17 +122,16 @@ pub(crate) async fn count(request: &ServiceRequest) -> Option<Standing> {
     let quota = |most| Quota { most, window: MINUTE };
     let claims = caller::bearer(request.request()).and_then(|token| service.tokens.verify(token, now).ok());
     let standing = if let Some(claims) = claims {
-        let (group, key) = (claims.msp.to_string(), claims.bearer.actor().to_string());
+        let caller = (claims.msp, claims.bearer.actor());
         request.extensions_mut().insert(Known(claims));
-        let buckets =
-            [(key.as_str(), quota(limits.rates.requests_per_key)), ("msp", quota(limits.rates.requests_per_msp))];
-        let levels = limits.take(queue, &group, &buckets, now).await;
-        Standing::of([("key", buckets[0].1), ("msp", buckets[1].1)], &levels)
+        let quotas = [quota(limits.rates.requests_per_key), quota(limits.rates.requests_per_msp)];
+        let levels = limits.take_for(queue, caller, quotas, now).await;
+        Standing::of([("key", quotas[0]), ("msp", quotas[1])], &levels)
     } else {
         let address = address::of(request.request(), limits.rates.forwarded_hops)?;
         let buckets = [("address", quota(limits.rates.requests_per_address))];
-        let levels = limits.take(queue, &address, &buckets, now).await;
-        Standing::of(buckets, &levels)
+        let taken = limits.take(queue, &address, &buckets, 1, now).await;
+        Standing::of(buckets, &taken.levels)
     };
     Some(standing)
 }

@@ -11,6 +11,26 @@ pub struct Quota {
     pub window: Duration,
 }
 
+/// What was taken of several buckets at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// How many of each; none: one of them has none left.
+    pub count: u32,
+    /// How each stands since.
+    pub levels: Vec<Level>,
+}
+
+impl Taken {
+    /// How each of these buckets stands so long after, if so many of those that were taken count as still there.
+    pub fn levels_since(&self, quotas: &[Quota], ago_us: i64, unused: u32) -> Vec<Level> {
+        let each = |(quota, level): (&Quota, &Level)| {
+            let full_in = us(level.full_in) - ago_us - i64::from(unused) * quota.each_us();
+            quota.level(full_in.max(0), us(level.wait))
+        };
+        quotas.iter().zip(&self.levels).map(each).collect()
+    }
+}
+
 /// How a bucket stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level {
@@ -25,12 +45,12 @@ pub struct Level {
 impl Quota {
     /// What one costs.
     pub(crate) fn each_us(self) -> i64 {
-        self.window_us() / i64::from(self.most.max(1))
+        us(self.window) / i64::from(self.most.max(1))
     }
 
-    /// The window.
+    /// The window, as far as it is made of whole ones: else there would be more of them than it has.
     pub(crate) fn window_us(self) -> i64 {
-        i64::try_from(self.window.as_micros()).unwrap_or(i64::MAX / 2)
+        self.each_us() * i64::from(self.most.max(1))
     }
 
     /// Takes one where nobody else takes: what the script does in Redis. `full_at`: when the bucket is full again, 0 at first.
@@ -49,6 +69,10 @@ impl Quota {
         let left = (self.window_us() - full_in_us) / self.each_us().max(1);
         Level { left: u32::try_from(left).unwrap_or_default(), full_in: us(full_in_us), wait: us(wait_us) }
     }
+}
+
+fn us(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX / 2)
 }
 
 #[cfg(test)]
@@ -84,5 +108,28 @@ mod tests {
     fn a_clock_that_was_set_back_keeps_nobody_out() {
         let (_, full_at) = drain(0, 3_600_000_000);
         assert_eq!(drain(full_at, 0).0, 7);
+    }
+
+    #[test]
+    fn there_are_no_more_than_it_holds_where_they_do_not_divide_the_window() {
+        let quota = Quota { most: 700_000, window: Duration::from_mins(1) };
+        assert_eq!(quota.take(0, 0).1.left, 699_999);
+    }
+
+    #[test]
+    fn what_was_taken_and_not_used_counts_as_there_and_the_buckets_fill_meanwhile() {
+        let quotas = [SEVEN, Quota { most: 60, window: Duration::from_mins(1) }];
+        let level = |quota: Quota, full_in_s: i64| quota.level(full_in_s * 1_000_000, 0);
+        let taken = Taken { count: 4, levels: vec![level(SEVEN, 40), level(quotas[1], 30)] };
+        let left = |ago_s: i64, unused| {
+            let levels = taken.levels_since(&quotas, ago_s * 1_000_000, unused);
+            levels.iter().map(|level| (level.left, level.full_in.as_secs())).collect::<Vec<_>>()
+        };
+        assert_eq!(left(0, 0), [(2, 40), (30, 30)]);
+        assert_eq!(left(0, 3), [(5, 14), (33, 27)]);
+        assert_eq!(left(10, 3), [(6, 4), (43, 17)]);
+        assert_eq!(left(3_600, 3), [(7, 0), (60, 0)], "no more than it holds");
+        let refused = Taken { count: 0, levels: vec![SEVEN.level(60_000_000, 5_000_000)] };
+        assert_eq!(refused.levels_since(&[SEVEN], 0, 0)[0].wait, Duration::from_secs(5));
     }
 }

@@ -4,6 +4,6 @@ mod bucket;
 mod hint;
 mod queue;
 
-pub use bucket::{Level, Quota};
+pub use bucket::{Level, Quota, Taken};
 pub use hint::{Hint, Kind};
 pub use queue::{Queue, QueueError};

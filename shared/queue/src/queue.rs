@@ -9,7 +9,7 @@ use redis::{AsyncConnectionConfig, Client, RedisError, Script};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use crate::bucket::{Level, Quota};
+use crate::bucket::{Quota, Taken};
 use crate::hint::{self, Hint, Kind};
 
 /// Longer than this, and Redis counts as away: Postgres can answer as well.
@@ -124,15 +124,24 @@ impl Queue {
     }
 
     /// Takes one of each of these buckets, or of none if any of them has none left. The buckets of one `group` lie together.
+    ///
+    /// Whoever wants several is given that many, or a sixteenth of what is left if that is fewer, but one at least.
     #[tracing::instrument(name = "queue.take", level = "debug", skip_all)]
-    pub async fn take(&self, group: &str, buckets: &[(&str, Quota)], now_us: i64) -> Result<Vec<Level>, QueueError> {
+    pub async fn take(
+        &self,
+        group: &str,
+        buckets: &[(&str, Quota)],
+        wanted: u32,
+        now_us: i64,
+    ) -> Result<Taken, QueueError> {
         let mut call = self.take.arg(now_us);
+        call.arg(wanted);
         for (name, quota) in buckets {
             call.key(format!("{{{}:rate:{group}}}:{name}", self.prefix)).arg(quota.most.max(1)).arg(quota.window_us());
         }
-        let told: Vec<i64> = call.invoke_async(&mut self.commands.clone()).await?;
+        let (count, told): (u32, Vec<i64>) = call.invoke_async(&mut self.commands.clone()).await?;
         let levels = told.as_chunks::<2>().0.iter().zip(buckets);
-        Ok(levels.map(|([full_in, wait], (_, quota))| quota.level(*full_in, *wait)).collect())
+        Ok(Taken { count, levels: levels.map(|([full_in, wait], (_, quota))| quota.level(*full_in, *wait)).collect() })
     }
 
     /// How many tenants have hints of a kind.

@@ -78,8 +78,9 @@ async fn of_several_buckets_one_is_taken_each_or_none() {
     let quota = |most| Quota { most, window: Duration::from_mins(1) };
     let buckets = [("key:a", quota(3)), ("msp", quota(5))];
     let left = async |buckets: &[(&str, Quota)], now| {
-        let levels = queue.take("msp_1", buckets, now).await.unwrap();
-        levels.iter().map(|level| (level.left, level.wait.as_secs())).collect::<Vec<_>>()
+        let taken = queue.take("msp_1", buckets, 1, now).await.unwrap();
+        assert_eq!(taken.count == 1, taken.levels.iter().all(|level| level.wait.is_zero()));
+        taken.levels.iter().map(|level| (level.left, level.wait.as_secs())).collect::<Vec<_>>()
     };
     let now = 1_800_000_000 * SECOND;
     for expected in [[(2, 0), (4, 0)], [(1, 0), (3, 0)], [(0, 0), (2, 0)], [(0, 20), (2, 0)], [(0, 20), (2, 0)]] {
@@ -93,4 +94,27 @@ async fn of_several_buckets_one_is_taken_each_or_none() {
         [(2, 0), (4, 0)],
         "a clock that was set back locks nobody out"
     );
+}
+
+#[tokio::test]
+async fn whoever_wants_several_is_given_a_part_of_what_is_left() {
+    let queue = queue();
+    let quota = |most| Quota { most, window: Duration::from_mins(1) };
+    let buckets = [("key:a", quota(48)), ("msp", quota(100))];
+    let now = 1_800_000_000_000_000;
+    let take = async |wanted| {
+        let taken = queue.take("msp_1", &buckets, wanted, now).await.unwrap();
+        (taken.count, taken.levels.iter().map(|level| level.left).collect::<Vec<_>>())
+    };
+    assert_eq!(take(1).await, (1, vec![47, 99]), "as many as are wanted");
+    let mut counts = Vec::new();
+    loop {
+        let (count, left) = take(64).await;
+        assert_eq!(left[0] + 52, left[1], "as many of one as of the other");
+        if count == 0 {
+            break;
+        }
+        counts.push(count);
+    }
+    assert_eq!(counts, [vec![2; 8], vec![1; 31]].concat(), "a sixteenth while that is two, and then one by one");
 }
