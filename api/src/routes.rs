@@ -18,29 +18,30 @@ use crate::{
 };
 
 fn operations(config: &mut ServiceConfig<'_>) {
-    config.service(root::get_root);
-    auth::routes(config);
-    me::routes(config);
-    users::routes(config);
-    keys::routes(config);
-    msp::routes(config);
+    // The router asks one after the other, so what is asked for all day comes first.
+    mailboxes::routes(config);
+    bounces::routes(config);
+    incidents::routes(config);
+    events::routes(config);
+    jobs::routes(config);
     // Before what takes an id there.
     onboarding::routes(config);
     tenants::routes(config);
-    mailboxes::routes(config);
+    statistics::routes(config);
+    auth::routes(config);
     credentials::routes(config);
-    bounces::routes(config);
-    incidents::routes(config);
     campaigns::routes(config);
     maintenance::routes(config);
     drills::routes(config);
-    jobs::routes(config);
     endpoints::routes(config);
     deliveries::routes(config);
     digest::routes(config);
-    events::routes(config);
-    statistics::routes(config);
+    users::routes(config);
+    me::routes(config);
+    keys::routes(config);
+    msp::routes(config);
     audit::routes(config);
+    config.service(root::get_root);
 }
 
 /// The application. Without a service every operation that needs one answers 500: that is enough for the document.
