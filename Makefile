@@ -49,10 +49,10 @@ bench-webhooks: deps ## Webhooks a second to 1, 10 and 100 endpoints, and how so
 	@$(CARGO) build --release --locked -p daimon-api -p daimon-worker --bins
 	@$(CARGO) bench --locked -p daimon-benches --bench webhooks -- --minutes $(or $(MINUTES),10) $(if $(PARTS),--parts $(PARTS))
 
-bench-api: ## Reads, lists and writes of the API next to the bare statements, and page 2,000 of 5 million rows; ROWS=200000 for a quick look
+bench-api: ## Reads, lists and writes of the API next to the bare statements, and page 2,000 of 5 million rows; ROWS=200000 and ONLY=mailbox for a quick look
 	@tests/deps.sh wrk
 	@$(CARGO) build --release --locked -p daimon-api --bins
-	@$(CARGO) bench --locked -p daimon-benches --bench api -- --rows $(or $(ROWS),5000000) $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS))
+	@$(CARGO) bench --locked -p daimon-benches --bench api -- --rows $(or $(ROWS),5000000) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 fuzz: ## Try inputs that nobody thought of; MINUTES=5 for each target
 	@shared/bounce/fuzz/run $(or $(MINUTES),5)

@@ -44,6 +44,9 @@ struct Asked {
     /// For so many seconds each time.
     #[arg(long, default_value_t = 5)]
     seconds: u32,
+    /// Of the operations measure this one only, for a quick look.
+    #[arg(long, value_parser = Operation::NAMES)]
+    only: Option<String>,
     /// Be the bare server, on this database.
     #[arg(long, hide = true, requires = "msp", requires = "key")]
     bare: Option<String>,
@@ -94,11 +97,11 @@ async fn measure(asked: &Asked) -> anyhow::Result<()> {
     });
     let span = Duration::from_secs(u64::from(asked.seconds));
     let mut measured = Vec::new();
-    for operation in &operations {
+    for operation in operations.iter().filter(|one| asked.only.as_ref().is_none_or(|only| one.name == only)) {
         measured.push(compare::measure(&rig, &sides, operation, asked.rounds, span).await?);
     }
     compare::print(&measured);
-    let mut reached = measured.iter().all(Compared::is_reached);
+    let mut reached = asked.only.is_none() && measured.iter().all(Compared::is_reached);
     drop(bare);
 
     let (pages_reached, pages) = walk::measure(&rig, asked.rows >= WHOLE).await?;

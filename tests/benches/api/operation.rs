@@ -26,22 +26,26 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
+    /// What they are called.
+    pub(crate) const NAMES: [&str; 4] = ["mailbox", "bounces", "incidents", "create_tenant"];
+
     /// Every one that is measured.
     pub(crate) fn all(stock: &Stock) -> Vec<Self> {
         let mailboxes = stock.mailboxes.iter().step_by(1 + stock.mailboxes.len() / TURNS);
         let lately = (stock.now - TimeDelta::days(30)).format("%Y-%m-%dT00:00:00Z");
         let bounces = stock.busiest.iter().take(TURNS);
+        let [mailbox, of_reason, live, create] = Self::NAMES;
         let read = |name, title, paths| Self { name, title, paths, body: None };
         vec![
-            read("mailbox", "one mailbox", mailboxes.map(|id| format!("/v1/mailboxes/{id}")).collect()),
+            read(mailbox, "one mailbox", mailboxes.map(|id| format!("/v1/mailboxes/{id}")).collect()),
             read(
-                "bounces",
+                of_reason,
                 "bounces of a company for a reason, lately",
                 bounces.map(|id| format!("/v1/bounces?tenant_id={id}&reason=user_unknown&from={lately}")).collect(),
             ),
-            read("incidents", "live incidents", vec!["/v1/incidents?live=true".to_owned()]),
+            read(live, "live incidents", vec!["/v1/incidents?live=true".to_owned()]),
             Self {
-                name: "create_tenant",
+                name: create,
                 title: "create a company, once",
                 paths: vec!["/v1/tenants".to_owned()],
                 body: Some(NEW_TENANT),
