@@ -22,6 +22,8 @@ words! {
         MethodNotAllowed = "method_not_allowed",
         /// It collides with what is there.
         Conflict = "conflict",
+        /// Something goes on that has to end first.
+        Busy = "busy",
         /// There is no way there from where the incident stands.
         WrongState = "wrong_state",
         /// Steps of the playbook come first.
@@ -63,9 +65,12 @@ impl Code {
             Self::Forbidden | Self::EnrolmentRequired => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Conflict | Self::WrongState | Self::StepsMissing | Self::StillSending | Self::IdempotencyKeyInUse => {
-                StatusCode::CONFLICT
-            }
+            Self::Conflict
+            | Self::Busy
+            | Self::WrongState
+            | Self::StepsMissing
+            | Self::StillSending
+            | Self::IdempotencyKeyInUse => StatusCode::CONFLICT,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -88,6 +93,7 @@ impl Code {
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "Method not allowed",
             Self::Conflict => "Conflict",
+            Self::Busy => "Not yet",
             Self::WrongState => "Not from here",
             Self::StepsMissing => "Steps are missing",
             Self::StillSending => "Still sending",
@@ -126,7 +132,8 @@ impl Code {
                 "Check the id. What belongs to another MSP or to a tenant out of your reach does not exist for you."
             }
             Self::MethodNotAllowed => "The Allow header lists the methods of this path.",
-            Self::Conflict => "Read what is there, then decide.",
+            Self::Conflict => "Read what is there, then decide. The same request would be refused again.",
+            Self::Busy => "Wait a moment, or for the job that the detail speaks of, and repeat the request.",
             Self::WrongState => "Read the incident: its state says what can follow.",
             Self::StepsMissing => {
                 "Do the steps that missing_steps lists, or skip each with a note that says why it does not apply."

@@ -72,7 +72,7 @@ pub(crate) async fn deleted<P>(
     let asked = Job::asked(id, JobKind::Deletion, target.tenant(), caller.actor.to_string(), now);
     let job = Job { mailbox: target.mailbox(), ..asked };
     if !job::insert(&mut caller.tx, &job).await? {
-        return Err(Problem::Conflict("It is being deleted at this moment. Ask again."));
+        return Err(Problem::Busy("It is being deleted at this moment. Ask again."));
     }
     let entry = caller.entry(&format!("{what}.deletion_requested"), &subject, of_tenant, json!({ "job": job.id }));
     Ok(Deleted { job: Some(job), entry: Some(entry) })

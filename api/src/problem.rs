@@ -78,6 +78,9 @@ pub(crate) enum Problem {
     /// A sentence that says with what it collides.
     #[error("{0}")]
     Conflict(&'static str),
+    /// A sentence that says what has to end first.
+    #[error("{0}")]
+    Busy(&'static str),
     /// Where the incident stands.
     #[error("That can't follow: the incident is {0}.")]
     WrongState(IncidentState),
@@ -141,6 +144,7 @@ impl Problem {
             Self::NotFound(_) => Code::NotFound,
             Self::MethodNotAllowed(_) => Code::MethodNotAllowed,
             Self::Conflict(_) => Code::Conflict,
+            Self::Busy(_) => Code::Busy,
             Self::WrongState(_) => Code::WrongState,
             Self::StepsMissing(_) => Code::StepsMissing,
             Self::StillSending(_) => Code::StillSending,
@@ -194,6 +198,7 @@ impl Problem {
                 | Self::NotFound(_)
                 | Self::MethodNotAllowed(_)
                 | Self::Conflict(_)
+                | Self::Busy(_)
                 | Self::WrongState(_)
                 | Self::StepsMissing(_)
                 | Self::StillSending(_)
@@ -230,7 +235,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Conflict { constraint } => match constraint.as_str() {
                 "mailbox_address_once" => Self::Conflict("This tenant has a mailbox with this address already."),
-                "drill_run_once" => Self::Conflict("A drill goes on on this mailbox already."),
+                "drill_run_once" => Self::Busy("A drill goes on on this mailbox already."),
                 "incident_live_once" => Self::Conflict("There is a live incident of this cause already."),
                 "incident_ticket_once" => Self::Conflict("This ticket is linked already."),
                 "msp_user_email_once" => Self::Conflict("There is a user with this address already."),

@@ -188,7 +188,7 @@ async fn people_work_on_a_drill_and_end_it() {
     let body = json!({ "mailbox_id": mailbox, "episode": "joe_job", "bounces": 20, "plays_response": false });
     let id = started(&world, &body).await;
     let again = client.request(Method::POST, "/v1/drills", None, Some(&body)).await.unwrap();
-    assert_eq!((again.status, &again.body["code"]), (409, &json!("conflict")), "{}", again.body);
+    assert_eq!((again.status, &again.body["code"]), (409, &json!("busy")), "{}", again.body);
     let played = until(&world, &id, "played").await.unwrap();
     let incident = text(&played, "/incident_id");
     let shown = client.incident(&incident).await.unwrap();

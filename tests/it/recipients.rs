@@ -57,7 +57,8 @@ async fn who_asks_first_is_given_the_addresses_and_nobody_finds_them_anywhere() 
     let job = asked(&list, &incident).await;
     assert_eq!(asked(&list, &incident).await, job, "one goes on already");
     let path = format!("/v1/jobs/{job}/recipients");
-    assert_eq!(list.take(&path).await.unwrap().0, 409, "it has not ended");
+    let (status, problem) = list.take(&path).await.unwrap();
+    assert!(status == 409 && problem.contains(r#""code":"busy""#), "it has not ended: {problem}");
     world.start_worker().await.unwrap();
     let seen = world.job_ended(&job).await.unwrap();
     assert_eq!(gathered(&seen), (Some(stolen), Some(0)));
@@ -81,7 +82,10 @@ async fn who_asks_first_is_given_the_addresses_and_nobody_finds_them_anywhere() 
 
     assert_eq!(taken(&list, &job).await, rows, "the answer may have been lost");
     let (status, problem) = world.client.take(&path).await.unwrap();
-    assert!(status == 409 && problem.contains("somebody else"), "{problem}");
+    assert!(
+        status == 409 && problem.contains("somebody else") && problem.contains(r#""code":"conflict""#),
+        "{problem}"
+    );
     let seen = world.client.get(&format!("/v1/jobs/{job}")).await.unwrap().body;
     assert!(text(&seen, "/recipients/given_at").ends_with('Z'), "{seen:#}");
     world.pass(TimeDelta::minutes(16)).await.unwrap();

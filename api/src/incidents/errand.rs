@@ -58,7 +58,7 @@ async fn begun<P>(caller: &mut Caller<P>, incident: &Incident, errand: Errand) -
     }
     let same = (errand.kind, Some(incident.id), errand.is_dry_run);
     let is_same = |job: &Job| (job.kind, job.incident, job.is_dry_run) == same;
-    going.filter(is_same).ok_or(Problem::Conflict(errand.in_the_way))
+    going.filter(is_same).ok_or(Problem::Busy(errand.in_the_way))
 }
 
 /// `None`: one goes on already.

@@ -48,7 +48,7 @@ struct Recipient {
         (String = "application/x-ndjson", example = json!("{\"address\":\"typo@friend.example\",\"reason\":\"user_unknown\",\"status\":\"5.1.1\",\"permanence\":\"permanent\",\"bounced_at\":\"2026-11-24T07:00:00Z\",\"bounces\":1}\n")),
         (String = "text/csv", example = json!("address,reason,status,permanence,bounced_at,bounces\r\n")),
     )),
-    (status = 409, description = "It gathers no addresses, has not ended or has failed, or they have been given to somebody else, or are kept no longer")))]
+    (status = 409, description = "`busy`: it has not ended. `conflict`: it gathers no addresses or has failed, or they have been given to somebody else, or are kept no longer")))]
 #[post("/v1/jobs/{job_id}/recipients")]
 pub(super) async fn take_recipients(
     asked: Permitted<RecipientsRead, (At<JobPath>, Query<TakeRecipients>, Token)>,
@@ -86,7 +86,7 @@ async fn ready(caller: &mut Caller<RecipientsRead>, id: JobId) -> Result<Job, Pr
     }
     match job.state {
         JobState::Done => {}
-        JobState::Waiting | JobState::Running => return Err(Problem::Conflict("The job has not ended yet.")),
+        JobState::Waiting | JobState::Running => return Err(Problem::Busy("The job has not ended yet.")),
         JobState::Failed => {
             return Err(Problem::Conflict("The job has failed; it says why. Have them gathered again."));
         }

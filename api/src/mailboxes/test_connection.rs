@@ -75,7 +75,7 @@ async fn begin(caller: &mut Caller<MailboxesWrite>, mailbox: &Mailbox) -> Result
     if !job::insert(&mut caller.tx, &job).await? {
         // Somebody was faster by a moment.
         let other = job::unfinished(&mut caller.tx, mailbox.id, JobKind::TestConnection).await?;
-        return other.ok_or(Problem::Conflict("A test of this mailbox has just ended."));
+        return other.ok_or(Problem::Busy("A test of this mailbox has just ended."));
     }
     let detail = json!({ "job": job.id });
     caller.audit("mailbox.connection_test_requested", mailbox.id, Some(mailbox.tenant), detail).await?;

@@ -191,7 +191,12 @@ impl<'c> Writer<'c> {
             asked.means.seal(self.caller, tenant, id, &asked.server).await?;
         }
         let tenant = self.tenant_made(at).await?;
-        let made = mailboxes::store(self.caller, tenant, asked).await?.ok_or(Problem::Internal)?;
+        let made = match mailboxes::store(self.caller, tenant, asked).await {
+            Err(Problem::Conflict(_)) => {
+                return Err(Problem::Busy("A mailbox was made at this moment; nothing was done. Send the rows again."));
+            }
+            made => made?.ok_or(Problem::Internal)?,
+        };
         self.seen.insert((at, address), line.row);
         view.tenant_id = Some(tenant);
         view.mailbox_id = Some(made.id);
@@ -244,7 +249,7 @@ impl<'c> Writer<'c> {
         let Some(tenant) = self.companies.at(at).and_then(Known::newly_called) else { return Ok(()) };
         tenant.version = tenant::update(&mut self.caller.tx, tenant)
             .await?
-            .ok_or(Problem::Conflict("A company was changed at this moment; nothing was done. Send the rows again."))?;
+            .ok_or(Problem::Busy("A company was changed at this moment; nothing was done. Send the rows again."))?;
         let id = tenant.id;
         self.done.entries.push(self.caller.entry("tenant.changed", &id, Some(id), json!({})));
         Ok(())
