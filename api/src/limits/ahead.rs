@@ -90,7 +90,9 @@ impl Ahead {
     pub(super) fn keep(&self, caller: Actor, taken: Taken, now_us: i64) {
         let unused = taken.count.saturating_sub(1);
         if let Some(last) = self.known().get_mut(&caller) {
-            *last = Last { at_us: now_us, taken, unused, used: last.used, is_asking: false };
+            // Whoever is refused goes on asking, and uses nothing.
+            let used = if taken.count == 0 { 0 } else { last.used };
+            *last = Last { at_us: now_us, taken, unused, used, is_asking: false };
         }
     }
 
@@ -162,6 +164,7 @@ mod tests {
             assert_eq!((level.left, level.wait), (left, Duration::ZERO));
         }
         assert!(!one.ask(1_000_000).wait.is_zero(), "600 and no more");
+        assert_eq!(one.ahead.next(caller(1), &[QUOTA], 1_000_000), Next::Take(1), "whoever is refused begins anew");
         assert_eq!(one.batches.iter().max(), Some(&24), "{:?}", one.batches);
         assert!(one.batches.len() < 150, "{:?}", one.batches);
         assert_eq!(one.batches[..15], [1; 15]);
