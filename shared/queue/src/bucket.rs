@@ -65,9 +65,9 @@ impl Quota {
 
     /// How a bucket stands that is full in `full_in_us`.
     pub(crate) fn level(self, full_in_us: i64, wait_us: i64) -> Level {
-        let us = |us: i64| Duration::from_micros(u64::try_from(us).unwrap_or_default());
+        let time = |us: i64| Duration::from_micros(u64::try_from(us).unwrap_or_default());
         let left = (self.window_us() - full_in_us) / self.each_us().max(1);
-        Level { left: u32::try_from(left).unwrap_or_default(), full_in: us(full_in_us), wait: us(wait_us) }
+        Level { left: u32::try_from(left).unwrap_or_default(), full_in: time(full_in_us), wait: time(wait_us) }
     }
 }
 
