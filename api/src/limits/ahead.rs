@@ -1,7 +1,8 @@
 //! What a process takes ahead for whoever asks one thing after the other, so that not every request of theirs waits for Redis.
 //!
 //! Nobody is given more than they may have: what is taken ahead is gone from the buckets that all processes share. What was
-//! not used when its time is over is lost to its caller. So it follows what they have used: an eighth of that is lost at most.
+//! not used when its time is over is lost to its caller. So it follows what they have used: an eighth of that is lost at most,
+//! while Redis answers in time.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -89,7 +90,10 @@ impl Ahead {
     /// Keeps what was taken, but for the one that was asked with.
     pub(super) fn keep(&self, caller: Actor, taken: Taken, now_us: i64) {
         let unused = taken.count.saturating_sub(1);
-        if let Some(last) = self.known().get_mut(&caller) {
+        if let Some(last) = self.known().get_mut(&caller)
+            // What comes so late that others were asked for since is lost.
+            && last.at_us == now_us
+        {
             // Whoever is refused goes on asking, and uses nothing.
             let used = if taken.count == 0 { 0 } else { last.used };
             *last = Last { at_us: now_us, taken, unused, used, is_asking: false };
@@ -213,6 +217,11 @@ mod tests {
             Next::TakeOne,
             "that is reckoned from when it asked"
         );
+        let taken = |count| Taken { count, levels: vec![QUOTA.take(0, 0).1] };
+        ahead.keep(caller(1), taken(9), 0);
+        assert_eq!(ahead.next(caller(1), &[QUOTA], 2 * LASTS_US - 1), Next::TakeOne, "what comes too late is lost");
+        ahead.keep(caller(1), taken(9), LASTS_US);
+        assert!(matches!(ahead.next(caller(1), &[QUOTA], 2 * LASTS_US - 1), Next::Ahead(_)));
     }
 
     #[test]
