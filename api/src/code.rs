@@ -83,6 +83,11 @@ impl Code {
         }
     }
 
+    /// Whether the same request may be taken a moment later, so that the answer says when.
+    pub(crate) const fn is_passing(self) -> bool {
+        matches!(self, Self::Busy | Self::IdempotencyKeyInUse | Self::Unavailable)
+    }
+
     /// The same for every problem of the kind.
     pub(crate) const fn title(self) -> &'static str {
         match self {
@@ -132,8 +137,10 @@ impl Code {
                 "Check the id. What belongs to another MSP or to a tenant out of your reach does not exist for you."
             }
             Self::MethodNotAllowed => "The Allow header lists the methods of this path.",
-            Self::Conflict => "Read what is there, then decide. The same request would be refused again.",
-            Self::Busy => "Wait a moment, or for the job that the detail speaks of, and repeat the request.",
+            Self::Conflict => "Read what is there, then decide. Until that changes the same request is refused again.",
+            Self::Busy => {
+                "Wait until what the detail speaks of has ended, and repeat the request: Retry-After says how long at least."
+            }
             Self::WrongState => "Read the incident: its state says what can follow.",
             Self::StepsMissing => {
                 "Do the steps that missing_steps lists, or skip each with a note that says why it does not apply."

@@ -14,6 +14,7 @@ use serde::Serialize;
 use std::future::{Ready, ready};
 
 use crate::caller::Caller;
+use crate::path::IDEMPOTENCY_KEY;
 use crate::problem::Problem;
 
 /// For how long answers are kept.
@@ -32,7 +33,7 @@ impl FromRequest for IdempotencyKey {
 
     fn from_request(request: &HttpRequest, _body: &mut Payload) -> Self::Future {
         let target = format!("{} {}", request.method(), request.path());
-        let key = match request.headers().get("Idempotency-Key").map(|value| value.to_str()) {
+        let key = match request.headers().get(IDEMPOTENCY_KEY).map(|value| value.to_str()) {
             None => Ok(None),
             Some(Ok(text)) if matches!(text.len(), 1..=255) => Ok(Some(text.to_owned())),
             Some(_) => Err(Problem::MalformedRequest("An Idempotency-Key has 1 to 255 visible ASCII characters.")),

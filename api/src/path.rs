@@ -95,6 +95,9 @@ pub(crate) struct IfMatchWhereThereIsOneHeader {
     if_match: Option<String>,
 }
 
+/// The name of the header that makes it safe to repeat a creation.
+pub(crate) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
 /// The header that makes it safe to repeat a creation.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Header)]

@@ -291,7 +291,7 @@ impl ResponseError for Problem {
         if matches!(self, Self::Unauthenticated(_) | Self::SecondFactor(_)) {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"daimon\""));
         }
-        if matches!(self, Self::Unavailable | Self::IdempotencyKeyInUse) {
+        if self.code().is_passing() {
             response.insert_header((header::RETRY_AFTER, "1"));
         }
         if let Self::TooMany { wait_s, .. } = self {

@@ -188,7 +188,8 @@ async fn people_work_on_a_drill_and_end_it() {
     let body = json!({ "mailbox_id": mailbox, "episode": "joe_job", "bounces": 20, "plays_response": false });
     let id = started(&world, &body).await;
     let again = client.request(Method::POST, "/v1/drills", None, Some(&body)).await.unwrap();
-    assert_eq!((again.status, &again.body["code"]), (409, &json!("busy")), "{}", again.body);
+    let said = (again.status, &again.body["code"], again.retry_after.as_deref());
+    assert_eq!(said, (409, &json!("busy"), Some("1")), "{}", again.body);
     let played = until(&world, &id, "played").await.unwrap();
     let incident = text(&played, "/incident_id");
     let shown = client.incident(&incident).await.unwrap();

@@ -20,7 +20,7 @@ use crate::problem::Problem;
 /// by any of its marks; a thief can write those too, so name no more than it takes.
 #[utoipa::path(operation_id = "createCampaign", tag = "Campaigns", params(IdempotencyKeyHeader), request_body = NewCampaign, responses(
     (status = 201, description = "The campaign", body = CampaignView, headers(("Location", description = "Where it is read"))),
-    (status = 409, description = "The tenant is being deleted, or a request with this Idempotency-Key is being answered right now")))]
+    (status = 409, description = "`conflict`: the tenant is being deleted")))]
 #[post("/v1/campaigns")]
 pub(super) async fn create_campaign(
     asked: Permitted<IncidentsWrite, (IdempotencyKey, Body<NewCampaign>)>,

@@ -24,7 +24,7 @@ use crate::problem::Problem;
 /// told by `GET …/consent`.
 #[utoipa::path(operation_id = "createCredential", tag = "Credentials", params(IdempotencyKeyHeader), request_body = NewCredential, responses(
     (status = 201, description = "The credential", body = CredentialView, headers(("Location", description = "Where it is read"), ("ETag", description = "Its version"))),
-    (status = 409, description = "A request with this Idempotency-Key is being answered right now")))]
+    (status = 409, description = "`conflict`: the tenant is being deleted")))]
 #[post("/v1/credentials")]
 pub(super) async fn create_credential(
     asked: Permitted<MailboxesWrite, (IdempotencyKey, Body<NewCredential>)>,

@@ -15,7 +15,7 @@ use crate::problem::Problem;
 /// is still allowed there: take it back there too.
 #[utoipa::path(operation_id = "deleteCredential", tag = "Credentials", params(CredentialPath, IfMatchHeader), responses(
     (status = 204, description = "It is gone"),
-    (status = 409, description = "Mailboxes sign in with it"),
+    (status = 409, description = "`conflict`: mailboxes sign in with it"),
     (status = 412, description = "Somebody changed it in the meantime"),
     (status = 428, description = "If-Match is missing")))]
 #[delete("/v1/credentials/{credential_id}")]

@@ -18,7 +18,7 @@ use crate::problem::Problem;
 /// is the same, so a receiver that has it knows.
 #[utoipa::path(operation_id = "replayDelivery", tag = "Webhooks", params(DeliveryPath, IdempotencyKeyHeader), responses(
     (status = 201, description = "The new delivery", body = DeliveryView, headers(("Location", description = "Where it is read"))),
-    (status = 409, description = "The endpoint is disabled, what it told of is kept no longer, or a request with this Idempotency-Key is being answered right now")))]
+    (status = 409, description = "`conflict`: the endpoint is disabled, or what it told of is kept no longer")))]
 #[post("/v1/deliveries/{delivery_id}/replay")]
 pub(super) async fn replay_delivery(
     asked: Permitted<WebhooksWrite, (At<DeliveryPath>, IdempotencyKey)>,

@@ -27,7 +27,7 @@ use crate::problem::Problem;
 #[utoipa::path(operation_id = "createDrill", tag = "Drills", params(IdempotencyKeyHeader), request_body = NewDrill, responses(
     (status = 201, description = "The drill, which goes on by itself", body = DrillView, headers(("Location", description = "Where to see how it goes"))),
     (status = 404, description = "There is no such mailbox"),
-    (status = 409, description = "`busy`: a drill goes on there already. `conflict`: the mailbox is being deleted. Or a request with this Idempotency-Key is being answered right now")))]
+    (status = 409, description = "`busy`: a drill goes on there already. `conflict`: the mailbox is being deleted")))]
 #[post("/v1/drills")]
 pub(super) async fn create_drill(
     asked: Permitted<IncidentsWrite, (IdempotencyKey, Body<NewDrill>)>,

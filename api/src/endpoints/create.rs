@@ -25,8 +25,7 @@ use crate::problem::Problem;
 /// Events that happen from now on and match are posted there, signed as Standard Webhooks are. The secret is in the
 /// answer and is never shown again. A key that is limited to some tenants has to name some of them.
 #[utoipa::path(operation_id = "createWebhookEndpoint", tag = "Webhooks", params(IdempotencyKeyHeader), request_body = NewEndpoint, responses(
-    (status = 201, description = "The endpoint with its secret, shown once", body = EndpointWithSecretView, headers(("Location", description = "Where it is read"), ("ETag", description = "Its version"))),
-    (status = 409, description = "A request with this Idempotency-Key is being answered right now")))]
+    (status = 201, description = "The endpoint with its secret, shown once", body = EndpointWithSecretView, headers(("Location", description = "Where it is read"), ("ETag", description = "Its version")))))]
 #[post("/v1/webhook-endpoints")]
 pub(super) async fn create_endpoint(
     asked: Permitted<WebhooksWrite, (IdempotencyKey, ReachedAt, Body<NewEndpoint>)>,

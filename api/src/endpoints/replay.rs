@@ -26,7 +26,7 @@ const MOST: u32 = 10_000;
 #[utoipa::path(operation_id = "replayEvents", tag = "Webhooks", params(EndpointPath, IdempotencyKeyHeader), request_body = NewReplay, responses(
     (status = 200, description = "What it would be (`dry_run`)", body = ReplayView),
     (status = 202, description = "What is on its way", body = ReplayView, headers(("Location", description = "The endpoint's deliveries"))),
-    (status = 409, description = "The endpoint is disabled, or a request with this Idempotency-Key is being answered right now")))]
+    (status = 409, description = "`conflict`: it is disabled")))]
 #[post("/v1/webhook-endpoints/{endpoint_id}/replay")]
 pub(super) async fn replay_events(
     asked: Permitted<WebhooksWrite, (At<EndpointPath>, IdempotencyKey, Body<NewReplay>)>,

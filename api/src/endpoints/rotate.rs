@@ -24,7 +24,7 @@ use crate::problem::Problem;
 /// to the same Idempotency-Key.
 #[utoipa::path(operation_id = "rotateWebhookSecret", tag = "Webhooks", params(EndpointPath, IfMatchHeader, IdempotencyKeyHeader), request_body = Rotation, responses(
     (status = 200, description = "The endpoint with its new secret, shown once", body = EndpointWithSecretView, headers(("ETag", description = "Its new version"))),
-    (status = 409, description = "Two secrets sign already, or a request with this Idempotency-Key is being answered right now"),
+    (status = 409, description = "`conflict`: two secrets sign already"),
     (status = 412, description = "Somebody changed it in the meantime"),
     (status = 428, description = "If-Match is missing")))]
 #[post("/v1/webhook-endpoints/{endpoint_id}/rotate-secret")]

@@ -28,7 +28,7 @@ const TESTS_AN_HOUR: i64 = 60;
 /// delivery to see how that went. Nothing else follows from a test, and no list of events has it. There are 60 an hour.
 #[utoipa::path(operation_id = "testWebhookEndpoint", tag = "Webhooks", params(EndpointPath, IdempotencyKeyHeader), request_body = NewTest, responses(
     (status = 202, description = "The delivery, to be followed", body = DeliveryView, headers(("Location", description = "Where it is read"))),
-    (status = 409, description = "The endpoint is disabled, or a request with this Idempotency-Key is being answered right now"),
+    (status = 409, description = "`conflict`: it is disabled"),
     (status = 429, description = "The endpoint was tested 60 times within an hour")))]
 #[post("/v1/webhook-endpoints/{endpoint_id}/test")]
 pub(super) async fn test_endpoint(

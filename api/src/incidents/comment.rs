@@ -16,8 +16,7 @@ use crate::problem::Problem;
 ///
 /// Adds a line to its story. Nobody is told; who reads the incident reads it.
 #[utoipa::path(operation_id = "commentIncident", tag = "Incidents", params(IncidentPath, IdempotencyKeyHeader), request_body = NewComment, responses(
-    (status = 201, description = "The line", body = EntryView, headers(("Location", description = "Where it is read"))),
-    (status = 409, description = "A request with this Idempotency-Key is being answered right now")))]
+    (status = 201, description = "The line", body = EntryView, headers(("Location", description = "Where it is read")))))]
 #[post("/v1/incidents/{incident_id}/comments")]
 pub(super) async fn comment_incident(
     asked: Permitted<IncidentsWrite, (At<IncidentPath>, IdempotencyKey, Body<NewComment>)>,

@@ -19,7 +19,7 @@ use crate::problem::Problem;
 /// `undetermined` becomes an `account_takeover`. The second time changes nothing.
 #[utoipa::path(operation_id = "confirmIncident", tag = "Incidents", params(IncidentPath), request_body = MoveNote, responses(
     (status = 200, description = "The incident as it is now", body = IncidentWithEvidenceView),
-    (status = 409, description = "It is contained or over, or has another cause than a takeover")))]
+    (status = 409, description = "`wrong_state`: it is contained or over. `conflict`: it has another cause than a takeover")))]
 #[post("/v1/incidents/{incident_id}/confirm")]
 pub(super) async fn confirm_incident(
     asked: Permitted<IncidentsWrite, (At<IncidentPath>, Body<MoveNote>)>,

@@ -24,7 +24,7 @@ const MARGIN: TimeDelta = TimeDelta::minutes(10);
 /// password is seen refused twice while the new one works.
 #[utoipa::path(operation_id = "containIncident", tag = "Incidents", params(IncidentPath), request_body = Containment, responses(
     (status = 200, description = "The incident as it is now", body = IncidentWithEvidenceView),
-    (status = 409, description = "Steps are missing, mail went out after that time, or it is contained already")))]
+    (status = 409, description = "`steps_missing`: steps of the playbook come first. `still_sending`: mail went out after that time. `wrong_state`: it is contained already, or over")))]
 #[post("/v1/incidents/{incident_id}/contain")]
 pub(super) async fn contain_incident(
     asked: Permitted<IncidentsWrite, (At<IncidentPath>, Body<Containment>)>,

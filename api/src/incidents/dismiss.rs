@@ -25,7 +25,7 @@ use crate::problem::Problem;
 /// of them, or of the next that is made the same way, raises no alarm again.
 #[utoipa::path(operation_id = "dismissIncident", tag = "Incidents", params(IncidentPath), request_body = DismissalRequest, responses(
     (status = 200, description = "The incident as it is now", body = IncidentWithEvidenceView),
-    (status = 409, description = "It is over already")))]
+    (status = 409, description = "`wrong_state`: it is over already")))]
 #[post("/v1/incidents/{incident_id}/dismiss")]
 pub(super) async fn dismiss_incident(
     asked: Permitted<IncidentsWrite, (At<IncidentPath>, Body<DismissalRequest>)>,

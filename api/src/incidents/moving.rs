@@ -92,5 +92,5 @@ async fn write<P>(
     let by = incident::Note { who, note };
     let service = caller.service.clone();
     let written = incident::write_move(&mut caller.tx, moved, &by, Some(&told), service.sources.entropy()).await?;
-    written.ok_or(Problem::Conflict("Somebody else has just moved it."))
+    written.ok_or(Problem::Busy("Somebody else has just moved it."))
 }

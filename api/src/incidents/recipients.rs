@@ -29,7 +29,7 @@ const GATHERING: Errand = Errand {
 /// it. Nothing in the mailbox is changed. Whoever asks anew lets go of what an earlier job of the incident has gathered.
 #[utoipa::path(operation_id = "gatherRecipients", tag = "Incidents", params(IncidentPath, IdempotencyKeyHeader), responses(
     (status = 202, description = "The job", body = JobView, headers(("Location", description = "Where to see how it goes"))),
-    (status = 409, description = "`conflict`: a drill made the incident up. `busy`: addresses are being gathered for another incident of its mailbox. Or a request with this Idempotency-Key is being answered")))]
+    (status = 409, description = "`conflict`: a drill made the incident up, or the mailbox is being deleted. `busy`: addresses are being gathered for another incident of its mailbox")))]
 #[post("/v1/incidents/{incident_id}/recipients")]
 pub(super) async fn gather_recipients(
     asked: Permitted<RecipientsRead, (At<IncidentPath>, IdempotencyKey)>,

@@ -18,7 +18,7 @@ use crate::problem::Problem;
 /// `this_was_us` taught is forgotten.
 #[utoipa::path(operation_id = "reopenIncident", tag = "Incidents", params(IncidentPath), request_body = MoveNote, responses(
     (status = 200, description = "The incident as it is now", body = IncidentWithEvidenceView),
-    (status = 409, description = "It is open, or there is another live one of its cause")))]
+    (status = 409, description = "`wrong_state`: it is open. `conflict`: there is another live one of its cause")))]
 #[post("/v1/incidents/{incident_id}/reopen")]
 pub(super) async fn reopen_incident(
     asked: Permitted<IncidentsWrite, (At<IncidentPath>, Body<MoveNote>)>,

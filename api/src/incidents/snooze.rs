@@ -23,7 +23,7 @@ const LONGEST: TimeDelta = TimeDelta::days(90);
 /// that goes out after the containment. What happens meanwhile is in its story.
 #[utoipa::path(operation_id = "snoozeIncident", tag = "Incidents", params(IncidentPath), request_body = NewSnooze, responses(
     (status = 200, description = "The incident as it is now", body = IncidentWithEvidenceView),
-    (status = 409, description = "It is over")))]
+    (status = 409, description = "`wrong_state`: it is over")))]
 #[post("/v1/incidents/{incident_id}/snooze")]
 pub(super) async fn snooze_incident(
     asked: Permitted<IncidentsWrite, (At<IncidentPath>, Body<NewSnooze>)>,

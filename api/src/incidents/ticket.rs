@@ -18,7 +18,7 @@ use crate::problem::Problem;
 /// Writes down what it is called in another system, so that people find from one to the other. An incident may have several.
 #[utoipa::path(operation_id = "linkIncidentTicket", tag = "Incidents", params(IncidentPath, IdempotencyKeyHeader), request_body = NewTicket, responses(
     (status = 201, description = "The link", body = TicketView, headers(("Location", description = "Where it is read"))),
-    (status = 409, description = "It is linked already, or a request with this Idempotency-Key is being answered right now")))]
+    (status = 409, description = "`conflict`: it is linked already")))]
 #[post("/v1/incidents/{incident_id}/tickets")]
 pub(super) async fn link_ticket(
     asked: Permitted<IncidentsWrite, (At<IncidentPath>, IdempotencyKey, Body<NewTicket>)>,

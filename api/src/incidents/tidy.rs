@@ -32,7 +32,7 @@ const MOVING: Errand = Errand {
 /// mails would be. What comes later is moved by the next one. The second time it moves nothing twice.
 #[utoipa::path(operation_id = "tidyIncident", tag = "Incidents", params(IncidentPath, IdempotencyKeyHeader), request_body = TidyRequest, responses(
     (status = 202, description = "The job", body = JobView, headers(("Location", description = "Where to see how it goes"))),
-    (status = 409, description = "`conflict`: the incident is not confirmed or a drill made it up, or the mailbox names no folder. `busy`: mails of it are being moved for something else")))]
+    (status = 409, description = "`conflict`: the incident is not confirmed or a drill made it up, or the mailbox names no folder or is being deleted. `busy`: mails of it are being moved for something else")))]
 #[post("/v1/incidents/{incident_id}/tidy")]
 pub(super) async fn tidy_incident(
     asked: Permitted<IncidentsWrite, (At<IncidentPath>, IdempotencyKey, Body<TidyRequest>)>,
@@ -64,7 +64,7 @@ pub(super) async fn tidy_incident(
 /// What comes back is not counted again.
 #[utoipa::path(operation_id = "untidyIncident", tag = "Incidents", params(IncidentPath, IdempotencyKeyHeader), responses(
     (status = 202, description = "The job", body = JobView, headers(("Location", description = "Where to see how it goes"))),
-    (status = 409, description = "`busy`: mails of the mailbox are being moved for something else. Or a request with this Idempotency-Key is being answered")))]
+    (status = 409, description = "`busy`: mails of the mailbox are being moved for something else. `conflict`: it is being deleted")))]
 #[post("/v1/incidents/{incident_id}/untidy")]
 pub(super) async fn untidy_incident(
     asked: Permitted<IncidentsWrite, (At<IncidentPath>, IdempotencyKey)>,

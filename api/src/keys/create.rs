@@ -20,8 +20,7 @@ use crate::problem::Problem;
 /// The key is in the answer and is never shown again. It can have no permission and reach no tenant that the key which
 /// makes it lacks.
 #[utoipa::path(operation_id = "createApiKey", tag = "API keys", params(IdempotencyKeyHeader), request_body = NewApiKey, responses(
-    (status = 201, description = "The key, shown once", body = CreatedApiKeyView, headers(("Location", description = "Where it is read"))),
-    (status = 409, description = "A request with this Idempotency-Key is being answered right now")))]
+    (status = 201, description = "The key, shown once", body = CreatedApiKeyView, headers(("Location", description = "Where it is read")))))]
 #[post("/v1/api-keys")]
 pub(super) async fn create_api_key(
     asked: Permitted<KeysWrite, (IdempotencyKey, Body<NewApiKey>)>,

@@ -98,7 +98,7 @@ pub(crate) struct BulkResultView {
 /// from it. Each may be repeated: the second time changes nothing. Deleting asks for no `If-Match` here, and can't be undone.
 #[utoipa::path(operation_id = "bulkMailboxes", tag = "Mailboxes", params(IdempotencyKeyHeader), request_body = NewBulk, responses(
     (status = 207, description = "What came of each", body = BulkView),
-    (status = 409, description = "`busy`: one that was to be deleted was changed at this moment: send it again. Or a request with this Idempotency-Key is being answered right now")))]
+    (status = 409, description = "`busy`: one that was to be deleted was changed at this moment; nothing was done")))]
 #[post("/v1/mailboxes/bulk")]
 pub(super) async fn bulk_mailboxes(
     asked: Permitted<MailboxesWrite, (IdempotencyKey, Body<NewBulk>)>,

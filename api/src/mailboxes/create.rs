@@ -23,7 +23,7 @@ use crate::problem::Problem;
 /// read within a second of its arrival (`"new_mail": "idle"`).
 #[utoipa::path(operation_id = "createMailbox", tag = "Mailboxes", params(IdempotencyKeyHeader), request_body = NewMailbox, responses(
     (status = 201, description = "The mailbox", body = MailboxView, headers(("Location", description = "Where it is read"), ("ETag", description = "Its version"))),
-    (status = 409, description = "This tenant has a mailbox with this address already, or is being deleted, or a request with this Idempotency-Key is being answered right now")))]
+    (status = 409, description = "`conflict`: the tenant has a mailbox with this address already, or is being deleted")))]
 #[post("/v1/mailboxes")]
 pub(super) async fn create_mailbox(
     asked: Permitted<MailboxesWrite, (IdempotencyKey, Body<NewMailbox>)>,

@@ -25,7 +25,7 @@ use crate::problem::Problem;
 /// and then: that it is refused proves that the way in is shut. It is erased when the incident ends.
 #[utoipa::path(operation_id = "replaceMailboxCredential", tag = "Mailboxes", params(MailboxPath, IfMatchHeader), request_body = NewCredential, responses(
     (status = 200, description = "The mailbox as it is now", body = MailboxView, headers(("ETag", description = "Its new version"))),
-    (status = 409, description = "It is being deleted"),
+    (status = 409, description = "`conflict`: it is being deleted"),
     (status = 412, description = "Somebody changed it in the meantime"),
     (status = 428, description = "If-Match is missing")))]
 #[put("/v1/mailboxes/{mailbox_id}/credential")]

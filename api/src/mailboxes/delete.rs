@@ -19,6 +19,7 @@ use crate::problem::Problem;
 #[utoipa::path(operation_id = "deleteMailbox", tag = "Mailboxes", params(MailboxPath, IfMatchHeader), responses(
     (status = 202, description = "Its password is destroyed, and this job deletes the rest", body = JobView, headers(("Location", description = "Where to see how it goes"))),
     (status = 204, description = "It is gone"),
+    (status = 409, description = "`busy`: somebody else deletes it at this moment"),
     (status = 412, description = "Somebody changed it in the meantime"),
     (status = 428, description = "If-Match is missing")))]
 #[delete("/v1/mailboxes/{mailbox_id}")]

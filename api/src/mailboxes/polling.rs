@@ -18,7 +18,7 @@ use crate::problem::Problem;
 /// Stops reading until somebody resumes it. A session that runs at the moment still ends by itself.
 #[utoipa::path(operation_id = "pauseMailbox", tag = "Mailboxes", params(MailboxPath), responses(
     (status = 200, description = "The mailbox as it is now", body = MailboxView, headers(("ETag", description = "Its version"))),
-    (status = 409, description = "It is being deleted")))]
+    (status = 409, description = "`conflict`: it is being deleted")))]
 #[post("/v1/mailboxes/{mailbox_id}/pause")]
 pub(super) async fn pause_mailbox(asked: Permitted<MailboxesWrite, At<MailboxPath>>) -> Result<HttpResponse, Problem> {
     let Permitted(mut caller, path) = asked;
@@ -32,7 +32,7 @@ pub(super) async fn pause_mailbox(asked: Permitted<MailboxesWrite, At<MailboxPat
 /// Reads it again, at once and from then on. What came in the meantime is read too.
 #[utoipa::path(operation_id = "resumeMailbox", tag = "Mailboxes", params(MailboxPath), responses(
     (status = 200, description = "The mailbox as it is now", body = MailboxView, headers(("ETag", description = "Its version"))),
-    (status = 409, description = "It is being deleted")))]
+    (status = 409, description = "`conflict`: it is being deleted")))]
 #[post("/v1/mailboxes/{mailbox_id}/resume")]
 pub(super) async fn resume_mailbox(asked: Permitted<MailboxesWrite, At<MailboxPath>>) -> Result<HttpResponse, Problem> {
     let Permitted(mut caller, path) = asked;
@@ -47,7 +47,7 @@ pub(super) async fn resume_mailbox(asked: Permitted<MailboxesWrite, At<MailboxPa
 /// as it is.
 #[utoipa::path(operation_id = "pollMailbox", tag = "Mailboxes", params(MailboxPath), responses(
     (status = 200, description = "The mailbox as it is now", body = MailboxView, headers(("ETag", description = "Its version"))),
-    (status = 409, description = "It is being deleted")))]
+    (status = 409, description = "`conflict`: it is being deleted")))]
 #[post("/v1/mailboxes/{mailbox_id}/poll-now")]
 pub(super) async fn poll_mailbox(asked: Permitted<MailboxesWrite, At<MailboxPath>>) -> Result<HttpResponse, Problem> {
     let Permitted(mut caller, path) = asked;

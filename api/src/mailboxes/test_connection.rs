@@ -37,7 +37,7 @@ const MOST_OF_A_MAILBOX: i64 = 20;
 /// is read again at once. While a test of it goes on, you are given that one. Nothing is marked as read.
 #[utoipa::path(operation_id = "testMailboxConnection", tag = "Mailboxes", params(MailboxPath, IdempotencyKeyHeader), responses(
     (status = 202, description = "The job", body = JobView, headers(("Location", description = "Where to see how it goes"))),
-    (status = 409, description = "It is being deleted, or a request with this Idempotency-Key is being answered right now"),
+    (status = 409, description = "`conflict`: it is being deleted. `busy`: a test of it has ended at this moment"),
     (status = 429, description = "More than 10 tests of this tenant have led nowhere within an hour, or this mailbox was tested 20 times", headers(("Retry-After", description = "In so many seconds the next one can be asked for")))))]
 #[post("/v1/mailboxes/{mailbox_id}/test-connection")]
 pub(super) async fn test_connection(

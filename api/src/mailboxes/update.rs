@@ -22,7 +22,7 @@ use crate::problem::Problem;
 /// `tidying` names the folder to which the bounces of a confirmed incident may be moved. Without it a mailbox is only looked at.
 #[utoipa::path(operation_id = "updateMailbox", tag = "Mailboxes", params(MailboxPath, IfMatchHeader), request_body = MailboxChange, responses(
     (status = 200, description = "The mailbox as it is now", body = MailboxView, headers(("ETag", description = "Its new version"))),
-    (status = 409, description = "This tenant has a mailbox with this address already, or it is being deleted"),
+    (status = 409, description = "`conflict`: the tenant has a mailbox with this address already, or it is being deleted"),
     (status = 412, description = "Somebody changed it in the meantime"),
     (status = 428, description = "If-Match is missing")))]
 #[patch("/v1/mailboxes/{mailbox_id}")]

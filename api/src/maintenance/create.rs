@@ -23,7 +23,7 @@ use crate::problem::Problem;
 /// is told at once, because it is not tried again. Drills are told.
 #[utoipa::path(operation_id = "createMaintenanceWindow", tag = "Maintenance windows", params(IdempotencyKeyHeader), request_body = NewWindow, responses(
     (status = 201, description = "The window", body = WindowView, headers(("Location", description = "Where it is read"), ("ETag", description = "Its version"))),
-    (status = 409, description = "The tenant is being deleted, or a request with this Idempotency-Key is being answered right now")))]
+    (status = 409, description = "`conflict`: the tenant is being deleted")))]
 #[post("/v1/maintenance-windows")]
 pub(super) async fn create_window(
     asked: Permitted<IncidentsWrite, (IdempotencyKey, Body<NewWindow>)>,

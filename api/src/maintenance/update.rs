@@ -18,7 +18,7 @@ use crate::problem::Problem;
 /// within seconds. One that is over can't be changed.
 #[utoipa::path(operation_id = "updateMaintenanceWindow", tag = "Maintenance windows", params(WindowPath, IfMatchHeader), request_body = WindowChange, responses(
     (status = 200, description = "The window as it is now", body = WindowView, headers(("ETag", description = "Its new version"))),
-    (status = 409, description = "It is over"),
+    (status = 409, description = "`conflict`: it is over"),
     (status = 412, description = "Somebody changed it in the meantime"),
     (status = 428, description = "If-Match is missing")))]
 #[patch("/v1/maintenance-windows/{window_id}")]

@@ -18,7 +18,7 @@ use crate::problem::Problem;
 /// again by an admin.
 #[utoipa::path(operation_id = "changePassword", tag = "Me", request_body = PasswordChange, responses(
     (status = 204, description = "The new one holds"),
-    (status = 409, description = "It was changed at the same time"),
+    (status = 409, description = "`conflict`: it was changed at the same time"),
     (status = 429, description = "Too many attempts, or too many requests")))]
 #[post("/v1/me/password")]
 pub(super) async fn change_password(

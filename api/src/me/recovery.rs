@@ -19,7 +19,7 @@ use crate::problem::Problem;
 #[utoipa::path(operation_id = "renewRecoveryCodes", tag = "Me", request_body = TotpCode, responses(
     (status = 200, description = "The codes, shown once", body = RecoveryCodesView),
     (status = 401, description = "No token, one that does not hold, or the code does not hold"),
-    (status = 409, description = "You have no second factor"),
+    (status = 409, description = "`conflict`: you have no second factor"),
     (status = 429, description = "Too many attempts, or too many requests")))]
 #[post("/v1/me/recovery-codes")]
 pub(super) async fn renew_recovery_codes(

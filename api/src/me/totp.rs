@@ -50,7 +50,7 @@ pub(super) async fn begin_totp(
 /// once, each good once in place of a code.
 #[utoipa::path(operation_id = "confirmTotp", tag = "Me", request_body = TotpCode, responses(
     (status = 200, description = "It holds; the recovery codes, shown once", body = RecoveryCodesView),
-    (status = 409, description = "No secret waits to be confirmed"),
+    (status = 409, description = "`conflict`: no secret waits to be confirmed"),
     (status = 429, description = "Too many attempts, or too many requests")))]
 #[post("/v1/me/totp/confirm")]
 pub(super) async fn confirm_totp(
@@ -80,7 +80,7 @@ pub(super) async fn confirm_totp(
 #[utoipa::path(operation_id = "disableTotp", tag = "Me", request_body(content = TotpChange, example = json!({ "password": "correct horse battery staple", "totp": "492039" })), responses(
     (status = 204, description = "Your password is enough"),
     (status = 401, description = "No token, one that does not hold, or a code is missing"),
-    (status = 409, description = "Your role needs a second factor"),
+    (status = 409, description = "`conflict`: your role needs a second factor"),
     (status = 429, description = "Too many attempts, or too many requests")))]
 #[post("/v1/me/totp/disable")]
 pub(super) async fn disable_totp(

@@ -5,6 +5,7 @@
 
 mod access;
 mod links;
+mod problems;
 mod samples;
 #[cfg(test)]
 mod tests;
@@ -16,12 +17,11 @@ use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     ArrayBuilder, Components, ContactBuilder, Content, Header, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi,
-    OpenApiBuilder, Ref, RefOr, Required, Response, ResponseBuilder, Schema, SecurityRequirement, ServerBuilder,
-    schema,
+    OpenApiBuilder, Ref, RefOr, Required, Schema, SecurityRequirement, ServerBuilder, schema,
 };
 
 use self::access::Access;
-use crate::problem::{Code, MEDIA_TYPE, Problem, ProblemBody};
+use crate::problem::ProblemBody;
 
 /// How a caller proves who it is: the scheme of every operation but the few that are public.
 pub(crate) const BEARER: &str = "token";
@@ -203,58 +203,16 @@ fn complete_operation(path: &str, operation: &mut Operation) {
         .security
         .as_ref()
         .is_some_and(|requirements| requirements.iter().all(|one| without_token.contains(one)));
-    let mut problems =
-        vec![(Problem::MalformedRequest("The request can't be read."), "The request line or a header can't be read.")];
-    let access = Access::of(operation);
     if !is_public {
         operation.security.get_or_insert_with(|| vec![SecurityRequirement::new::<_, [&str; 0], &str>(BEARER, [])]);
-        problems.push((
-            Problem::Unauthenticated("Send a token as Authorization: Bearer."),
-            "No token, or one that does not hold.",
-        ));
     }
-    if let Some(access) = &access {
-        problems.push((access.problem(), "The token may not. This is found before anything is looked up."));
-    }
-    if path.contains('{') {
-        problems.push((Problem::NotFound("thing"), "There is no such thing, or it is not yours: these look the same."));
-    }
-    if operation.request_body.is_some() {
-        problems.push((Problem::BodyTooLarge, "More than 1 MiB."));
-        problems.push((Problem::UnsupportedMediaType("application/json"), "Another media type than the one above."));
-    }
-    problems.push((
-        Problem::invalid("/name", "a name has 1 to 200 characters and no control characters"),
-        "It was read and can't be accepted. `errors` says what, and where.",
-    ));
-    problems.push((
-        Problem::TooMany { detail: "This API key or user has made as many requests as they may for now.", wait_s: 7 },
-        "Too many requests. `Retry-After` says when to come back.",
-    ));
-    problems.push((Problem::Internal, "Our mistake; `request_id` finds it."));
-    problems.push((Problem::Unavailable, "Something that we need is away for the moment. Nothing was changed."));
-    for (problem, description) in problems {
-        let status = problem.code().status().as_str().to_owned();
-        operation
-            .responses
-            .responses
-            .entry(status)
-            .or_insert_with(|| RefOr::T(problem_response(&problem, description, path)));
-    }
+    let access = Access::of(operation);
+    problems::add(path, operation, access.as_ref(), is_public);
     if let Some(access) = access {
         access.say(operation);
     }
-    for (status, response) in &mut operation.responses.responses {
+    for response in operation.responses.responses.values_mut() {
         let RefOr::T(response) = response else { continue };
-        if status.starts_with(['4', '5']) && response.content.is_empty() {
-            let problem = example_of(status);
-            response.content = problem_response(&problem, "", path).content;
-        }
-        if status == "429" {
-            response
-                .headers
-                .insert("Retry-After".to_owned(), RefOr::T(header("In how many seconds to repeat the request.")));
-        }
         for (name, description) in EVERYWHERE {
             response.headers.insert(name.to_owned(), RefOr::T(header(description)));
         }
@@ -275,34 +233,8 @@ const EVERYWHERE: [(&str, &str); 3] = [
     ),
 ];
 
-/// What a handler that names a status of its own means by it.
-fn example_of(status: &str) -> Problem {
-    match status {
-        "409" => Problem::Conflict("It collides with what is there."),
-        "429" => Problem::TooMany { detail: "This mailbox was tested 20 times within an hour.", wait_s: 600 },
-        "412" => Problem::PreconditionFailed,
-        "428" => Problem::PreconditionRequired,
-        "401" => Problem::Unauthenticated("This API key does not hold."),
-        "400" => Problem::MalformedBody("Not JSON: expected value at line 1 column 1.".to_owned()),
-        _ => Problem::NotFound("thing"),
-    }
-}
-
 fn header(description: &str) -> Header {
     let mut header = Header::new(ObjectBuilder::new().schema_type(schema::Type::String).build());
     header.description = Some(description.to_owned());
     header
-}
-
-fn problem_response(problem: &Problem, description: &str, path: &str) -> Response {
-    let instance = path.replace(['{', '}'], "");
-    let example =
-        serde_json::to_value(problem.body("019ab1c2-d3e4-7f50-8192-a3b4c5d6e7f8", &instance)).unwrap_or_default();
-    let mut content = Content::new(Some(Ref::from_schema_name("Problem")));
-    content.example = Some(example);
-    let mut response = ResponseBuilder::new().description(description).content(MEDIA_TYPE, content);
-    if problem.code() == Code::Unauthenticated {
-        response = response.header("WWW-Authenticate", header("How to sign in (RFC 9110, 11.6.1)."));
-    }
-    response.build()
 }

@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::body::MessageBody as _;
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use serde_json::Value;
 
 use super::access::TABLE;
+use super::problems::codes;
+use crate::code::Code;
+use crate::path::IDEMPOTENCY_KEY;
 use crate::routes::{app, document_json, test_sources};
 
 fn document() -> Value {
@@ -93,6 +96,32 @@ fn every_operation_shows_examples_and_problem_bodies() {
         if path.contains('{') {
             assert!(responses.contains_key("404"), "{name}");
         }
+    }
+}
+
+#[test]
+fn what_collides_says_by_which_code_and_whether_to_ask_again() {
+    let document = document();
+    for (method, path, operation) in operations(&document) {
+        let name = format!("{method} {path}");
+        let takes_a_key = operation["parameters"]
+            .as_array()
+            .is_some_and(|parameters| parameters.iter().any(|parameter| parameter["name"] == IDEMPOTENCY_KEY));
+        let response = &operation["responses"]["409"];
+        let Some(description) = response["description"].as_str() else {
+            assert!(!takes_a_key, "{name}");
+            continue;
+        };
+        let codes: Vec<Code> = codes(description).collect();
+        assert!(
+            !codes.is_empty() && codes.iter().all(|code| code.status() == StatusCode::CONFLICT),
+            "{name}: {codes:?}"
+        );
+        assert_eq!(codes.contains(&Code::IdempotencyKeyInUse), takes_a_key, "{name}");
+        let shown = &response["content"]["application/problem+json"]["example"]["code"];
+        assert_eq!(shown, codes[0].as_str(), "{name}");
+        let can_pass = codes.iter().any(|code| code.is_passing());
+        assert_eq!(response["headers"]["Retry-After"].is_object(), can_pass, "{name}");
     }
 }
 

@@ -20,8 +20,7 @@ use crate::problem::Problem;
 /// A client company gets an id that stays, and a key of its own that seals its mailboxes' passwords. A key that is
 /// limited to some tenants can't create others.
 #[utoipa::path(operation_id = "createTenant", tag = "Tenants", params(IdempotencyKeyHeader), request_body = NewTenant, responses(
-    (status = 201, description = "The tenant", body = TenantView, headers(("Location", description = "Where it is read"), ("ETag", description = "Its version"))),
-    (status = 409, description = "A request with this Idempotency-Key is being answered right now")))]
+    (status = 201, description = "The tenant", body = TenantView, headers(("Location", description = "Where it is read"), ("ETag", description = "Its version")))))]
 #[post("/v1/tenants")]
 pub(super) async fn create_tenant(
     asked: Permitted<TenantsWrite, (IdempotencyKey, Body<NewTenant>)>,

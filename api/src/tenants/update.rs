@@ -17,7 +17,7 @@ use crate::problem::Problem;
 /// Changes what the body has and leaves the rest. Needs the `ETag` that you read, so that no change is lost.
 #[utoipa::path(operation_id = "updateTenant", tag = "Tenants", params(TenantPath, IfMatchHeader), request_body = TenantChange, responses(
     (status = 200, description = "The tenant as it is now", body = TenantView, headers(("ETag", description = "Its new version"))),
-    (status = 409, description = "It is being deleted"),
+    (status = 409, description = "`conflict`: it is being deleted"),
     (status = 412, description = "Somebody changed it in the meantime"),
     (status = 428, description = "If-Match is missing")))]
 #[patch("/v1/tenants/{tenant_id}")]

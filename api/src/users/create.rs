@@ -22,7 +22,7 @@ use crate::problem::Problem;
 /// them, and they set their password with it within seven days. They can have no role and reach no tenant that you lack.
 #[utoipa::path(operation_id = "createUser", tag = "Users", params(IdempotencyKeyHeader), request_body = NewUser, responses(
     (status = 201, description = "The user, and the invitation, shown once", body = InvitedUserView, headers(("Location", description = "Where they are read"), ("ETag", description = "Their version"))),
-    (status = 409, description = "There is a user with this address, or a request with this Idempotency-Key is being answered right now")))]
+    (status = 409, description = "`conflict`: there is a user with this address already")))]
 #[post("/v1/users")]
 pub(super) async fn create_user(
     asked: Permitted<UsersWrite, (IdempotencyKey, Body<NewUser>)>,

@@ -15,7 +15,7 @@ use crate::problem::Problem;
 /// Ends their sessions and forgets who they were; the audit log keeps the id. API keys that they made stay: revoke those too.
 #[utoipa::path(operation_id = "deleteUser", tag = "Users", params(UserPath, IfMatchHeader), responses(
     (status = 204, description = "They are gone"),
-    (status = 409, description = "They are the last owner who can sign in"),
+    (status = 409, description = "`conflict`: they are the last owner who can sign in"),
     (status = 412, description = "Somebody changed them in the meantime"),
     (status = 428, description = "If-Match is missing")))]
 #[delete("/v1/users/{user_id}")]

@@ -22,7 +22,7 @@ use crate::problem::Problem;
 /// one. It ends their sessions. With `reset_totp` their second factor ends too.
 #[utoipa::path(operation_id = "inviteUser", tag = "Users", params(UserPath), request_body = NewInvitation, responses(
     (status = 200, description = "The user, and the invitation, shown once", body = InvitedUserView),
-    (status = 409, description = "It is yourself")))]
+    (status = 409, description = "`conflict`: it is yourself")))]
 #[post("/v1/users/{user_id}/invitation")]
 pub(super) async fn invite_user(
     asked: Permitted<UsersWrite, (At<UserPath>, Body<NewInvitation>)>,

@@ -21,7 +21,7 @@ use crate::problem::Problem;
 /// one that fits. Nobody makes anybody mightier than themselves, and the last owner who can sign in stays one.
 #[utoipa::path(operation_id = "updateUser", tag = "Users", params(UserPath, IfMatchHeader), request_body = UserChange, responses(
     (status = 200, description = "The user as they are now", body = UserView, headers(("ETag", description = "Their new version"))),
-    (status = 409, description = "They are the last owner who can sign in"),
+    (status = 409, description = "`conflict`: they are the last owner who can sign in"),
     (status = 412, description = "Somebody changed them in the meantime"),
     (status = 428, description = "If-Match is missing")))]
 #[patch("/v1/users/{user_id}")]

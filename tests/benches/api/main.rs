@@ -101,6 +101,7 @@ async fn measure(asked: &Asked) -> anyhow::Result<()> {
         measured.push(compare::measure(&rig, &sides, operation, asked.rounds, span).await?);
     }
     compare::print(&measured);
+    // Who has not measured all can't say that all was reached.
     let mut reached = asked.only.is_none() && measured.iter().all(Compared::is_reached);
     drop(bare);
 
