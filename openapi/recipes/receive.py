@@ -47,14 +47,23 @@ def setting(name, default=None):
 class Refused(Exception):
     """The other side did not do as asked."""
 
-    def __init__(self, what, status=0):
+    def __init__(self, what, status=0, code=None):
         super().__init__(what)
         self.status = status
+        self.code = code  # as Daimon's problems have it
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_):
         return None  # a ticket system does not lead elsewhere, and our secrets would follow
+
+
+def code_of(said):
+    """The code of a problem, if it is one."""
+    try:
+        return json.loads(said).get("code")
+    except (ValueError, AttributeError):
+        return None
 
 
 def call(method, url, body=None, headers=None):
@@ -69,7 +78,8 @@ def call(method, url, body=None, headers=None):
         with urllib.request.build_opener(NoRedirect).open(request, timeout=8) as answer:
             said = answer.read()
     except urllib.error.HTTPError as why:
-        raise Refused(f"{where}: {why.code} {why.read(300).decode(errors='replace')}", why.code) from None
+        said = why.read(2000).decode(errors="replace")
+        raise Refused(f"{where}: {why.code} {said[:300]}", why.code, code_of(said)) from None
     except OSError as why:
         raise Refused(f"{where}: {why}") from None
     except (ValueError, HTTPException) as why:  # these may say the whole address
@@ -193,7 +203,7 @@ class Recipe:
             once = {"Idempotency-Key": f"{self.system}-{news.incident}-{number}"}
             call("POST", f"{self.daimon}/v1/incidents/{news.incident}/tickets", ticket, bearer | once)
         except Refused as why:
-            if why.status not in (404, 409):  # gone, or linked already
+            if why.status != 404 and why.code != "conflict":  # gone, or linked already
                 say(f"{news.incident}: ticket {number} is not linked: {why}")
                 return False
         return True
