@@ -124,7 +124,9 @@ impl Code {
                 "Exchange your API key, or your password, at POST /v1/auth/token and send the token as Authorization: \
                  Bearer. Tokens hold for 15 minutes, and no longer than their key or session."
             }
-            Self::Forbidden => "Use an API key, or sign in as somebody, with the permission that the detail names.",
+            Self::Forbidden => {
+                "The detail says what is missing: use an API key, or sign in as somebody, with that permission or of that reach."
+            }
             Self::SecondFactorRequired => {
                 "Repeat the request with totp, the six digits that the authenticator app shows, or with recovery_code. A \
                  code is good once."

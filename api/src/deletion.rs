@@ -12,6 +12,7 @@ use daimon_store::{job, mailbox, tenant};
 use serde_json::json;
 
 use crate::caller::Caller;
+use crate::etag::IfMatch;
 use crate::jobs::{JobView, language_of};
 use crate::path::MailboxPath;
 use crate::problem::Problem;
@@ -78,8 +79,16 @@ pub(crate) async fn deleted<P>(
     Ok(Deleted { job: Some(job), entry: Some(entry) })
 }
 
-/// The same, and ends the request: 204, or 202 with the job.
-pub(crate) async fn answer<P>(mut caller: Caller<P>, target: Target, version: i64) -> Result<HttpResponse, Problem> {
+/// The same, and ends the request: 204, or 202 with the job. Whoever lost that answer asks once more, with what they read before it.
+pub(crate) async fn answer<P>(
+    mut caller: Caller<P>,
+    target: Target,
+    version: i64,
+    expected: &IfMatch,
+) -> Result<HttpResponse, Problem> {
+    if job::deletion(&mut caller.tx, target).await?.is_none() {
+        expected.check(version)?;
+    }
     let Deleted { job, entry } = deleted(&mut caller, target, version, AT_ONCE).await?;
     if let Some(entry) = entry {
         audit::append(&mut caller.tx, &entry).await?;

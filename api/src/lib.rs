@@ -21,6 +21,7 @@ mod events;
 mod export;
 mod head;
 mod hex;
+mod hourly;
 mod idempotency;
 mod incidents;
 mod input;

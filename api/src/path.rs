@@ -104,7 +104,7 @@ pub(crate) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 #[expect(dead_code, reason = "only describes the header; `idempotency::IdempotencyKey` reads it")]
 pub(crate) struct IdempotencyKeyHeader {
     /// A text of your own, new for each request. Repeat the request with the same one, and nothing happens twice: you
-    /// get the first answer, for 24 hours.
+    /// get the first answer, for 24 hours; another request with it is refused.
     #[serde(rename = "Idempotency-Key")]
     #[param(
         required = false,

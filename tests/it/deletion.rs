@@ -85,10 +85,22 @@ async fn of_a_tenant_with_much_its_key_goes_at_once_and_a_job_deletes_the_rest()
     let etag = company.world.client.get(&path).await.unwrap().etag;
     let changed = company.world.client.request(Method::PATCH, &path, etag.as_deref(), Some(&reference)).await.unwrap();
     assert_eq!(changed.status, 200, "{}", changed.body);
+    let credential = json!({ "tenant_id": company.tenant, "name": "Canary mail", "kind": "microsoft_client_credentials",
+        "directory_id": "canary.example", "client_id": "c1", "client_secret": "s1" });
+    let credential = company.world.client.post("/v1/credentials", &credential).await.unwrap().body;
+    let credential = format!("/v1/credentials/{}", text(&credential, "/id"));
     company.world.stop_worker().unwrap();
 
+    let read = company.world.client.get(&path).await.unwrap().etag;
     let (accepted, job) = delete(&company.world, &path).await;
     assert_eq!((accepted, text(&job, "/kind"), &job["mailbox_id"]), (202, "deletion", &Value::Null), "{job}");
+    let lost = company.world.client.request(Method::DELETE, &path, read.as_deref(), None).await.unwrap();
+    assert_eq!(
+        (lost.status, &lost.body["id"]),
+        (202, &job["id"]),
+        "whoever lost the answer asks the same again: {}",
+        lost.body
+    );
     let keys = "select count(*) from tenant where octet_length(data_key) > 0";
     let passwords = "select count(*) from mailbox where octet_length(sealed_secret) > 0 or polling <> 'deleting'";
     let world = &company.world;
@@ -106,6 +118,11 @@ async fn of_a_tenant_with_much_its_key_goes_at_once_and_a_job_deletes_the_rest()
         (Method::PUT, format!("{mailbox}/credential"), json!({ "password": "another" })),
         (Method::PATCH, mailbox.clone(), json!({ "poll_interval_s": 300 })),
         (Method::PATCH, path.clone(), json!({ "name": "Canary" })),
+        (
+            Method::PUT,
+            credential.clone(),
+            json!({ "name": "Mail", "directory_id": "canary.example", "client_id": "c1", "client_secret": "s2" }),
+        ),
         (Method::POST, "/v1/drills".to_owned(), json!({ "mailbox_id": mailbox_id, "episode": "takeover" })),
         (
             Method::POST,
@@ -129,8 +146,8 @@ async fn of_a_tenant_with_much_its_key_goes_at_once_and_a_job_deletes_the_rest()
                 "client_id": "c1", "client_secret": "s1" }),
         ),
     ] {
-        let etag = if at.starts_with("/v1/mailboxes/") { &mailbox } else { &path };
-        let etag = world.client.get(etag).await.unwrap().etag;
+        let of = [&mailbox, &credential].into_iter().find(|one| at.starts_with(one.as_str())).unwrap_or(&path);
+        let etag = world.client.get(of).await.unwrap().etag;
         let etag = etag.filter(|_| method != Method::POST);
         let body = Some(&body).filter(|body| !body.is_null());
         let answer = world.client.request(method.clone(), &at, etag.as_deref(), body).await.unwrap();

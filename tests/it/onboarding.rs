@@ -146,7 +146,7 @@ async fn one_at_a_time_takes_companies_in_and_others_are_told_when_to_come_again
     let mut tx = world.behind_the_wall().await.unwrap();
     assert!(daimon_store::tenant::hold_onboarding(&mut tx).await.unwrap());
     let refused = send(&world.client, "", &body).await;
-    assert_eq!((refused.status, refused.retry_after.as_deref()), (429, Some("2")), "{}", refused.body);
+    assert_eq!((refused.status, refused.retry_after.as_deref()), (409, Some("1")), "{}", refused.body);
     let stranger = world.another_msp("Other IT").await.unwrap();
     assert_eq!(send(&stranger, "", &body).await.status, 207, "of another provider it keeps nobody");
     tx.rollback().await.unwrap();

@@ -26,7 +26,7 @@ const REFUSED: Problem =
 /// An invitation is good once, for seven days.
 #[utoipa::path(operation_id = "acceptInvitation", tag = "Sign-in", security(()), request_body = Acceptance, responses(
     (status = 200, description = "The password holds, and this is the first sign-in with it", body = TokenView),
-    (status = 401, description = "The invitation does not hold, or a code of the second factor is missing")))]
+    (status = 401, description = "`unauthenticated`: the invitation does not hold. `second_factor_required`: a code of the second factor is missing, or does not hold")))]
 #[post("/v1/auth/accept-invitation")]
 pub(super) async fn accept_invitation(
     request: HttpRequest,

@@ -24,7 +24,7 @@ const REFUSED: Problem = Problem::Unauthenticated("This refresh token does not h
 /// (RFC 9700, 4.14.2). A session ends when it is not refreshed for 7 days, and after 30 days in any case.
 #[utoipa::path(operation_id = "refreshToken", tag = "Sign-in", security(()), request_body = RefreshRequest, responses(
     (status = 200, description = "A token, and the next refresh token", body = TokenView),
-    (status = 401, description = "The refresh token does not hold: sign in again")))]
+    (status = 401, description = "`unauthenticated`: the refresh token does not hold: sign in again")))]
 #[post("/v1/auth/refresh")]
 pub(super) async fn refresh_token(
     body: Body<RefreshRequest>,

@@ -32,7 +32,7 @@ fn has_body(request: &HttpRequest) -> bool {
 /// operations take the token.
 #[utoipa::path(operation_id = "createToken", tag = "Sign-in", security(("api_key" = []), ()), request_body = Option<TokenRequest>, responses(
     (status = 200, description = "A token", body = TokenView),
-    (status = 401, description = "What was sent does not hold, or a code of the second factor is missing"),
+    (status = 401, description = "`unauthenticated`: what was sent does not hold. `second_factor_required`: a code of the second factor is missing, or does not hold"),
     (status = 429, description = "Too many attempts to sign in as this user or from this address, or too many requests")))]
 #[post("/v1/auth/token")]
 pub(super) async fn create_token(

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::material::{Material, seal};
 use super::view::{CredentialView, Replacement};
 use crate::caller::{MailboxesWrite, Permitted};
+use crate::deletion::living_tenant;
 use crate::etag::{IfMatch, tagged};
 use crate::input::Body;
 use crate::path::{At, CredentialPath, IfMatchHeader};
@@ -18,6 +19,7 @@ use crate::problem::Problem;
 /// revoked. What the provider has refused is forgotten, and every mailbox of the credential is read at once.
 #[utoipa::path(operation_id = "replaceCredential", tag = "Credentials", params(CredentialPath, IfMatchHeader), request_body = Replacement, responses(
     (status = 200, description = "The credential as it is now", body = CredentialView, headers(("ETag", description = "Its new version"))),
+    (status = 409, description = "`conflict`: the tenant is being deleted"),
     (status = 412, description = "Somebody changed it in the meantime"),
     (status = 428, description = "If-Match is missing")))]
 #[put("/v1/credentials/{credential_id}")]
@@ -29,6 +31,7 @@ pub(super) async fn replace_credential(
     let known = credential::find(&mut caller.tx, id).await?.ok_or_else(CredentialPath::absent)?;
     let mut credential = known.credential;
     expected.check(credential.version)?;
+    living_tenant(&mut caller, credential.tenant).await?;
     credential.name.clone_from(&body.value.name);
     let understood = Material::of_replacement(body.value).understand(credential.kind, &caller.service.guard)?;
     credential.directory_id = understood.directory_id;

@@ -12,7 +12,8 @@ use crate::problem::Problem;
 
 /// Tell no digest any more
 ///
-/// No `digest.daily` is told from now on, until an hour is set again. What was told stays in the list of events.
+/// No `digest.daily` is told from now on, until an hour is set again. What was told stays in the list of events. Only who reaches all
+/// tenants may say so.
 #[utoipa::path(operation_id = "deleteDigest", tag = "Webhooks", params(IfMatchHeader), responses(
     (status = 204, description = "None is told any more"),
     (status = 404, description = "None was told"),

@@ -16,7 +16,8 @@ use crate::problem::Problem;
 /// Say when the digest is told
 ///
 /// From now on `digest.daily` is told once a day at that hour, wherever the clocks stand by then: incidents that go on, bounces,
-/// mailboxes that can't be read, and what happened since the last one. Endpoints that are told of all tenants get it.
+/// mailboxes that can't be read, and what happened since the last one. Endpoints that are told of all tenants get it, and only who
+/// reaches all of them may say so.
 #[utoipa::path(operation_id = "setDigest", tag = "Webhooks", params(IfMatchWhereThereIsOneHeader), request_body = NewDigest, responses(
     (status = 200, description = "When it is told", body = DigestView, headers(("ETag", description = "Its new version"))),
     (status = 412, description = "Somebody changed it in the meantime"),

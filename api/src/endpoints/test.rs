@@ -1,7 +1,6 @@
 //! Trying an endpoint out.
 
 use actix_web::{HttpResponse, post};
-use chrono::TimeDelta;
 use daimon_domain::delivery::Delivery;
 use daimon_domain::event::Event;
 use daimon_domain::id::{DeliveryId, EventId, TenantId};
@@ -13,6 +12,7 @@ use super::asked::NewTest;
 use crate::caller::{Permitted, WebhooksWrite};
 use crate::deliveries::DeliveryView;
 use crate::events::test_data;
+use crate::hourly::{AN_HOUR, within};
 use crate::idempotency::{Created, IdempotencyKey};
 use crate::input::Body;
 use crate::path::{At, EndpointPath, IdempotencyKeyHeader};
@@ -29,7 +29,7 @@ const TESTS_AN_HOUR: i64 = 60;
 #[utoipa::path(operation_id = "testWebhookEndpoint", tag = "Webhooks", params(EndpointPath, IdempotencyKeyHeader), request_body = NewTest, responses(
     (status = 202, description = "The delivery, to be followed", body = DeliveryView, headers(("Location", description = "Where it is read"))),
     (status = 409, description = "`conflict`: it is disabled"),
-    (status = 429, description = "The endpoint was tested 60 times within an hour")))]
+    (status = 429, description = "The endpoint was tested 60 times within an hour, or too many requests")))]
 #[post("/v1/webhook-endpoints/{endpoint_id}/test")]
 pub(super) async fn test_endpoint(
     asked: Permitted<WebhooksWrite, (At<EndpointPath>, IdempotencyKey, Body<NewTest>)>,
@@ -44,9 +44,8 @@ pub(super) async fn test_endpoint(
         return Err(Problem::Conflict("The endpoint is disabled: enable it first."));
     }
     let (now, kind) = (caller.now, new.value.r#type);
-    if delivery::count_tests(&mut caller.tx, endpoint.id, now - TimeDelta::hours(1)).await? >= TESTS_AN_HOUR {
-        return Err(Problem::TooMany { detail: "This endpoint was tested 60 times within an hour.", wait_s: 600 });
-    }
+    let tested = delivery::tests_since(&mut caller.tx, endpoint.id, now - AN_HOUR).await?;
+    within(tested, TESTS_AN_HOUR, now, "This endpoint was tested 60 times within an hour.")?;
     let entropy = caller.service.sources.entropy();
     let (event, delivery) = (EventId::new(now, entropy), DeliveryId::new(now, entropy));
     let told = Event { id: event, kind, occurred_at: now, body: body(kind, now, &test_data(kind)) };

@@ -6,22 +6,20 @@ use daimon_store::event::{self, Placed};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::view::{EventView, ListEvents};
+use super::view::{EventPage, EventView, ListEvents};
 use crate::caller::{Caller, EventsRead, Permitted};
 use crate::input::Query;
-use crate::page::{Cursors, DEFAULT_LIMIT, Page};
+use crate::page::{Cursors, DEFAULT_LIMIT};
 use crate::problem::{FieldError, Problem};
 
 /// List events
 ///
 /// What happened after an event that you have, oldest first, with the bodies that webhooks have. Nothing is skipped,
-/// however late it was written: keep the last `cursor` and ask again. `next` is null when there is no more for now.
+/// however late it was written: keep the last `cursor`, and ask again with it as `after`. `next` is null when there is no more for now.
 #[utoipa::path(operation_id = "listEvents", tag = "Events", params(ListEvents), responses(
-    (status = 200, description = "Events in their order", body = Page<EventView>)))]
+    (status = 200, description = "Events in their order", body = EventPage)))]
 #[get("/v1/events")]
-pub(super) async fn list_events(
-    asked: Permitted<EventsRead, Query<ListEvents>>,
-) -> Result<Json<Page<EventView>>, Problem> {
+pub(super) async fn list_events(asked: Permitted<EventsRead, Query<ListEvents>>) -> Result<Json<EventPage>, Problem> {
     let Permitted(mut caller, query) = asked;
     let limit = query.0.limit.unwrap_or(DEFAULT_LIMIT);
     let cursors = cursors(&caller);
@@ -35,7 +33,7 @@ pub(super) async fn list_events(
     let items: Vec<EventView> = placed.into_iter().map(|placed| view(&cursors, placed)).collect::<Result<_, _>>()?;
     caller.commit().await?;
     let next = items.last().filter(|_last| is_more).map(|last| last.cursor.clone());
-    Ok(Json(Page { items, next }))
+    Ok(Json(EventPage { items, next }))
 }
 
 /// The place in the order belongs to the MSP: it outlives the key that read up to there.

@@ -91,7 +91,7 @@ impl FromRequest for Follower {
 #[utoipa::path(operation_id = "followEvents", tag = "Events", params(LastEventIdHeader, FollowEvents), responses(
     (status = 200, description = "What happens, until somebody hangs up", body = String, content_type = "text/event-stream",
         example = json!("id: AAAA\nevent: incident.opened\ndata: {\"id\": \"evt_019ab1c2d3e47f508192a3b4c5d6e7f8\", \"type\": \"incident.opened\"}\n\n")),
-    (status = 429, description = "20 streams of this MSP are open at this server")))]
+    (status = 429, description = "20 streams of this MSP are open at this server, or too many requests")))]
 #[get("/v1/events/stream")]
 pub(super) async fn follow_events(
     asked: Permitted<EventsRead, (Query<FollowEvents>, Follower)>,

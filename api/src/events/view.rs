@@ -30,6 +30,17 @@ pub(crate) struct EventView {
     pub(crate) body: Box<RawValue>,
 }
 
+/// Some of what happened.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EventPage)]
+pub(crate) struct EventPage {
+    /// Oldest first.
+    pub(crate) items: Vec<EventView>,
+    /// What to send as `after` for those that follow. `null`: there are none yet, and those that come follow the last `cursor`.
+    #[schema(required = true)]
+    pub(crate) next: Option<String>,
+}
+
 /// Where to go on.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]

@@ -35,11 +35,11 @@ pub(super) async fn gather_recipients(
     asked: Permitted<RecipientsRead, (At<IncidentPath>, IdempotencyKey)>,
 ) -> Result<HttpResponse, Problem> {
     let Permitted(mut caller, (path, once)) = asked;
-    let incident = incident::find(&mut caller.tx, path.id()?).await?.ok_or_else(IncidentPath::absent)?;
     let once = match once.begin(&mut caller, &Bytes::new()).await? {
         Ok(once) => once,
         Err(answer) => return Ok(answer),
     };
+    let incident = incident::find(&mut caller.tx, path.id()?).await?.ok_or_else(IncidentPath::absent)?;
     if incident.drill.is_some() {
         return Err(Problem::Conflict("A drill made it up: its recipients are nobody."));
     }

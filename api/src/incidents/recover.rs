@@ -19,7 +19,7 @@ use crate::problem::Problem;
 /// those that are missing; where the last of them has moved it already, only the note is kept. It closes by itself when the last late bounce may have come (`closes_at`).
 #[utoipa::path(operation_id = "recoverIncident", tag = "Incidents", params(IncidentPath), request_body = MoveNote, responses(
     (status = 200, description = "The incident as it is now", body = IncidentWithEvidenceView),
-    (status = 409, description = "`steps_missing`: steps of the playbook come first. `wrong_state`: it is not yet monitored, for a day after it was contained")))]
+    (status = 409, description = "`steps_missing`: steps of the playbook come first. `wrong_state`: it is not monitored: not yet, for a day after it was contained, or it is over")))]
 #[post("/v1/incidents/{incident_id}/recover")]
 pub(super) async fn recover_incident(
     asked: Permitted<IncidentsWrite, (At<IncidentPath>, Body<MoveNote>)>,

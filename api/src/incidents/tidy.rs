@@ -38,11 +38,11 @@ pub(super) async fn tidy_incident(
     asked: Permitted<IncidentsWrite, (At<IncidentPath>, IdempotencyKey, Body<TidyRequest>)>,
 ) -> Result<HttpResponse, Problem> {
     let Permitted(mut caller, (path, once, body)) = asked;
-    let incident = held(&mut caller, path.id()?).await?;
     let once = match once.begin(&mut caller, &body.bytes).await? {
         Ok(once) => once,
         Err(answer) => return Ok(answer),
     };
+    let incident = held(&mut caller, path.id()?).await?;
     if incident.drill.is_some() {
         return Err(Problem::Conflict("A drill made it up: there are no mails to move."));
     }
@@ -70,10 +70,10 @@ pub(super) async fn untidy_incident(
     asked: Permitted<IncidentsWrite, (At<IncidentPath>, IdempotencyKey)>,
 ) -> Result<HttpResponse, Problem> {
     let Permitted(mut caller, (path, once)) = asked;
-    let incident = held(&mut caller, path.id()?).await?;
     let once = match once.begin(&mut caller, &actix_web::web::Bytes::new()).await? {
         Ok(once) => once,
         Err(answer) => return Ok(answer),
     };
+    let incident = held(&mut caller, path.id()?).await?;
     begin(caller, once, &incident, MOVING).await
 }

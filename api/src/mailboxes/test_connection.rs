@@ -2,7 +2,6 @@
 
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, post};
-use chrono::{DateTime, TimeDelta, Utc};
 use daimon_domain::id::{JobId, TenantId};
 use daimon_domain::job::{Job, JobKind};
 use daimon_domain::mailbox::Mailbox;
@@ -13,13 +12,12 @@ use serde_json::json;
 
 use crate::caller::{Caller, MailboxesWrite, Permitted};
 use crate::deletion::living_mailbox;
+use crate::hourly::{AN_HOUR, within};
 use crate::idempotency::{Created, IdempotencyKey};
 use crate::jobs::JobView;
 use crate::path::{At, IdempotencyKeyHeader, MailboxPath};
 use crate::problem::Problem;
 
-/// Limits hold for so long.
-const AN_HOUR: TimeDelta = TimeDelta::hours(1);
 /// So many tests of a tenant may lead nowhere, at servers where nobody of yours was ever let in: else this would find out what
 /// listens where.
 pub(crate) const MOST_IN_VAIN: i64 = 10;
@@ -38,17 +36,17 @@ const MOST_OF_A_MAILBOX: i64 = 20;
 #[utoipa::path(operation_id = "testMailboxConnection", tag = "Mailboxes", params(MailboxPath, IdempotencyKeyHeader), responses(
     (status = 202, description = "The job", body = JobView, headers(("Location", description = "Where to see how it goes"))),
     (status = 409, description = "`conflict`: it is being deleted. `busy`: a test of it has ended at this moment"),
-    (status = 429, description = "More than 10 tests of this tenant have led nowhere within an hour, or this mailbox was tested 20 times", headers(("Retry-After", description = "In so many seconds the next one can be asked for")))))]
+    (status = 429, description = "More than 10 tests of this tenant have led nowhere within an hour, or this mailbox was tested 20 times, or too many requests", headers(("Retry-After", description = "In so many seconds the next one can be asked for")))))]
 #[post("/v1/mailboxes/{mailbox_id}/test-connection")]
 pub(super) async fn test_connection(
     asked: Permitted<MailboxesWrite, (At<MailboxPath>, IdempotencyKey)>,
 ) -> Result<HttpResponse, Problem> {
     let Permitted(mut caller, (path, once)) = asked;
-    let mailbox = living_mailbox(&mut caller, path.id()?).await?;
     let once = match once.begin(&mut caller, &Bytes::new()).await? {
         Ok(once) => once,
         Err(answer) => return Ok(answer),
     };
+    let mailbox = living_mailbox(&mut caller, path.id()?).await?;
     let tenant = tenant::find(&mut caller.tx, mailbox.tenant).await?;
     let language = tenant.map_or(Language::English, |tenant| tenant.language);
     let job = match job::unfinished(&mut caller.tx, mailbox.id, JobKind::TestConnection).await? {
@@ -92,14 +90,4 @@ pub(crate) fn new_test<P>(caller: &Caller<P>, mailbox: &Mailbox) -> Job {
     let (now, id) = (caller.now, JobId::new(caller.now, caller.service.sources.entropy()));
     let asked = Job::asked(id, JobKind::TestConnection, mailbox.tenant, caller.actor.to_string(), now);
     Job { mailbox: Some(mailbox.id), ..asked }
-}
-
-/// Refuses what is too much, and says when it is no more.
-fn within(seen: Count, most: i64, now: DateTime<Utc>, detail: &'static str) -> Result<(), Problem> {
-    if seen.count < most {
-        return Ok(());
-    }
-    let opens_at = seen.first.map_or(now, |first| first + AN_HOUR);
-    let wait_s = u32::try_from((opens_at - now).num_seconds()).unwrap_or(0).max(1);
-    Err(Problem::TooMany { detail, wait_s })
 }

@@ -18,7 +18,7 @@ use crate::problem::Problem;
 /// Ten others, shown this once; those before hold no more. Needs a code of the authenticator app.
 #[utoipa::path(operation_id = "renewRecoveryCodes", tag = "Me", request_body = TotpCode, responses(
     (status = 200, description = "The codes, shown once", body = RecoveryCodesView),
-    (status = 401, description = "No token, one that does not hold, or the code does not hold"),
+    (status = 401, description = "`unauthenticated`: no token, or one that does not hold. `second_factor_required`: the code does not hold"),
     (status = 409, description = "`conflict`: you have no second factor"),
     (status = 429, description = "Too many attempts, or too many requests")))]
 #[post("/v1/me/recovery-codes")]

@@ -20,7 +20,7 @@ use crate::problem::Problem;
 /// come to `POST /v1/me/totp/confirm`. Whoever has one already sends a code of it, and it holds until the new one does.
 #[utoipa::path(operation_id = "enrolTotp", tag = "Me", request_body = TotpChange, responses(
     (status = 200, description = "The secret, shown once", body = TotpView),
-    (status = 401, description = "No token, one that does not hold, or a code of the factor that there is is missing"),
+    (status = 401, description = "`unauthenticated`: no token, or one that does not hold. `second_factor_required`: a code of the factor that there is is missing, or does not hold"),
     (status = 429, description = "Too many attempts, or too many requests")))]
 #[post("/v1/me/totp")]
 pub(super) async fn begin_totp(
@@ -79,7 +79,7 @@ pub(super) async fn confirm_totp(
 /// From now on your password is enough again. Needs it and a code. Owners and admins can't: they enrol another one instead.
 #[utoipa::path(operation_id = "disableTotp", tag = "Me", request_body(content = TotpChange, example = json!({ "password": "correct horse battery staple", "totp": "492039" })), responses(
     (status = 204, description = "Your password is enough"),
-    (status = 401, description = "No token, one that does not hold, or a code is missing"),
+    (status = 401, description = "`unauthenticated`: no token, or one that does not hold. `second_factor_required`: a code is missing, or does not hold"),
     (status = 409, description = "`conflict`: your role needs a second factor"),
     (status = 429, description = "Too many attempts, or too many requests")))]
 #[post("/v1/me/totp/disable")]

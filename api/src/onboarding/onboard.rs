@@ -34,7 +34,7 @@ use crate::problem::Problem;
     )),
     responses(
         (status = 207, description = "What came of each row", body = OnboardedView),
-        (status = 409, description = "`busy`: a mailbox or a company of these rows was made or changed at this moment; nothing was done")))]
+        (status = 409, description = "`busy`: somebody of yours is taking companies in, or a mailbox or a company of these rows was made or changed at this moment; nothing was done")))]
 #[post("/v1/tenants/onboard")]
 pub(super) async fn onboard_tenants(
     asked: Permitted<TenantsWrite, (Query<OnboardQuery>, IdempotencyKey, Sheet, QueryText)>,

@@ -54,8 +54,7 @@ impl<'c> Writer<'c> {
         is_tested: bool,
     ) -> Result<Self, Problem> {
         if !tenant::hold_onboarding(&mut caller.tx).await? {
-            let detail = "Somebody of yours is taking companies in at this moment: send it again.";
-            return Err(Problem::TooMany { detail, wait_s: 2 });
+            return Err(Problem::Busy("Somebody of yours is taking companies in at this moment. Send the rows again."));
         }
         let (mut names, mut references, mut addresses) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for line in lines.iter().filter(|line| line.errors.is_empty()) {

@@ -18,8 +18,10 @@ pub(super) enum Access {
     Permitted(Permission),
     /// Who has signed in with a password.
     Person,
-    /// Every token opens it.
+    /// Every token opens it, but for that of a user who has to enrol a second factor first.
     AnyCaller,
+    /// Every token opens it.
+    Oneself,
 }
 
 impl Access {
@@ -29,17 +31,24 @@ impl Access {
         match TABLE.lines().find_map(|line| line.strip_prefix(id)?.strip_prefix(' '))? {
             "a person" => Some(Self::Person),
             "any caller" => Some(Self::AnyCaller),
+            "oneself" => Some(Self::Oneself),
             permission => permission.parse().ok().map(Self::Permitted),
         }
     }
 
-    /// How others are refused.
-    pub(super) const fn problem(&self) -> Problem {
+    /// How others are refused, and what that means.
+    pub(super) const fn refusal(&self) -> Option<(Problem, &'static str)> {
         match self {
-            Self::Permitted(permission) => Problem::Forbidden(*permission),
-            Self::Person => Problem::NotAPerson,
-            // A user who has to enrol a second factor does that first.
-            Self::AnyCaller => Problem::EnrolmentRequired,
+            Self::Permitted(permission) => Some((
+                Problem::Forbidden(*permission),
+                "`forbidden`: the token may not, which is found before anything is looked up, or what is asked for reaches further \
+                 than whoever asks. `enrolment_required`: this user has to enrol a second factor first",
+            )),
+            Self::Person => Some((Problem::NotAPerson, "`forbidden`: it is the token of an API key")),
+            Self::AnyCaller => {
+                Some((Problem::EnrolmentRequired, "`enrolment_required`: this user has to enrol a second factor first"))
+            }
+            Self::Oneself => None,
         }
     }
 
@@ -50,7 +59,7 @@ impl Access {
                 (format!("Needs the permission `{permission}`."), Some(permission.to_string()))
             }
             Self::Person => ("For people who have signed in, not for API keys.".to_owned(), Some("person".to_owned())),
-            Self::AnyCaller => ("Open to every token.".to_owned(), None),
+            Self::AnyCaller | Self::Oneself => ("Open to every token.".to_owned(), None),
         };
         if let Some(description) = &mut operation.description {
             description.push_str("\n\n");

@@ -42,7 +42,7 @@ pub(crate) fn base() -> OpenApi {
                     "Reads the bounces of your tenants' mailboxes and tells you which mailbox was taken over.\n\n\
                      Exchange an API key or a password at `POST /v1/auth/token` and send the token as `Authorization: Bearer`. Ids are \
                      `mbx_` and the like with 32 hexadecimal digits. Times are UTC (RFC 3339). Every failure is \
-                     `application/problem+json` (RFC 9457). Lists have `items` and `next`; `next: null` is the only end. \
+                     `application/problem+json` (RFC 9457). Lists have `items` and `next`; `next: null` is the only end, and of `GET /v1/events` the end for now. \
                      Every path with GET answers HEAD too, the same without a body. \
                      `RateLimit` on every answer says how many requests are left; whoever has none gets 429 with `Retry-After`. \
                      Sets of words may grow: treat one that you don't know as \"other\".",
@@ -166,7 +166,7 @@ fn example_in(schema: &RefOr<Schema>, examples: &BTreeMap<String, Value>) -> Opt
     let value = serde_json::to_value(schema).ok()?;
     let reference = value.get("$ref").or_else(|| value.pointer("/oneOf/0/$ref"))?;
     let name = reference.as_str()?.rsplit('/').next()?;
-    match name.strip_prefix("Page_") {
+    match name.strip_prefix("Page_").or_else(|| name.strip_suffix("Page")) {
         Some(item) => examples.get(item).map(|item| json!({ "items": [item], "next": null })),
         None => examples.get(name).cloned(),
     }

@@ -2,6 +2,7 @@
 //!
 //! A handler names a status only where it means something of its own by it. Of its 409 it says what each code means there.
 
+use actix_web::http::StatusCode;
 use daimon_domain::incident::IncidentState;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
@@ -12,6 +13,11 @@ use crate::path::IDEMPOTENCY_KEY;
 use crate::problem::{Code, MEDIA_TYPE, Problem};
 
 const RETRY_AFTER: &str = "Retry-After";
+
+const WWW_AUTHENTICATE: &str = "WWW-Authenticate";
+/// What is true of every 422, and of every 429.
+const INVALID: &str = "`invalid`: it was read and can't be accepted; `errors` says what, and where";
+const TOO_MANY: &str = "Too many requests. `Retry-After` says when to come back";
 
 /// Adds the problems that an operation may answer with, and an example to those that it names itself.
 pub(super) fn add(path: &str, operation: &mut Operation, access: Option<&Access>, is_public: bool) {
@@ -30,10 +36,13 @@ pub(super) fn add(path: &str, operation: &mut Operation, access: Option<&Access>
         operation.responses.responses.entry(status).or_insert_with(response);
     }
     for (status, response) in &mut operation.responses.responses {
-        if let RefOr::T(response) = response
-            && let Some(wait) = wait(status, &response.description)
-        {
+        let RefOr::T(response) = response else { continue };
+        if let Some(wait) = wait(status, &response.description) {
             response.headers.entry(RETRY_AFTER.to_owned()).or_insert_with(|| RefOr::T(header(wait)));
+        }
+        if status == "401" {
+            let how = RefOr::T(header("How to sign in (RFC 9110, 11.6.1)."));
+            response.headers.insert(WWW_AUTHENTICATE.to_owned(), how);
         }
     }
 }
@@ -64,8 +73,8 @@ fn everywhere(
             "No token, or one that does not hold.",
         ));
     }
-    if let Some(access) = access {
-        problems.push((access.problem(), "The token may not. This is found before anything is looked up."));
+    if let Some((problem, description)) = access.and_then(Access::refusal) {
+        problems.push((problem, description));
     }
     if path.contains('{') {
         problems.push((Problem::NotFound("thing"), "There is no such thing, or it is not yours: these look the same."));
@@ -74,13 +83,10 @@ fn everywhere(
         problems.push((Problem::BodyTooLarge, "More than 1 MiB."));
         problems.push((Problem::UnsupportedMediaType("application/json"), "Another media type than the one above."));
     }
-    problems.push((
-        Problem::invalid("/name", "a name has 1 to 200 characters and no control characters"),
-        "It was read and can't be accepted. `errors` says what, and where.",
-    ));
+    problems.push((Problem::invalid("/name", "a name has 1 to 200 characters and no control characters"), INVALID));
     problems.push((
         Problem::TooMany { detail: "This API key or user has made as many requests as they may for now.", wait_s: 7 },
-        "Too many requests. `Retry-After` says when to come back.",
+        TOO_MANY,
     ));
     problems.push((Problem::Internal, "Our mistake; `request_id` finds it."));
     problems.push((Problem::Unavailable, "Something that we need is away for the moment. Nothing was changed."));
@@ -93,12 +99,23 @@ fn add_key_in_use(operation: &mut Operation) {
     if !parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == IDEMPOTENCY_KEY)) {
         return;
     }
-    let empty = || RefOr::T(ResponseBuilder::new().build());
-    let refused = operation.responses.responses.entry("409".to_owned()).or_insert_with(empty);
-    if let RefOr::T(Response { description, .. }) = refused {
-        let code = Code::IdempotencyKeyInUse;
-        let why = format!("`{code}`: a request with this {IDEMPOTENCY_KEY} is being answered right now");
-        *description = if description.is_empty() { why } else { format!("{description}. {why}") };
+    say(
+        operation,
+        Code::IdempotencyKeyInUse,
+        &format!("a request with this {IDEMPOTENCY_KEY} is being answered right now"),
+    );
+    say(operation, Code::IdempotencyKeyReused, &format!("another request was sent with this {IDEMPOTENCY_KEY}"));
+}
+
+/// Adds a code to the text of the answer with its status.
+fn say(operation: &mut Operation, code: Code, why: &str) {
+    let status = code.status();
+    let first = if status == StatusCode::UNPROCESSABLE_ENTITY { INVALID } else { "" };
+    let begun = || RefOr::T(ResponseBuilder::new().description(first).build());
+    let response = operation.responses.responses.entry(status.as_str().to_owned()).or_insert_with(begun);
+    if let RefOr::T(Response { description, .. }) = response {
+        let more = if description.is_empty() { "" } else { ". " };
+        *description = format!("{description}{more}`{code}`: {why}");
     }
 }
 
@@ -106,10 +123,11 @@ fn add_key_in_use(operation: &mut Operation) {
 fn meant(status: &str, description: &str) -> Problem {
     match status {
         "409" => collision(codes(description).next()),
-        "429" => Problem::TooMany { detail: "This mailbox was tested 20 times within an hour.", wait_s: 600 },
+        "422" => Problem::invalid("/name", "a name has 1 to 200 characters and no control characters"),
+        "429" => Problem::TooMany { detail: "This was asked for too often.", wait_s: 600 },
         "412" => Problem::PreconditionFailed,
         "428" => Problem::PreconditionRequired,
-        "401" => Problem::Unauthenticated("This API key does not hold."),
+        "401" => Problem::Unauthenticated("What was sent does not hold."),
         "400" => Problem::MalformedBody("Not JSON: expected value at line 1 column 1.".to_owned()),
         _ => Problem::NotFound("thing"),
     }
@@ -134,10 +152,6 @@ pub(super) fn codes(description: &str) -> impl Iterator<Item = Code> {
 fn response(problem: &Problem, description: &str, path: &str) -> Response {
     let mut response = ResponseBuilder::new().description(description).build();
     show(problem, path, &mut response);
-    if problem.code() == Code::Unauthenticated {
-        let how = RefOr::T(header("How to sign in (RFC 9110, 11.6.1)."));
-        response.headers.insert("WWW-Authenticate".to_owned(), how);
-    }
     response
 }
 

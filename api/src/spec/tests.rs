@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::body::MessageBody as _;
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::Method;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use serde_json::Value;
 
 use super::access::TABLE;
-use super::problems::codes;
+use super::problems;
 use crate::code::Code;
 use crate::path::IDEMPOTENCY_KEY;
 use crate::routes::{app, document_json, test_sources};
@@ -55,7 +55,9 @@ fn every_operation_says_what_it_does_and_who_may() {
         let by = known.get(operation["operationId"].as_str().expect(&name)).copied();
         assert_eq!(by.is_some(), operation["security"][0]["token"].is_array(), "{name}: a line in access.txt, or none");
         let said = operation["responses"]["403"]["x-permission"].as_str();
-        let expected = by.filter(|by| *by != "any caller").map(|by| if by == "a person" { "person" } else { by });
+        let expected = by
+            .filter(|by| !["any caller", "oneself"].contains(by))
+            .map(|by| if by == "a person" { "person" } else { by });
         assert_eq!(said, expected, "{name}");
     }
     assert!(known.keys().all(|id| ids.contains(*id)), "access.txt names operations that there aren't");
@@ -87,7 +89,12 @@ fn every_operation_shows_examples_and_problem_bodies() {
             }
         }
         if operation["security"][0]["token"].is_array() {
-            assert!(responses.contains_key("401") && responses.contains_key("403"), "{name}");
+            assert!(responses.contains_key("401"), "{name}");
+            assert_eq!(
+                responses.contains_key("403"),
+                operation["operationId"] != "getMe",
+                "{name}: who is nobody else is let in"
+            );
         }
         if let Some(body) = operation["requestBody"]["content"].as_object() {
             assert!(body.values().all(|content| !content["example"].is_null()), "{name}: no example of a request");
@@ -100,28 +107,36 @@ fn every_operation_shows_examples_and_problem_bodies() {
 }
 
 #[test]
-fn what_collides_says_by_which_code_and_whether_to_ask_again() {
+fn what_is_refused_says_by_which_codes_and_whether_to_ask_again() {
     let document = document();
     for (method, path, operation) in operations(&document) {
-        let name = format!("{method} {path}");
         let takes_a_key = operation["parameters"]
             .as_array()
             .is_some_and(|parameters| parameters.iter().any(|parameter| parameter["name"] == IDEMPOTENCY_KEY));
-        let response = &operation["responses"]["409"];
-        let Some(description) = response["description"].as_str() else {
-            assert!(!takes_a_key, "{name}");
-            continue;
-        };
-        let codes: Vec<Code> = codes(description).collect();
-        assert!(
-            !codes.is_empty() && codes.iter().all(|code| code.status() == StatusCode::CONFLICT),
-            "{name}: {codes:?}"
-        );
-        assert_eq!(codes.contains(&Code::IdempotencyKeyInUse), takes_a_key, "{name}");
-        let shown = &response["content"]["application/problem+json"]["example"]["code"];
-        assert_eq!(shown, codes[0].as_str(), "{name}");
-        let can_pass = codes.iter().any(|code| code.is_passing());
-        assert_eq!(response["headers"]["Retry-After"].is_object(), can_pass, "{name}");
+        let mut named = BTreeSet::new();
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let name = format!("{method} {path} {status}");
+            let codes: Vec<Code> = problems::codes(response["description"].as_str().unwrap()).collect();
+            if ["403", "409", "422"].contains(&status.as_str()) {
+                assert!(!codes.is_empty(), "{name}");
+            }
+            if let Some(first) = codes.first() {
+                assert!(codes.iter().all(|code| code.status().as_str() == status), "{name}: {codes:?}");
+                assert_eq!(
+                    response["content"]["application/problem+json"]["example"]["code"],
+                    first.as_str(),
+                    "{name}"
+                );
+            }
+            let is_named = |header: &str| response["headers"][header].is_object();
+            let can_pass = ["429", "503"].contains(&status.as_str()) || codes.iter().any(|code| code.is_passing());
+            assert_eq!(is_named("Retry-After"), can_pass, "{name}");
+            assert_eq!(is_named("WWW-Authenticate"), status == "401", "{name}");
+            named.extend(codes);
+        }
+        for code in [Code::IdempotencyKeyInUse, Code::IdempotencyKeyReused] {
+            assert_eq!(named.contains(&code), takes_a_key, "{method} {path}: {code}");
+        }
     }
 }
 

@@ -28,6 +28,5 @@ pub(super) async fn delete_tenant(
 ) -> Result<HttpResponse, Problem> {
     let Permitted(mut caller, (path, expected)) = asked;
     let tenant = tenant::find(&mut caller.tx, path.id()?).await?.ok_or_else(TenantPath::absent)?;
-    expected.check(tenant.version)?;
-    answer(caller, Target::Tenant(tenant.id), tenant.version).await
+    answer(caller, Target::Tenant(tenant.id), tenant.version, &expected).await
 }

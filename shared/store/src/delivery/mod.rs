@@ -10,7 +10,7 @@ use daimon_domain::id::{DeliveryId, DrillId, EndpointId, EventId, TenantId};
 use uuid::Uuid;
 
 pub use self::lease::{Addressee, DeliveryEnd, GivenBack, Leased, Parcel, defer, finish, give_up, lease, postpone};
-pub use self::replay::{ReplayFilter, Replayable, Which, count_tests, insert_replayed, replay, replayable};
+pub use self::replay::{ReplayFilter, Replayable, Which, insert_replayed, replay, replayable, tests_since};
 use crate::{Listed, MspTx, Page, StoreError, row};
 
 struct Row {

@@ -11,6 +11,7 @@ use daimon_domain::words;
 use uuid::Uuid;
 
 use super::Row;
+use crate::job::Count;
 use crate::{MspTx, StoreError};
 
 words! {
@@ -143,9 +144,10 @@ pub async fn insert_replayed(
 }
 
 /// How many tests of an endpoint were made since then.
-pub async fn count_tests(tx: &mut MspTx, endpoint: EndpointId, since: DateTime<Utc>) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar!(
-        r#"select count(*) as "count!" from delivery
+pub async fn tests_since(tx: &mut MspTx, endpoint: EndpointId, since: DateTime<Utc>) -> Result<Count, StoreError> {
+    Ok(sqlx::query_as!(
+        Count,
+        r#"select count(*) as "count!", min(created_at) as first from delivery
         where endpoint_id = $1 and delivery_id >= uuid_floor($2) and is_test"#,
         endpoint.as_uuid(),
         since
