@@ -52,6 +52,8 @@ words_schemas! {
     language: Language = "The language that people are spoken to in.";
     tls: TlsMode = "How TLS begins: from the first byte (usually port 993), or by STARTTLS (usually 143).";
     new_mail: NewMail = "How new mail is noticed: at each turn (`poll`), or within a second because the server tells of it (`idle`, RFC 2177).";
+    polling_state: crate::mailboxes::PollingState = "Whether a mailbox is read. `paused`: not until somebody resumes it. `deleting`: not any more, and a job deletes it.";
+    connection_state: crate::mailboxes::ConnectionState = "How reading a mailbox goes. `new`: it was never read. `unreachable`: it is tried again, later and later. `credential_refused`: it is not tried again until the password or the credential is replaced.";
     idle_state: IdleState = "`idling`: the server tells of new mail. `starting`: it will from the next read that succeeds. `not_offered`: it can't. `no_room`: the operator's limit of such sessions is reached.";
     connection_fault: ConnectionFault = "Why the mailbox can't be read.";
     credential_kind: CredentialKind = "How access tokens are asked for, and of whom.";

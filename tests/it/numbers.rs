@@ -110,6 +110,17 @@ async fn bounces_are_exported_to_the_end_and_counted_the_same() {
         assert_eq!(answer.status, 403, "{}", answer.body);
         assert!(answer.body.to_string().contains(missing), "{}", answer.body);
     }
+
+    // What is new to a program that has read the log up to here.
+    let read = &entries[0]["sequence"];
+    let (_, new) = client.read(&format!("/v1/audit-entries/export?after_sequence={read}"), "*/*").await.unwrap();
+    let new: Vec<Value> = new.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((new.len(), &new[1]["previous_hash"]), (2, &entries[0]["hash"]), "{new:?}");
+    let path = format!("/v1/audit-entries?after_sequence={read}&limit=1");
+    let page = client.get(&path).await.unwrap().body;
+    assert_eq!(page["items"], json!([new[0]]));
+    let last = client.get(&format!("{path}&cursor={}", page["next"].as_str().unwrap())).await.unwrap().body;
+    assert_eq!((&last["items"], &last["next"]), (&json!([new[1]]), &Value::Null));
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ const COLUMNS: [&str; 10] =
 
 /// Export the audit log
 ///
-/// What `GET /v1/audit-entries` lists, newest first and to the end, as lines of JSON (`ndjson`) or as a table (`csv`, UTF-8 with a byte
+/// What `GET /v1/audit-entries` lists with the same filter, newest first and to the end, as lines of JSON (`ndjson`) or as a table (`csv`, UTF-8 with a byte
 /// order mark). It is written while it is read; an answer that breaks off is not whole. Each entry's `previous_hash` is the `hash` of the line
 /// below it.
 #[utoipa::path(operation_id = "exportAuditEntries", tag = "Audit", params(ExportAuditEntries), responses(
@@ -31,16 +31,17 @@ pub(super) async fn export_audit_entries(
     let Permitted(mut caller, (query, token)) = asked;
     let format = query.0.format.unwrap_or(ExportFormat::Ndjson);
     let writing = Writing { format, columns: &COLUMNS, name: "audit-entries" };
-    let first = part(&mut caller.tx, None, writing).await?;
+    let after = query.0.after_sequence;
+    let first = part(&mut caller.tx, after, None, writing).await?;
     let service = caller.service.clone();
     drop(caller);
-    streamed(service, token, writing, first, move |mut caller: Caller<AuditRead>, after| {
-        async move { part(&mut caller.tx, Some(after), writing).await }.boxed_local()
+    streamed(service, token, writing, first, move |mut caller: Caller<AuditRead>, before| {
+        async move { part(&mut caller.tx, after, Some(before), writing).await }.boxed_local()
     })
 }
 
-async fn part(tx: &mut MspTx, before: Option<i64>, writing: Writing) -> Result<Part<i64>, Problem> {
-    let listed = audit::list(tx, Page { limit: AT_ONCE, before }).await?;
+async fn part(tx: &mut MspTx, after: Option<i64>, before: Option<i64>, writing: Writing) -> Result<Part<i64>, Problem> {
+    let listed = audit::list(tx, after, Page { limit: AT_ONCE, before }).await?;
     let next = listed.items.last().filter(|_| listed.more).map(|last| last.sequence);
     let rows = listed.items.into_iter().map(AuditEntryView::try_from).collect::<Result<Vec<_>, _>>();
     Ok(Part { bytes: writing.rows(&rows.map_err(|error| Problem::internal(&error))?)?, next })

@@ -22,9 +22,10 @@ pub(super) async fn list_audit_entries(
     asked: Permitted<AuditRead, Query<ListAuditEntries>>,
 ) -> Result<Json<Page<AuditEntryView>>, Problem> {
     let Permitted(mut caller, query) = asked;
-    let walk = Walk::new(&caller, "audit_entries", &(), query.0.cursor.as_deref(), query.0.limit)?;
+    let after = query.0.after_sequence;
+    let walk = Walk::new(&caller, "audit_entries", &after, query.0.cursor.as_deref(), query.0.limit)?;
     let before = |place: Uuid| i64::try_from(place.as_u128()).unwrap_or(0);
-    let listed = audit::list(&mut caller.tx, walk.page(before)).await?;
+    let listed = audit::list(&mut caller.tx, after, walk.page(before)).await?;
     let place = |entry: &(i64, AuditEntryView)| Uuid::from_u128(u128::try_from(entry.0).unwrap_or(0));
     let items = listed
         .items

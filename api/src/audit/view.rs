@@ -63,11 +63,15 @@ impl TryFrom<Entry> for AuditEntryView {
     }
 }
 
-/// Which page.
+/// Which entries, and which page.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListAuditEntries {
+    /// Only entries after the one with this `sequence`: what is new to whoever has read so far.
+    #[garde(range(min = 0))]
+    #[param(minimum = 0)]
+    pub(crate) after_sequence: Option<i64>,
     /// `next` of the page before.
     #[garde(skip)]
     pub(crate) cursor: Option<String>,
@@ -77,11 +81,15 @@ pub(crate) struct ListAuditEntries {
     pub(crate) limit: Option<u16>,
 }
 
-/// How they are written.
+/// Which entries, and how they are written.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ExportAuditEntries {
+    /// Only entries after the one with this `sequence`: what is new to whoever has read so far.
+    #[garde(range(min = 0))]
+    #[param(minimum = 0)]
+    pub(crate) after_sequence: Option<i64>,
     /// How they are written: `ndjson` when left out.
     #[garde(skip)]
     #[param(schema_with = crate::words::export_format, required = false)]

@@ -19,7 +19,7 @@ pub(crate) use bulk::{BulkAction, BulkOutcome};
 pub(crate) use create::{Asked, store};
 pub(crate) use secret::Means;
 pub(crate) use test_connection::{MOST_IN_VAIN, in_vain, new_test};
-pub(crate) use view::{ImapServerView, NewImapServer, is_password};
+pub(crate) use view::{ConnectionState, ImapServerView, NewImapServer, PollingState, is_password};
 
 use utoipa_actix_web::service_config::ServiceConfig;
 

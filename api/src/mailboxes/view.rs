@@ -7,6 +7,7 @@ use daimon_domain::mailbox::{
     NewMail, Polling, TlsMode,
 };
 use daimon_domain::tidying::{FolderTitle, Tidying};
+use daimon_domain::words;
 use daimon_egress::Guard;
 use garde::Validate;
 use secrecy::{ExposeSecret, SecretString};
@@ -15,6 +16,32 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::input::{Change, is_plain};
 use crate::problem::Problem;
+
+words! {
+    /// Whether a mailbox is read.
+    PollingState {
+        /// It is.
+        Active = "active",
+        /// Not until somebody resumes it.
+        Paused = "paused",
+        /// Not any more.
+        Deleting = "deleting",
+    }
+}
+
+words! {
+    /// How reading goes.
+    ConnectionState {
+        /// It was never read.
+        New = "new",
+        /// It was read the last time.
+        Connected = "connected",
+        /// It could not be read, and is tried again.
+        Unreachable = "unreachable",
+        /// It was not let in, and is not tried again.
+        CredentialRefused = "credential_refused",
+    }
+}
 
 /// Where an IMAP server is.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -242,9 +269,9 @@ pub(crate) struct MailboxView {
     /// What it signs in with in place of a password.
     #[schema(schema_with = crate::words::credential_id_or_null)]
     pub(crate) credential_id: Option<CredentialId>,
-    /// `active`, `paused` until somebody resumes it, or `deleting` until a job has deleted it.
-    #[schema(example = "active")]
-    pub(crate) polling: &'static str,
+    /// Whether it is read.
+    #[schema(schema_with = crate::words::polling_state)]
+    pub(crate) polling: PollingState,
     /// Since when it is paused, or being deleted.
     #[schema(required = true)]
     pub(crate) paused_since: Option<DateTime<Utc>>,
@@ -313,10 +340,9 @@ impl From<Idling> for IdleView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Connection)]
 pub(crate) struct ConnectionView {
-    /// `new`, `connected`, `unreachable` (tried again, later and later) or `credential_refused` (not tried again until
-    /// the password or the credential is replaced).
-    #[schema(example = "connected")]
-    state: &'static str,
+    /// How it goes.
+    #[schema(schema_with = crate::words::connection_state)]
+    state: ConnectionState,
     /// Since when.
     #[schema(required = true)]
     since: Option<DateTime<Utc>>,
@@ -333,19 +359,21 @@ pub(crate) struct ConnectionView {
 impl From<Connection> for ConnectionView {
     fn from(connection: Connection) -> Self {
         match connection {
-            Connection::New => Self { state: "new", since: None, fault: None, advice: None, failures: 0 },
+            Connection::New => {
+                Self { state: ConnectionState::New, since: None, fault: None, advice: None, failures: 0 }
+            }
             Connection::Connected { since } => {
-                Self { state: "connected", since: Some(since), fault: None, advice: None, failures: 0 }
+                Self { state: ConnectionState::Connected, since: Some(since), fault: None, advice: None, failures: 0 }
             }
             Connection::Unreachable { code, since, failures } => Self {
-                state: "unreachable",
+                state: ConnectionState::Unreachable,
                 since: Some(since),
                 fault: Some(code),
                 advice: Some(code.advice()),
                 failures,
             },
             Connection::CredentialRefused { code, since } => Self {
-                state: "credential_refused",
+                state: ConnectionState::CredentialRefused,
                 since: Some(since),
                 fault: Some(code),
                 advice: Some(code.advice()),
@@ -358,9 +386,9 @@ impl From<Connection> for ConnectionView {
 impl From<Mailbox> for MailboxView {
     fn from(mailbox: Mailbox) -> Self {
         let (polling, paused_since) = match mailbox.polling {
-            Polling::Active => ("active", None),
-            Polling::Paused { since } => ("paused", Some(since)),
-            Polling::Deleting { since } => ("deleting", Some(since)),
+            Polling::Active => (PollingState::Active, None),
+            Polling::Paused { since } => (PollingState::Paused, Some(since)),
+            Polling::Deleting { since } => (PollingState::Deleting, Some(since)),
         };
         Self {
             id: mailbox.id,

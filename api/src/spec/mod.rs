@@ -221,7 +221,10 @@ fn complete_operation(path: &str, operation: &mut Operation) {
 
 /// The headers of every answer.
 const EVERYWHERE: [(&str, &str); 3] = [
-    ("X-Request-Id", "The request's name: yours, if you sent one, otherwise ours."),
+    (
+        "X-Request-Id",
+        "The request's name: yours, if you sent one of 1 to 128 letters, digits and `-_.:`, otherwise ours.",
+    ),
     (
         "RateLimit-Policy",
         "How many requests may be made (`q`) in how many seconds (`w`), by an API key, by all of an MSP, or by an address \

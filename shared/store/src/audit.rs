@@ -185,14 +185,16 @@ pub async fn append_many(tx: &mut MspTx, entries: &[NewEntry]) -> Result<Head, S
     Ok(head)
 }
 
-/// Entries, newest first. `before` is a sequence.
-pub async fn list(tx: &mut MspTx, page: Page<i64>) -> Result<Listed<Entry>, StoreError> {
+/// Entries, newest first; only those after a sequence, and before another.
+pub async fn list(tx: &mut MspTx, after: Option<i64>, page: Page<i64>) -> Result<Listed<Entry>, StoreError> {
     let rows = sqlx::query_as!(
         Row,
         "select sequence, audit_id, tenant_id, happened_at, actor, action, subject, detail, previous_hash, hash
-        from audit_entry where $1::bigint is null or sequence < $1 order by sequence desc limit $2",
+        from audit_entry where ($1::bigint is null or sequence < $1) and ($3::bigint is null or sequence > $3)
+        order by sequence desc limit $2",
         page.before,
-        page.probe()
+        page.probe(),
+        after
     )
     .fetch_all(tx.conn())
     .await?;

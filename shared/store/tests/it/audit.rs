@@ -40,12 +40,14 @@ async fn a_log_that_nobody_touched_is_whole(pool: PgPool) {
     three_entries(&world).await;
     assert_eq!(verify(&world).await, Verified::Whole { entries: 3 });
     let mut tx = world.db.begin(&world.ours.wall()).await.unwrap();
-    let newest = audit::list(&mut tx, Page::first(2)).await.unwrap();
+    let newest = audit::list(&mut tx, None, Page::first(2)).await.unwrap();
     assert!(newest.more);
     assert_eq!(newest.items.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [3, 2]);
     assert_eq!(newest.items.first().map(|entry| entry.hash), audit::head(&mut tx).await.unwrap().map(|head| head.hash));
+    let new = audit::list(&mut tx, Some(1), Page { limit: 9, before: Some(3) }).await.unwrap();
+    assert_eq!((new.items.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), new.more), (vec![2], false));
     let mut tx = world.db.begin(&world.theirs.wall()).await.unwrap();
-    assert!(audit::list(&mut tx, Page::first(9)).await.unwrap().items.is_empty());
+    assert!(audit::list(&mut tx, None, Page::first(9)).await.unwrap().items.is_empty());
 }
 
 #[sqlx::test(migrator = "daimon_store::MIGRATOR")]

@@ -159,7 +159,7 @@ async fn a_move_is_written_with_all_that_goes_with_it_or_not_at_all(pool: PgPool
     assert_eq!(steps.into_iter().collect::<Vec<_>>(), ["V01"]);
     let story = incident::entries(&mut tx, before.id).await.unwrap();
     assert_eq!(story.iter().map(|entry| entry.what.as_str()).collect::<Vec<_>>(), ["moved"]);
-    let log = audit::list(&mut tx, Page::first(9)).await.unwrap().items;
+    let log = audit::list(&mut tx, None, Page::first(9)).await.unwrap().items;
     assert_eq!(log.iter().map(|entry| entry.action.as_str()).collect::<Vec<_>>(), ["incident.moved"]);
     assert_eq!(event::list_after(&mut tx, 0, 9).await.unwrap().len(), 1);
 
