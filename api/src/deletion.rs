@@ -67,13 +67,15 @@ pub(crate) async fn deleted<P>(
         return Ok(Deleted { job: None, entry: Some(entry) });
     }
     if !deletion::begin(&mut caller.tx, target, version, caller.now).await? {
-        return Err(Problem::PreconditionFailed);
+        // Somebody else began it at this moment, or changed something.
+        let job = job::deletion(&mut caller.tx, target).await?.ok_or(Problem::PreconditionFailed)?;
+        return Ok(Deleted { job: Some(job), entry: None });
     }
     let (now, id) = (caller.now, JobId::new(caller.now, caller.service.sources.entropy()));
     let asked = Job::asked(id, JobKind::Deletion, target.tenant(), caller.actor.to_string(), now);
     let job = Job { mailbox: target.mailbox(), ..asked };
     if !job::insert(&mut caller.tx, &job).await? {
-        return Err(Problem::Busy("It is being deleted at this moment. Ask again."));
+        return Err(Problem::PreconditionFailed);
     }
     let entry = caller.entry(&format!("{what}.deletion_requested"), &subject, of_tenant, json!({ "job": job.id }));
     Ok(Deleted { job: Some(job), entry: Some(entry) })

@@ -13,6 +13,7 @@ pub(crate) fn within(seen: Count, most: i64, now: DateTime<Utc>, detail: &'stati
         return Ok(());
     }
     let opens_at = seen.first.map_or(now, |first| first + AN_HOUR);
-    let wait_s = u32::try_from((opens_at - now).num_seconds()).unwrap_or(0).max(1);
+    // Until then to the last moment the first one counts.
+    let wait_s = u32::try_from((opens_at - now).num_seconds()).unwrap_or(0).saturating_add(1);
     Err(Problem::TooMany { detail, wait_s })
 }

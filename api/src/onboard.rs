@@ -16,7 +16,7 @@ use serde::Deserialize;
 use crate::commands::say;
 
 /// How often a request is repeated that is told to come back.
-const TRIES: u32 = 10;
+const TRIES: u32 = 20;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Onboard {

@@ -92,8 +92,12 @@ async fn of_a_tenant_with_much_its_key_goes_at_once_and_a_job_deletes_the_rest()
     company.world.stop_worker().unwrap();
 
     let read = company.world.client.get(&path).await.unwrap().etag;
-    let (accepted, job) = delete(&company.world, &path).await;
+    let asked = || company.world.client.request(Method::DELETE, &path, read.as_deref(), None);
+    let (one, other) = tokio::join!(asked(), asked());
+    let (one, other) = (one.unwrap(), other.unwrap());
+    let (accepted, job) = (one.status, one.body);
     assert_eq!((accepted, text(&job, "/kind"), &job["mailbox_id"]), (202, "deletion", &Value::Null), "{job}");
+    assert_eq!((other.status, &other.body["id"]), (202, &job["id"]), "two at once are given one job: {}", other.body);
     let lost = company.world.client.request(Method::DELETE, &path, read.as_deref(), None).await.unwrap();
     assert_eq!(
         (lost.status, &lost.body["id"]),

@@ -15,11 +15,11 @@ use crate::problem::Problem;
 ///
 /// Removes the mailbox with everything that was read from it, and its sealed password. This can't be undone. To stop
 /// reading for a while, pause it. Where there is much to delete the answer is 202 with a job that does it: the password is destroyed and
-/// nobody reads the mailbox by then, and until the job is `done` its `polling` is `deleting`.
+/// nobody reads the mailbox by then, and until the job is `done` its `polling` is `deleting`. Whoever asks again meanwhile, with
+/// whatever version, is given that job.
 #[utoipa::path(operation_id = "deleteMailbox", tag = "Mailboxes", params(MailboxPath, IfMatchHeader), responses(
     (status = 202, description = "Its password is destroyed, and this job deletes the rest", body = JobView, headers(("Location", description = "Where to see how it goes"))),
     (status = 204, description = "It is gone"),
-    (status = 409, description = "`busy`: somebody else deletes it at this moment"),
     (status = 412, description = "Somebody changed it in the meantime"),
     (status = 428, description = "If-Match is missing")))]
 #[delete("/v1/mailboxes/{mailbox_id}")]

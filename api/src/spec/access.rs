@@ -59,7 +59,10 @@ impl Access {
                 (format!("Needs the permission `{permission}`."), Some(permission.to_string()))
             }
             Self::Person => ("For people who have signed in, not for API keys.".to_owned(), Some("person".to_owned())),
-            Self::AnyCaller | Self::Oneself => ("Open to every token.".to_owned(), None),
+            Self::AnyCaller => {
+                ("Open to every token, of a user who needs a second factor once it is enrolled.".to_owned(), None)
+            }
+            Self::Oneself => ("Open to every token.".to_owned(), None),
         };
         if let Some(description) = &mut operation.description {
             description.push_str("\n\n");

@@ -15,11 +15,11 @@ use crate::problem::Problem;
 ///
 /// Removes the client company with its mailboxes, bounces, incidents and events, and destroys the key that sealed its
 /// passwords. This can't be undone; the audit log keeps the ids. Where there is much to delete the answer is 202 with a job that
-/// does it: the key is destroyed and its mailboxes are no longer read by then, and until the job is `done` the tenant is `deleting`.
+/// does it: the key is destroyed and its mailboxes are no longer read by then, and until the job is `done` the tenant is `deleting`. Whoever
+/// asks again meanwhile, with whatever version, is given that job.
 #[utoipa::path(operation_id = "deleteTenant", tag = "Tenants", params(TenantPath, IfMatchHeader), responses(
     (status = 202, description = "Its key is destroyed, and this job deletes the rest", body = JobView, headers(("Location", description = "Where to see how it goes"))),
     (status = 204, description = "It is gone"),
-    (status = 409, description = "`busy`: somebody else deletes it at this moment"),
     (status = 412, description = "Somebody changed it in the meantime"),
     (status = 428, description = "If-Match is missing")))]
 #[delete("/v1/tenants/{tenant_id}")]

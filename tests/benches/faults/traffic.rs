@@ -169,7 +169,7 @@ async fn until_done(api: &Client, pace: &Pace, path: &str, once: &str, body: &Va
         match api.post_once(path, once, body).await {
             Ok(answer) if (200..300).contains(&answer.status) => return true,
             // The request before is being answered right now, as far as the database knows.
-            Ok(answer) if answer.status == 409 => {}
+            Ok(answer) if answer.word("code") == "idempotency_key_in_use" => {}
             Ok(answer) => promised.note_odd(path, &answer),
             Err(_no_answer) => {}
         }
