@@ -51,14 +51,17 @@ pub(crate) async fn deleted<P>(
     caller: &mut Caller<P>,
     target: Target,
     version: i64,
+    expected: IfMatch,
     at_once: u32,
 ) -> Result<Deleted, Problem> {
     let (subject, what) = (target.id(), target.kind());
     // The audit log of a tenant that has gone is that of its provider.
     let of_tenant = target.mailbox().map(|_mailbox| target.tenant());
     if let Some(job) = job::deletion(&mut caller.tx, target).await? {
+        // Whoever lost that answer asks once more, with what they read before it.
         return Ok(Deleted { job: Some(job), entry: None });
     }
+    expected.check(version)?;
     if deletion::weight(&mut caller.tx, target, at_once).await? < i64::from(at_once) {
         if !deletion::finish(&mut caller.tx, target, Some(version), caller.now).await? {
             return Err(Problem::PreconditionFailed);
@@ -81,17 +84,14 @@ pub(crate) async fn deleted<P>(
     Ok(Deleted { job: Some(job), entry: Some(entry) })
 }
 
-/// The same, and ends the request: 204, or 202 with the job. Whoever lost that answer asks once more, with what they read before it.
+/// The same, and ends the request: 204, or 202 with the job.
 pub(crate) async fn answer<P>(
     mut caller: Caller<P>,
     target: Target,
     version: i64,
-    expected: &IfMatch,
+    expected: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    if job::deletion(&mut caller.tx, target).await?.is_none() {
-        expected.check(version)?;
-    }
-    let Deleted { job, entry } = deleted(&mut caller, target, version, AT_ONCE).await?;
+    let Deleted { job, entry } = deleted(&mut caller, target, version, expected, AT_ONCE).await?;
     if let Some(entry) = entry {
         audit::append(&mut caller.tx, &entry).await?;
     }

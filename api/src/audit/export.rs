@@ -16,9 +16,9 @@ const COLUMNS: [&str; 10] =
 
 /// Export the audit log
 ///
-/// What `GET /v1/audit-entries` lists with the same filter, newest first and to the end, as lines of JSON (`ndjson`) or as a table (`csv`, UTF-8 with a byte
-/// order mark). It is written while it is read; an answer that breaks off is not whole. Each entry's `previous_hash` is the `hash` of the line
-/// below it.
+/// What `GET /v1/audit-entries` lists with the same filter, newest first and to the end, as lines of JSON (`ndjson`) or as a table
+/// (`csv`, UTF-8 with a byte order mark). It is written while it is read; an answer that breaks off is not whole. Each entry's
+/// `previous_hash` is the `hash` of the line below it.
 #[utoipa::path(operation_id = "exportAuditEntries", tag = "Audit", params(ExportAuditEntries), responses(
     (status = 200, description = "The log", content(
         (String = "application/x-ndjson", example = json!("{\"sequence\":12,\"action\":\"mailbox.paused\"}\n")),

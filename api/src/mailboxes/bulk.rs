@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::caller::{Caller, MailboxesWrite, Permitted};
 use crate::deletion::{Deleted, deleted, living_mailbox};
+use crate::etag::IfMatch;
 use crate::idempotency::IdempotencyKey;
 use crate::input::Body;
 use crate::path::IdempotencyKeyHeader;
@@ -178,7 +179,7 @@ const AT_ONCE: u32 = 500;
 /// Deletes one, or begins to.
 async fn delete(caller: &mut Caller<MailboxesWrite>, mailbox: &Mailbox) -> Result<Deleted, Problem> {
     let target = Target::Mailbox(mailbox.tenant, mailbox.id);
-    match deleted(caller, target, mailbox.version, AT_ONCE).await {
+    match deleted(caller, target, mailbox.version, IfMatch::Any, AT_ONCE).await {
         Err(Problem::PreconditionFailed) => {
             Err(Problem::Busy("A mailbox was changed at this moment; nothing was done. Send it again."))
         }

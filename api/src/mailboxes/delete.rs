@@ -28,5 +28,5 @@ pub(super) async fn delete_mailbox(
 ) -> Result<HttpResponse, Problem> {
     let Permitted(mut caller, (path, expected)) = asked;
     let mailbox = mailbox::find(&mut caller.tx, path.id()?).await?.ok_or_else(MailboxPath::absent)?;
-    answer(caller, Target::Mailbox(mailbox.tenant, mailbox.id), mailbox.version, &expected).await
+    answer(caller, Target::Mailbox(mailbox.tenant, mailbox.id), mailbox.version, expected).await
 }

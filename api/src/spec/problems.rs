@@ -2,7 +2,6 @@
 //!
 //! A handler names a status only where it means something of its own by it. Of its 409 it says what each code means there.
 
-use actix_web::http::StatusCode;
 use daimon_domain::incident::IncidentState;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
@@ -12,37 +11,28 @@ use super::header;
 use crate::path::IDEMPOTENCY_KEY;
 use crate::problem::{Code, MEDIA_TYPE, Problem};
 
-const RETRY_AFTER: &str = "Retry-After";
-
-const WWW_AUTHENTICATE: &str = "WWW-Authenticate";
-/// What is true of every 422, and of every 429.
-const INVALID: &str = "`invalid`: it was read and can't be accepted; `errors` says what, and where";
-const TOO_MANY: &str = "Too many requests. `Retry-After` says when to come back";
-
 /// Adds the problems that an operation may answer with, and an example to those that it names itself.
 pub(super) fn add(path: &str, operation: &mut Operation, access: Option<&Access>, is_public: bool) {
-    add_key_in_use(operation);
-    for (status, response) in &mut operation.responses.responses {
-        if let RefOr::T(response) = response
-            && status.starts_with(['4', '5'])
-            && response.content.is_empty()
-        {
-            show(&meant(status, &response.description), path, response);
-        }
-    }
     for (problem, description) in everywhere(path, operation, access, is_public) {
         let status = problem.code().status().as_str().to_owned();
-        let response = || RefOr::T(response(&problem, description, path));
-        operation.responses.responses.entry(status).or_insert_with(response);
+        operation.responses.responses.entry(status).or_insert_with(|| {
+            let mut response = ResponseBuilder::new().description(description).build();
+            show(&problem, path, &mut response);
+            RefOr::T(response)
+        });
     }
+    say_of_key(operation);
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
+        if status.starts_with(['4', '5']) && response.content.is_empty() {
+            show(&meant(status, &response.description), path, response);
+        }
         if let Some(wait) = wait(status, &response.description) {
-            response.headers.entry(RETRY_AFTER.to_owned()).or_insert_with(|| RefOr::T(header(wait)));
+            response.headers.entry("Retry-After".to_owned()).or_insert_with(|| RefOr::T(header(wait)));
         }
         if status == "401" {
             let how = RefOr::T(header("How to sign in (RFC 9110, 11.6.1)."));
-            response.headers.insert(WWW_AUTHENTICATE.to_owned(), how);
+            response.headers.insert("WWW-Authenticate".to_owned(), how);
         }
     }
 }
@@ -83,18 +73,21 @@ fn everywhere(
         problems.push((Problem::BodyTooLarge, "More than 1 MiB."));
         problems.push((Problem::UnsupportedMediaType("application/json"), "Another media type than the one above."));
     }
-    problems.push((Problem::invalid("/name", "a name has 1 to 200 characters and no control characters"), INVALID));
+    problems.push((
+        Problem::invalid("/name", "a name has 1 to 200 characters and no control characters"),
+        "`invalid`: it was read and can't be accepted; `errors` says what, and where",
+    ));
     problems.push((
         Problem::TooMany { detail: "This API key or user has made as many requests as they may for now.", wait_s: 7 },
-        TOO_MANY,
+        "Too many requests. `Retry-After` says when to come back",
     ));
     problems.push((Problem::Internal, "Our mistake; `request_id` finds it."));
     problems.push((Problem::Unavailable, "Something that we need is away for the moment. Nothing was changed."));
     problems
 }
 
-/// Whoever sends an `Idempotency-Key` may be too early with the second request.
-fn add_key_in_use(operation: &mut Operation) {
+/// Whoever sends an `Idempotency-Key` may be too early with the second request, or send another one.
+fn say_of_key(operation: &mut Operation) {
     let mut parameters = operation.parameters.iter().flatten();
     if !parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == IDEMPOTENCY_KEY)) {
         return;
@@ -109,10 +102,9 @@ fn add_key_in_use(operation: &mut Operation) {
 
 /// Adds a code to the text of the answer with its status.
 fn say(operation: &mut Operation, code: Code, why: &str) {
-    let status = code.status();
-    let first = if status == StatusCode::UNPROCESSABLE_ENTITY { INVALID } else { "" };
-    let begun = || RefOr::T(ResponseBuilder::new().description(first).build());
-    let response = operation.responses.responses.entry(status.as_str().to_owned()).or_insert_with(begun);
+    let status = code.status().as_str().to_owned();
+    let empty = || RefOr::T(ResponseBuilder::new().build());
+    let response = operation.responses.responses.entry(status).or_insert_with(empty);
     if let RefOr::T(Response { description, .. }) = response {
         let more = if description.is_empty() { "" } else { ". " };
         *description = format!("{description}{more}`{code}`: {why}");
@@ -123,7 +115,6 @@ fn say(operation: &mut Operation, code: Code, why: &str) {
 fn meant(status: &str, description: &str) -> Problem {
     match status {
         "409" => collision(codes(description).next()),
-        "422" => Problem::invalid("/name", "a name has 1 to 200 characters and no control characters"),
         "429" => Problem::TooMany { detail: "This was asked for too often.", wait_s: 600 },
         "412" => Problem::PreconditionFailed,
         "428" => Problem::PreconditionRequired,
@@ -147,12 +138,6 @@ fn collision(code: Option<Code>) -> Problem {
 /// The codes that the text of an answer explains, in its order.
 pub(super) fn codes(description: &str) -> impl Iterator<Item = Code> {
     description.split('`').skip(1).step_by(2).filter_map(|word| word.parse().ok())
-}
-
-fn response(problem: &Problem, description: &str, path: &str) -> Response {
-    let mut response = ResponseBuilder::new().description(description).build();
-    show(problem, path, &mut response);
-    response
 }
 
 /// Gives an answer its body, with this problem as the example.

@@ -28,5 +28,5 @@ pub(super) async fn delete_tenant(
 ) -> Result<HttpResponse, Problem> {
     let Permitted(mut caller, (path, expected)) = asked;
     let tenant = tenant::find(&mut caller.tx, path.id()?).await?.ok_or_else(TenantPath::absent)?;
-    answer(caller, Target::Tenant(tenant.id), tenant.version, &expected).await
+    answer(caller, Target::Tenant(tenant.id), tenant.version, expected).await
 }
