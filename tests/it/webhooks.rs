@@ -146,6 +146,26 @@ async fn an_endpoint_is_tried_out_with_every_type_and_nothing_follows_from_it() 
 }
 
 #[tokio::test]
+async fn an_endpoint_is_tried_out_sixty_times_an_hour_and_whoever_comes_when_told_is_let_in() {
+    let world = World::without_worker().await.unwrap();
+    let (client, catcher) = (&world.client, world.catcher().await.unwrap());
+    let id = endpoint(client, &catcher.url(), json!({})).await;
+    let (path, body) = (format!("/v1/webhook-endpoints/{id}/test"), json!({ "type": "incident.opened" }));
+    let tried = || client.request(Method::POST, &path, None, Some(&body));
+    assert_eq!(tried().await.unwrap().status, 202);
+    world.clock.advance(TimeDelta::minutes(20)).await.unwrap();
+    for _ in 1..60 {
+        assert_eq!(tried().await.unwrap().status, 202);
+    }
+
+    let refused = tried().await.unwrap();
+    assert_eq!((refused.status, refused.retry_after.as_deref()), (429, Some("2401")), "{}", refused.body);
+    world.clock.advance(TimeDelta::seconds(2401)).await.unwrap();
+    assert_eq!(tried().await.unwrap().status, 202, "an hour after the first");
+    assert_eq!(tried().await.unwrap().status, 429, "and the others were later");
+}
+
+#[tokio::test]
 async fn a_rate_limit_holds_back_and_what_it_held_goes_out_when_it_is_lifted() {
     let world = World::start().await.unwrap();
     let (client, catcher) = (&world.client, world.catcher().await.unwrap());
